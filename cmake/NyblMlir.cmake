@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# LLVM and MLIR 22 from the distribution. Debian's package does not set MLIR_LINK_MLIR_DYLIB, so targets name
+# the two shared libraries themselves; libnybl_jit links the archives instead (compiler/Jit).
+
+find_package(MLIR REQUIRED CONFIG HINTS /usr/lib/llvm-22/lib/cmake/mlir)
+if(NOT LLVM_VERSION_MAJOR EQUAL 22)
+  message(FATAL_ERROR "LLVM 22 is expected, ${LLVM_PACKAGE_VERSION} was found in ${LLVM_DIR}")
+endif()
+message(STATUS "MLIR ${LLVM_PACKAGE_VERSION} in ${MLIR_DIR}")
+list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
+set(MLIR_BINARY_DIR ${PROJECT_BINARY_DIR})
+include(TableGen)
+include(AddLLVM)
+include(AddMLIR)
+
+add_library(nybl_mlir_headers INTERFACE)
+target_include_directories(nybl_mlir_headers SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+target_include_directories(nybl_mlir_headers INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+target_compile_options(nybl_mlir_headers INTERFACE -Wno-unused-parameter -Wno-overloaded-virtual)
+separate_arguments(definitions NATIVE_COMMAND ${LLVM_DEFINITIONS})
+target_compile_definitions(nybl_mlir_headers INTERFACE ${definitions})
+
+# The shared libraries: for tests and nybl-opt (fast links).
+add_library(nybl_mlir_shared INTERFACE)
+target_link_libraries(nybl_mlir_shared INTERFACE MLIR LLVM)
+
+# nybl_mlir_library(NAME SOURCES... [LINK ...] [DEPENDS ...]): a static library on MLIR's headers that does not
+# say which build of LLVM it is linked with; the final link says it once. All share one precompiled header.
+function(nybl_mlir_library name)
+  cmake_parse_arguments(arg "" "" "LINK;DEPENDS" ${ARGN})
+  add_library(${name} STATIC ${arg_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PUBLIC nybl_mlir_headers ${arg_LINK})
+  if(arg_DEPENDS)
+    add_dependencies(${name} ${arg_DEPENDS})
+  endif()
+  if(TARGET nybl_mlir_pch)
+    target_precompile_headers(${name} REUSE_FROM nybl_mlir_pch)
+  endif()
+endfunction()
+
+file(WRITE ${PROJECT_BINARY_DIR}/MlirPch.cpp "")
+add_library(nybl_mlir_pch STATIC ${PROJECT_BINARY_DIR}/MlirPch.cpp)
+target_link_libraries(nybl_mlir_pch PUBLIC nybl_mlir_headers)
+target_precompile_headers(nybl_mlir_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/MlirPch.h)

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The compiler in one call: a problem line and a chip become an artefact. This
+// is the only compiler header that others include.
+#ifndef NYBL_COMPILER_DRIVER_COMPILER_H
+#define NYBL_COMPILER_DRIVER_COMPILER_H
+
+#include "runtime/Abi/Status.h"
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nybl::compiler {
+
+struct CompileOptions {
+  std::string schedule;     ///< "key=value ..."; empty: Select chooses
+  std::string templateText; ///< a kernel in the Tile dialect; empty: built in
+  /// blockscale | tile | cta | llvm | ptx | cubin | manifest: what `text`
+  /// holds. Compilation stops there; `manifest` and `cubin` run to the end.
+  std::string emit = "cubin";
+  std::string dumpDir;     ///< numbered dumps after each phase; empty: none
+  std::string ptxas;       ///< path; empty: found
+  bool verifyEach = false; ///< the verifier after every pass
+};
+
+struct PhaseTime {
+  std::string phase;
+  double milliseconds;
+};
+
+struct Artefact {
+  std::string text;     ///< the emitted stage
+  std::string manifest; ///< JSON text, runtime/Abi/Manifest.h
+  std::string ptx, cubin;
+  std::vector<PhaseTime> phases;
+};
+
+/// Thread safe: each call has its own MLIRContext and LLVMContext. Same
+/// arguments, same bytes, in any process.
+/// Errors: Invalid (problem, schedule, template, chip unknown), Refused (the
+/// chip lacks a feature; a lemma is refuted), Environment (ptxas).
+Expected<Artefact> compile(std::string_view problemLine, std::string_view chip,
+                           const CompileOptions &options);
+
+/// What stands in the fingerprint: "nybl 0.1.0, LLVM 22.1.8".
+std::string describe();
+
+} // namespace nybl::compiler
+
+#endif // NYBL_COMPILER_DRIVER_COMPILER_H

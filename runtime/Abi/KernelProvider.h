@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The wall between runtime and compiler: a C interface that libnybl_jit exports
+// and the runtime looks up by dlopen. Plain C so that the two sides may be built
+// by different compilers; magic and version are checked before anything else.
+#ifndef NYBL_RUNTIME_ABI_KERNELPROVIDER_H
+#define NYBL_RUNTIME_ABI_KERNELPROVIDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NYBL_KERNEL_PROVIDER_MAGIC 0x4e59424cu /* "NYBL" */
+#define NYBL_KERNEL_PROVIDER_VERSION 1u
+#define NYBL_KERNEL_PROVIDER_SYMBOL "nybl_kernel_provider"
+
+/* Bytes owned by the provider; released by release_result. Text is not
+   NUL-terminated unless said so. */
+typedef struct NyblBytes {
+  const char *data;
+  size_t size;
+} NyblBytes;
+
+/* All strings are NUL-terminated UTF-8; null means "not given". */
+typedef struct NyblCompileRequest {
+  size_t size;              /* sizeof(NyblCompileRequest) */
+  const char *problem;      /* problem line; specialised by the provider */
+  const char *chip;         /* full chip name with suffix: "sm_120a" */
+  const char *schedule;     /* "key=value ..." or null: chosen by Select */
+  const char *template_text;/* a kernel in the Tile dialect or null: built in */
+  const char *emit;         /* blockscale|tile|cta|llvm|ptx|cubin|manifest:
+                               where to stop, and what `text` returns; null is
+                               cubin. "ptx" makes no cubin */
+  const char *dump_dir;     /* numbered dumps after each phase, or null */
+  const char *ptxas;        /* path of ptxas or null: found by the provider */
+  int verify_each;          /* verifier after every pass */
+} NyblCompileRequest;
+
+/* Codes are those of nybl::ErrorCode in order: 0 ok, 1 invalid, 2 refused,
+   3 environment, 4 unproven, 5 not found. */
+typedef struct NyblCompileResult {
+  size_t size;
+  int code;
+  NyblBytes message;  /* one sentence when code is not 0 */
+  NyblBytes text;     /* the IR or text of the `emit` stage */
+  NyblBytes manifest; /* JSON, runtime/Abi/Manifest.h */
+  NyblBytes ptx;      /* followed by one NUL that size does not count */
+  NyblBytes cubin;    /* empty when no ptxas ran */
+  NyblBytes phases;   /* JSON array of {"phase": name, "ms": number} */
+  void *owner;        /* the provider's own */
+} NyblCompileResult;
+
+typedef struct NyblKernelProvider {
+  uint32_t magic, version;
+  size_t size;
+  /* Thread safe. Fills *result (whose size is set by the caller) and returns
+     its code; the result is released by the caller in every case. */
+  int (*compile)(const NyblCompileRequest *request, NyblCompileResult *result);
+  void (*release_result)(NyblCompileResult *result);
+  /* "nybl 0.1.0, LLVM 22.1.8": what stands in the fingerprint. Static. */
+  const char *(*describe)(void);
+} NyblKernelProvider;
+
+/* The one symbol that libnybl_jit exports. */
+typedef const NyblKernelProvider *(*NyblKernelProviderEntry)(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* NYBL_RUNTIME_ABI_KERNELPROVIDER_H */

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The problem line: one line of text that says what is computed. Logs, command
+// line, benchmarks, tests, manifests and keys all use it.
+//
+//   gemm m=? n=4096 k=7168 a=nvfp4 b=nvfp4 sfa=128x4 sfb=128x4 d=bf16
+//        alpha=tensor bias=none act=none
+//
+// D[M,N] = alpha * A[M,K] * B[N,K]^T. A and B are e2m1, two a byte, the even
+// element in the low nibble, K contiguous; one ue4m3 scale per 16 elements of K.
+#ifndef NYBL_RUNTIME_ABI_PROBLEM_H
+#define NYBL_RUNTIME_ABI_PROBLEM_H
+
+#include "runtime/Abi/ScaleLayout.h"
+#include "runtime/Abi/Status.h"
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+
+namespace nybl {
+
+/// A dimension: one number, a range, or free at launch (`?`).
+struct Extent {
+  static constexpr int64_t unbounded = std::numeric_limits<int64_t>::max();
+  int64_t low = 0, high = unbounded;
+
+  static Extent fixed(int64_t v) { return {v, v}; }
+  static Extent free() { return {}; }
+  bool isFixed() const { return low == high; }
+  bool isFree() const { return low == 0 && high == unbounded; }
+  bool contains(int64_t v) const { return low <= v && v <= high; }
+  friend bool operator==(const Extent &, const Extent &) = default;
+};
+
+enum class ElementFormat : uint32_t { NvFp4 = 1 };
+enum class OutputType : uint32_t { BF16 = 1, F16 = 2, F32 = 3 };
+/// none: alpha is 1. tensor: one f32, a device pointer or a host value at launch.
+enum class AlphaKind : uint32_t { None = 1, Tensor = 2 };
+
+std::string_view name(ElementFormat format);
+std::string_view name(OutputType type);
+std::string_view name(AlphaKind kind);
+unsigned byteWidth(OutputType type);
+
+/// Elements of K that share one scale factor in NVFP4.
+inline constexpr int64_t kBlock = 16;
+
+struct GemmProblem {
+  Extent m = Extent::free(); ///< rows of A and D; free, a range, or fixed
+  int64_t n = 0;             ///< rows of B, columns of D; >= 0
+  int64_t k = 0;             ///< > 0 and a multiple of 16
+  ElementFormat a = ElementFormat::NvFp4, b = ElementFormat::NvFp4;
+  ScaleLayout sfa = ScaleLayout::T128x4, sfb = ScaleLayout::T128x4;
+  OutputType d = OutputType::BF16;
+  AlphaKind alpha = AlphaKind::Tensor;
+
+  int64_t blocks() const { return k / kBlock; }
+  friend bool operator==(const GemmProblem &, const GemmProblem &) = default;
+};
+
+/// Parses one line: `gemm key=value ...`, keys in any order; m, sfa, sfb, d,
+/// alpha, bias, act, a and b have the defaults above, n and k are required.
+/// The error points at the word: "at word 4 'kk=64': ...".
+Expected<GemmProblem> parseProblem(std::string_view line);
+
+/// The canonical line: every key, in the order shown on top.
+/// parseProblem(print(p)) == p.
+std::string print(const GemmProblem &problem);
+
+/// The problem class: what a kernel is compiled for. M becomes free (one kernel
+/// serves every M).
+GemmProblem specialise(const GemmProblem &problem);
+
+} // namespace nybl
+
+#endif // NYBL_RUNTIME_ABI_PROBLEM_H
