@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the proof sees of an op that touches global memory.
+#ifndef NYBL_DIALECTS_CTA_CTAINTERFACES_TD
+#define NYBL_DIALECTS_CTA_CTAINTERFACES_TD
+
+include "mlir/IR/OpBase.td"
+
+def Cta_GlobalAccess : OpInterface<"GlobalAccess"> {
+  let cppNamespace = "::nybl::cta";
+  let description = [{
+    An access of global memory: `bytes` bytes at `base + offset`, done by each
+    thread where its predicate holds, and by none elsewhere. The proof
+    (compiler/Legality) looks at accesses through this interface alone.
+  }];
+  let methods = [
+    InterfaceMethod<"The operand accessed: a kernel argument.",
+      "::mlir::Value", "getBase">,
+    InterfaceMethod<"Byte offset from the base, i64.",
+      "::mlir::Value", "getByteOffset">,
+    InterfaceMethod<"The predicate, i1; null if always done.",
+      "::mlir::Value", "getGuard">,
+    InterfaceMethod<"Bytes per access.", "int64_t", "getAccessBytes">,
+    InterfaceMethod<"True if it writes.", "bool", "isWrite">,
+  ];
+}
+
+#endif // NYBL_DIALECTS_CTA_CTAINTERFACES_TD

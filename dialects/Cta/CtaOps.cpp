@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The text of Cta's structural ops, the verifier that keeps scale factors
+// apart, and what each access tells the proof.
+
+#include "dialects/Cta/CtaOps.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace nybl::cta;
+
+//===----------------------------------------------------------------------===//
+// KernelOp
+//===----------------------------------------------------------------------===//
+
+ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &state) {
+  StringAttr symbol;
+  SmallVector<OpAsmParser::Argument> arguments;
+  ArrayAttr sources;
+  int64_t threads = 0;
+  ScheduleAttr schedule;
+  if (parser.parseSymbolName(symbol, "sym_name", state.attributes) ||
+      parser.parseArgumentList(arguments, AsmParser::Delimiter::Paren,
+                               /*allowType=*/true) ||
+      parser.parseKeyword("sources") ||
+      parser.parseAttribute(sources, "sources", state.attributes) ||
+      parser.parseKeyword("threads") || parser.parseInteger(threads) ||
+      parser.parseKeyword("schedule") ||
+      parser.parseAttribute(schedule, "schedule", state.attributes))
+    return failure();
+  CertificateAttr certificate;
+  if (succeeded(parser.parseOptionalKeyword("certificate")) &&
+      parser.parseAttribute(certificate, "certificate", state.attributes))
+    return failure();
+  state.addAttribute("threads", parser.getBuilder().getI64IntegerAttr(threads));
+  return parser.parseRegion(*state.addRegion(), arguments);
+}
+
+void KernelOp::print(OpAsmPrinter &printer) {
+  printer << " ";
+  printer.printSymbolName(getSymName());
+  printer << "(";
+  llvm::interleaveComma(getBody().getArguments(), printer,
+                        [&](BlockArgument argument) {
+                          printer.printRegionArgument(argument);
+                        });
+  printer << ") sources " << getSources() << " threads " << getThreads()
+          << " schedule " << getSchedule();
+  if (getCertificate())
+    printer << " certificate " << *getCertificate();
+  printer << " ";
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+}
+
+/// Who may use a value that is, holds or addresses scale factors. Everything
+/// else (a cast, a select, a loop-carried value) is an escape.
+static bool mayUseScales(Type type, Operation *user) {
+  return TypeSwitch<Type, bool>(type)
+      .Case([&](ScalesType) { return isa<LoadScaleOp>(user); })
+      .Case([&](ScaleType) { return isa<StoreScaleOp>(user); })
+      .Case([&](ScaleStageType) {
+        return isa<StoreScaleOp, LoadScaleWordOp>(user);
+      })
+      .Case([&](ScaleWordType) { return isa<MmaOp>(user); })
+      .Default([](Type) { return true; });
+}
+
+static LogicalResult verifyScaleUsers(Value value) {
+  for (Operation *user : value.getUsers())
+    if (!mayUseScales(value.getType(), user))
+      return user->emitOpError("must not use a value of type ")
+             << value.getType() << ": scale factors flow only to scale slots";
+  return success();
+}
+
+LogicalResult KernelOp::verifyRegions() {
+  if (getSources().size() != getBody().getNumArguments())
+    return emitOpError("expected one source for each of the ")
+           << getBody().getNumArguments() << " arguments, got "
+           << getSources().size();
+  if (getThreads() == 0 || getThreads() % 32 != 0 || getThreads() > 1024)
+    return emitOpError("expected whole warps, at most 1024 threads, got ")
+           << getThreads();
+  for (BlockArgument argument : getBody().getArguments())
+    if (failed(verifyScaleUsers(argument)))
+      return failure();
+  WalkResult result = (*this)->walk([](Operation *op) -> WalkResult {
+    for (Value value : op->getResults())
+      if (failed(verifyScaleUsers(value)))
+        return failure();
+    return success();
+  });
+  return failure(result.wasInterrupted());
+}
+
+BlockArgument KernelOp::argumentFor(StringRef source) {
+  for (auto [index, name] :
+       llvm::enumerate(getSources().getAsValueRange<StringAttr>()))
+    if (name == source)
+      return getBody().getArgument(index);
+  return {};
+}
+
+StringRef KernelOp::sourceOf(BlockArgument argument) {
+  return cast<StringAttr>(getSources()[argument.getArgNumber()]).getValue();
+}
+
+//===----------------------------------------------------------------------===//
+// TileRangeOp
+//===----------------------------------------------------------------------===//
+
+ParseResult TileRangeOp::parse(OpAsmParser &parser, OperationState &state) {
+  OpAsmParser::Argument tile;
+  OpAsmParser::UnresolvedOperand count;
+  Type i32 = parser.getBuilder().getI32Type();
+  if (parser.parseArgument(tile) || parser.parseKeyword("in") ||
+      parser.parseOperand(count) ||
+      parser.resolveOperand(count, i32, state.operands) ||
+      parser.parseOptionalAttrDict(state.attributes))
+    return failure();
+  tile.type = i32;
+  return parser.parseRegion(*state.addRegion(), tile);
+}
+
+void TileRangeOp::print(OpAsmPrinter &printer) {
+  printer << " " << getBody().getArgument(0) << " in " << getCount();
+  printer.printOptionalAttrDict((*this)->getAttrs());
+  printer << " ";
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+}
+
+LogicalResult TileRangeOp::verifyRegions() {
+  if (getBody().getNumArguments() != 1 ||
+      !getBody().getArgument(0).getType().isInteger(32))
+    return emitOpError("expected one i32 block argument, the tile's index");
+  return success();
+}
+
+LogicalResult MmaOp::verify() {
+  if (getA().size() == 4 && getB().size() == 2 && getAcc().size() == 4)
+    return success();
+  return emitOpError("expected 4, 2 and 4 registers for a, b and acc, got ")
+         << getA().size() << ", " << getB().size() << " and "
+         << getAcc().size();
+}
+
+//===----------------------------------------------------------------------===//
+// GlobalAccess
+//===----------------------------------------------------------------------===//
+
+Value LoadOp::getByteOffset() { return getOffset(); }
+int64_t LoadOp::getAccessBytes() { return 8; }
+bool LoadOp::isWrite() { return false; }
+
+Value LoadScaleOp::getByteOffset() { return getOffset(); }
+int64_t LoadScaleOp::getAccessBytes() { return 1; }
+bool LoadScaleOp::isWrite() { return false; }
+
+Value StoreOp::getByteOffset() { return getOffset(); }
+int64_t StoreOp::getAccessBytes() {
+  return getValue().getType().getIntOrFloatBitWidth() / 8;
+}
+bool StoreOp::isWrite() { return true; }

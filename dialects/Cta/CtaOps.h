@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Ops, types, attributes and interfaces of the Cta dialect.
+#ifndef NYBL_DIALECTS_CTA_CTAOPS_H
+#define NYBL_DIALECTS_CTA_CTAOPS_H
+
+#include "dialects/Cta/CtaDialect.h"
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/Cta/CtaEnums.h.inc"
+
+namespace nybl::cta {
+
+/// Rows that are free at launch: the value of argument "m".
+inline constexpr int64_t dynamicRows = mlir::ShapedType::kDynamic;
+
+mlir::FailureOr<int64_t> parseRows(mlir::AsmParser &parser);
+void printRows(mlir::AsmPrinter &printer, int64_t rows);
+
+} // namespace nybl::cta
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/Cta/CtaAttrs.h.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Cta/CtaTypes.h.inc"
+
+#include "dialects/Cta/CtaInterfaces.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/Cta/CtaOps.h.inc"
+
+#endif // NYBL_DIALECTS_CTA_CTAOPS_H

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Attributes and types of Cta: schedule, certificate, memory.
+#ifndef NYBL_DIALECTS_CTA_CTATYPES_TD
+#define NYBL_DIALECTS_CTA_CTATYPES_TD
+
+include "dialects/Cta/CtaDialect.td"
+
+class Cta_Attr<string name, string attrMnemonic> : AttrDef<Cta_Dialect, name> {
+  let mnemonic = attrMnemonic;
+}
+
+def Cta_ScheduleAttr : Cta_Attr<"Schedule", "schedule"> {
+  let summary = "how a kernel is laid out over warps; chosen by Select";
+  let description = [{
+    `kind` names the schedule; [m, n, k] is the CTA tile in elements; warps are
+    arranged [m, n] and each computes an equal part of the tile.
+    `#cta.schedule<plain, tile = [128, 128, 128], warps = [2, 4]>`
+  }];
+  let parameters = (ins "::mlir::StringAttr":$kind,
+                        ArrayRefParameter<"int64_t">:$tile,
+                        ArrayRefParameter<"int64_t">:$warps);
+  let assemblyFormat = [{
+    `<` $kind `,` `tile` `=` `[` $tile `]` `,` `warps` `=` `[` $warps `]` `>`
+  }];
+}
+
+def Cta_LemmaState : I32EnumAttr<"LemmaState", "what is known of a lemma", [
+  I32EnumAttrCase<"Proven", 0, "proven">, I32EnumAttrCase<"Unproven", 1, "unproven">]> {
+  let cppNamespace = "::nybl::cta";
+  let genSpecializedAttr = 0;
+}
+
+def Cta_LemmaAttr : Cta_Attr<"Lemma", "lemma"> {
+  let summary = "one lemma of the certificate (docs/trust.md)";
+  let parameters = (ins "::mlir::StringAttr":$name,
+                        EnumParameter<Cta_LemmaState>:$state,
+                        "::mlir::StringAttr":$detail);
+  let assemblyFormat = "`<` $name `,` $state `,` $detail `>`";
+}
+
+def Cta_CertificateAttr : Cta_Attr<"Certificate", "certificate"> {
+  let summary = "what prove-non-interference found for this very kernel";
+  let description = [{
+    `rows_max` is the largest M for which the lemmas hold; `hash` is the SHA-256
+    of the kernel's text when it was proven. CtaToSM120 refuses a kernel whose
+    text has changed since.
+  }];
+  let parameters = (ins "::mlir::StringAttr":$prover, "int64_t":$rowsMax,
+                        "::mlir::StringAttr":$hash,
+                        ArrayRefParameter<"::nybl::cta::LemmaAttr">:$lemmas);
+  let assemblyFormat = [{
+    `<` $prover `,` `rows_max` `=` $rowsMax `,` `hash` `=` $hash `,` `[` $lemmas `]` `>`
+  }];
+}
+
+class Cta_Type<string name, string typeMnemonic> : TypeDef<Cta_Dialect, name> {
+  let mnemonic = typeMnemonic;
+}
+
+// Rows of an operand: a number, or ? for M, which is free at launch.
+def Cta_RowsParameter : TypeParameter<"int64_t", "rows, or kDynamic for M"> {
+  let parser = "::nybl::cta::parseRows($_parser)";
+  let printer = "::nybl::cta::printRows($_printer, $_self)";
+}
+
+def Cta_MatrixType : Cta_Type<"Matrix", "matrix"> {
+  let summary = "a matrix operand in global memory: rows x bytes, row stride at launch";
+  let description = [{
+    Byte (r, c) lies at base + r * stride + c; real bytes are 0 <= r < rows and
+    0 <= c < row_bytes. `!cta.matrix<?, 192>`
+  }];
+  let parameters = (ins Cta_RowsParameter:$rows, "int64_t":$rowBytes);
+  let assemblyFormat = "`<` $rows `,` $rowBytes `>`";
+}
+
+def Cta_ScalesType : Cta_Type<"Scales", "scales"> {
+  let summary = "a scale operand in global memory: rows x K blocks in a layout";
+  let parameters = (ins Cta_RowsParameter:$rows, "int64_t":$blocks,
+                        "::mlir::StringAttr":$layout);
+  let assemblyFormat = "`<` $rows `,` $blocks `,` $layout `>`";
+}
+
+def Cta_ScalarType : Cta_Type<"Scalar", "scalar"> {
+  let builderCall = "$_builder.getType<::nybl::cta::ScalarType>()";
+  let summary = "the address of one f32 in global memory, or null";
+}
+
+def Cta_StageType : Cta_Type<"Stage", "stage"> {
+  let summary = "bytes of shared memory that hold data";
+  let parameters = (ins "int64_t":$bytes);
+  let assemblyFormat = "`<` $bytes `>`";
+}
+
+def Cta_ScaleStageType : Cta_Type<"ScaleStage", "scale_stage"> {
+  let summary = "bytes of shared memory that hold scale factors";
+  let parameters = (ins "int64_t":$bytes);
+  let assemblyFormat = "`<` $bytes `>`";
+}
+
+def Cta_ScaleType : Cta_Type<"Scale", "scale"> {
+  let builderCall = "$_builder.getType<::nybl::cta::ScaleType>()";
+  let summary = "one scale factor in a register; only a scale stage takes it";
+}
+
+def Cta_ScaleWordType : Cta_Type<"ScaleWord", "scale_word"> {
+  let builderCall = "$_builder.getType<::nybl::cta::ScaleWordType>()";
+  let summary = "the scale factors of 4 K blocks of a row; only a multiply takes it";
+}
+
+#endif // NYBL_DIALECTS_CTA_CTATYPES_TD

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From a template to a kernel for one problem class: names become numbers.
+#ifndef NYBL_DIALECTS_TILE_INSTANTIATE_H
+#define NYBL_DIALECTS_TILE_INSTANTIATE_H
+
+#include "dialects/Tile/TileOps.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace nybl::tile {
+
+/// What an instance binds.
+struct Bindings {
+  /// Dimensions and parameters that are numbers now. A dimension left out stays
+  /// free at launch; a parameter left out is an error.
+  llvm::StringMap<int64_t> numbers;
+  /// For each argument of the kernel, in order: which operand of the problem it
+  /// is ("a", "sfa", ...) and its type's element, block and layout.
+  struct Argument {
+    std::string source;
+    mlir::Type element;
+    int64_t block = 0;
+    std::string layout;
+  };
+  llvm::SmallVector<Argument> arguments;
+  mlir::Attribute schedule; ///< kept on the kernel, opaque to Tile
+};
+
+/// Clones `kernelTemplate` at the builder's insertion point with the bindings
+/// applied and checks every tile.require. Errors are diagnostics at the op that
+/// states the limit.
+mlir::FailureOr<KernelOp> instantiate(mlir::OpBuilder &builder,
+                                      KernelOp kernelTemplate,
+                                      const Bindings &bindings);
+
+} // namespace nybl::tile
+
+#endif // NYBL_DIALECTS_TILE_INSTANTIATE_H
