@@ -100,6 +100,17 @@ TEST(Gate, AWrongScaleIsSeenByTheNorm) {
   EXPECT_DOUBLE_EQ(result.cosine, 1) << "which is why a cosine is not enough";
 }
 
+TEST(Gate, OneUlpOnTheElementThatIsTheWholeNormFails) {
+  Grid<float> grid{10, 200, std::vector<float>(2000, 0x1p-20f)};
+  grid.values[5] = 1;
+  GemmOutput oracle = finish(grid, 1, OutputType::BF16), output = oracle;
+  setBits(output, 5, 0x3f81);
+  GateResult result = against(output, oracle);
+  EXPECT_EQ(result.ulps[1], 1);
+  EXPECT_FALSE(result.passed);
+  EXPECT_NE(result.failure.find("norm ratio"), std::string::npos);
+}
+
 TEST(Gate, SignedZerosAreZeroUlpsApartButNotEqual) {
   Grid<float> zeros{10, 200, std::vector<float>(2000)};
   GemmOutput oracle = finish(zeros, 1, OutputType::F16), output = oracle;

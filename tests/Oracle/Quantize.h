@@ -55,7 +55,7 @@ struct QuantizeResult {
 };
 
 /// Quantises x[rows][k], the variant "exact": every step is one IEEE f32
-/// operation rounded to nearest even (facts: the fast-math-free mode of
+/// operation rounded to nearest even (the fast-math-free mode of
 /// FlashInfer and TensorRT-LLM). For each block of 16, with E the encode scale:
 ///
 ///   amax = max |x_i|

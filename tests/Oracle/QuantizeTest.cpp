@@ -75,6 +75,27 @@ TEST(Quantize, PowerOfTwoScalesMeetTies) {
     ASSERT_NO_FATAL_FAILURE(expectLikeCuda(x, 64, encode));
 }
 
+TEST(Quantize, TiesOfTheStepTellReciprocalFromDivision) {
+  // x = tie * step: x / step is the tie itself, x * rn(1 / step) often is not.
+  const float ties[] = {0.25f, 0.75f, 1.25f, 1.75f, 2.5f, 3.5f, 5};
+  Random random(4);
+  std::vector<float> x(16);
+  int different = 0;
+  for (int i = 0; i < 2000; ++i) {
+    auto encode = static_cast<float>(random.between(1, 1 << 20)) / 1024;
+    auto byte = static_cast<uint8_t>(random.between(0x10, 0x70));
+    volatile float decode = 1.0f / encode, step = decodeUe4m3(byte) * decode;
+    volatile float t = 1.0f / step;
+    x[0] = 6 * step;
+    for (int j = 1; j < 16; ++j)
+      x[j] = ties[j % 7] * step;
+    ASSERT_NO_FATAL_FAILURE(expectLikeCuda(x, 1, encode));
+    for (float value : x)
+      different += encodeE2m1(value * t) != encodeE2m1(value / step);
+  }
+  EXPECT_GT(different, 1000) << "the data must be able to tell them apart";
+}
+
 TEST(Quantize, TheBlockThatHoldsAmaxGets448AndSix) {
   std::vector<float> x(32, 0.125f);
   x[5] = -10;
@@ -111,6 +132,13 @@ TEST(Quantize, CountsSaturationAndVanishing) {
   EXPECT_EQ(quantized(std::vector<float>(16, 1.0f), 1, 464 * 6)
                 .counts.saturatedScales,
             0);
+
+  // 6.3 under a scale rounded from 1.05 to 1: clipped, but not saturated.
+  x[0] = 6.3f;
+  QuantizeResult clipped = quantized(x, 1, 1);
+  EXPECT_EQ(clipped.counts.clippedElements, 1);
+  EXPECT_EQ(clipped.counts.saturatedScales, 0);
+  x[0] = 1;
 
   QuantizeResult tooSmall = quantized(x, 1, 0x1p-9f);
   EXPECT_EQ(tooSmall.counts.vanishedScales, 1);
@@ -157,7 +185,7 @@ TEST(Quantize, NormalDataLosesWhatTheFormatLoses) {
     error += std::pow(double(back[i]) - x[i], 2);
     energy += double(x[i]) * x[i];
   }
-  // One operand of facts §7.2: 20.4 dB for weights only.
+  // NVFP4 of Gaussian data: about 20.4 dB signal to quantisation noise.
   EXPECT_NEAR(10 * std::log10(energy / error), 20.4, 0.5);
 }
 
