@@ -15,9 +15,5 @@ Expected<Selection> nybl::compiler::select(const GemmProblem &problemClass,
         "{} has no block-scaled mma.sync, which '{}' needs; chips that have it: "
         "sm_120a, sm_120f, sm_121a",
         chip.name, print(problemClass)));
-  Schedule schedule;
-  // A row range that fits a smaller tile needs no larger one.
-  if (problemClass.m.high <= 32)
-    schedule = {"plain", {32, 128, 128}, {1, 4}};
-  return Selection{gemmTemplate(), schedule};
+  return Selection{gemmTemplate(), Schedule()};
 }

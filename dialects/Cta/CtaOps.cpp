@@ -116,7 +116,7 @@ ParseResult TileRangeOp::parse(OpAsmParser &parser, OperationState &state) {
   if (parser.parseArgument(tile) || parser.parseKeyword("in") ||
       parser.parseOperand(count) ||
       parser.resolveOperand(count, i32, state.operands) ||
-      parser.parseOptionalAttrDict(state.attributes))
+      parser.parseOptionalAttrDictWithKeyword(state.attributes))
     return failure();
   tile.type = i32;
   return parser.parseRegion(*state.addRegion(), tile);
@@ -124,7 +124,7 @@ ParseResult TileRangeOp::parse(OpAsmParser &parser, OperationState &state) {
 
 void TileRangeOp::print(OpAsmPrinter &printer) {
   printer << " " << getBody().getArgument(0) << " in " << getCount();
-  printer.printOptionalAttrDict((*this)->getAttrs());
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs());
   printer << " ";
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }

@@ -18,9 +18,9 @@ struct Bindings {
   /// is ("a", "sfa", ...) and its type's element, block and layout.
   struct Argument {
     std::string source;
-    mlir::Type element;
+    mlir::Type element = {};
     int64_t block = 0;
-    std::string layout;
+    std::string layout = {};
   };
   llvm::SmallVector<Argument> arguments;
   mlir::Attribute schedule; ///< kept on the kernel, opaque to Tile

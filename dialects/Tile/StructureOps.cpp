@@ -181,7 +181,7 @@ ParseResult ForeachTileOp::parse(OpAsmParser &parser, OperationState &state) {
   if (parser.parseArgumentList(coordinates, AsmParser::Delimiter::Paren) ||
       parser.parseKeyword("in") || parseSizeTuple(parser, "extents", state) ||
       parser.parseKeyword("by") || parseSizeTuple(parser, "steps", state) ||
-      parser.parseOptionalAttrDict(state.attributes))
+      parser.parseOptionalAttrDictWithKeyword(state.attributes))
     return failure();
   for (OpAsmParser::Argument &coordinate : coordinates)
     coordinate.type = parser.getBuilder().getI32Type();
@@ -195,7 +195,7 @@ void ForeachTileOp::print(OpAsmPrinter &printer) {
   printSizeTuple(printer, getExtents());
   printer << " by ";
   printSizeTuple(printer, getSteps());
-  printer.printOptionalAttrDict((*this)->getAttrs(), {"extents", "steps"});
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(), {"extents", "steps"});
   printer << " ";
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }
@@ -230,7 +230,7 @@ ParseResult AccumulateOp::parse(OpAsmParser &parser, OperationState &state) {
       parser.parseRParen() || parser.parseKeyword("init") ||
       parser.parseAssignmentList(carried, inits) || parser.parseColon() ||
       parser.parseTypeList(types) ||
-      parser.parseOptionalAttrDict(state.attributes))
+      parser.parseOptionalAttrDictWithKeyword(state.attributes))
     return failure();
   if (types.size() != inits.size())
     return parser.emitError(parser.getCurrentLocation(), "expected ")
@@ -264,7 +264,7 @@ void AccumulateOp::print(OpAsmPrinter &printer) {
       });
   printer << ") : ";
   llvm::interleaveComma(getResultTypes(), printer);
-  printer.printOptionalAttrDict((*this)->getAttrs(),
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(),
                                 {"extent", "step", "stages"});
   printer << " ";
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// ptxas as a child process: PTX to cubin. (Not nvJitLink, which drops
+// setmaxnreg.)
+#ifndef NYBL_COMPILER_CODEGEN_PTXAS_H
+#define NYBL_COMPILER_CODEGEN_PTXAS_H
+
+#include "runtime/Abi/Status.h"
+#include <string>
+#include <string_view>
+
+namespace nybl::compiler {
+
+struct PtxAs {
+  std::string path;
+  std::string version; ///< "13.0.88"
+};
+
+/// Looks at `given`, NYBL_PTXAS, CUDA_HOME/bin, /usr/local/cuda/bin and PATH, in
+/// this order; a path that was given but does not run is an error. The version
+/// of a path is asked once per process.
+Expected<PtxAs> findPtxAs(std::string_view given);
+
+struct Cubin {
+  std::string image;
+  int registers = -1, spillBytes = 0, staticSharedBytes = 0;
+};
+
+/// Environment error with ptxas's first error line and a command that repeats
+/// it. No temporary file is left on any path.
+Expected<Cubin> assemble(const PtxAs &ptxas, std::string_view ptx,
+                         std::string_view chip);
+
+} // namespace nybl::compiler
+
+#endif // NYBL_COMPILER_CODEGEN_PTXAS_H

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Elementwise ops and stores of the plain schedule: each lane holds two columns
+// of two rows per fragment and stores element by element, where they lie inside.
+
+#include "compiler/Conversion/TilePlain.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::compiler;
+
+/// The scalar's value in this kernel: read once, its reciprocal taken where the
+/// launch says that it is an encode scale.
+Value TilePlain::scalar(Value tileScalar) {
+  Value &value = scalars[tileScalar];
+  if (value)
+    return value;
+  OpBuilder &b = frameBuilder;
+  Value given = cta::LoadScalarOp::create(b, location, argument(tileScalar),
+                                          argument(tileScalar, ".value"));
+  Value one = arith::ConstantOp::create(b, location, b.getF32FloatAttr(1.0f));
+  Value zero = arith::ConstantOp::create(b, location, b.getI32IntegerAttr(0));
+  Value encode = arith::CmpIOp::create(b, location, arith::CmpIPredicate::ne,
+                                       argument(tileScalar, ".reciprocal"), zero);
+  Value reciprocal = arith::DivFOp::create(b, location, one, given);
+  return value =
+             arith::SelectOp::create(b, location, encode, reciprocal, given);
+}
+
+LogicalResult TilePlain::convertMap(tile::MapOp op) {
+  if (failed(checkShape(op, op.getType())))
+    return failure();
+  Fragments result;
+  for (int64_t i = 0; i < mFragments * nFragments * 4; ++i) {
+    IRMapping element;
+    for (auto [operand, parameter] :
+         llvm::zip(op.getOperands(), op.getBody().getArguments()))
+      element.map(parameter, isa<tile::AccType>(operand.getType())
+                                 ? fragments.lookup(operand)[i]
+                                 : scalar(operand));
+    for (Operation &inner : op.getBody().front().without_terminator())
+      builder.clone(inner, element);
+    result.push_back(element.lookupOrDefault(
+        op.getBody().front().getTerminator()->getOperand(0)));
+  }
+  fragments[op.getResult()] = std::move(result);
+  return success();
+}
+
+LogicalResult TilePlain::convertStore(tile::StoreOp op) {
+  if (failed(checkShape(op, op.getValue().getType())))
+    return failure();
+  Location loc = op.getLoc();
+  Value base = argument(op.getMatrix());
+  Index stride = index(argument(op.getMatrix(), ".stride"));
+  auto type = cast<cta::MatrixType>(base.getType());
+  Type element = op.getMatrix().getType().getElement();
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  const Fragments &values = fragments[op.getValue()];
+  Index firstRow = coordinate(op.getRow()) + *warpRow + *g;
+  Index firstColumn = coordinate(op.getColumn()) + *warpColumn + *t * 2;
+  for (int64_t i = 0; i < int64_t(values.size()); ++i) {
+    int64_t m = i / 4 / nFragments, n = i / 4 % nFragments, part = i % 4;
+    Index row = firstRow + (m * 16 + part / 2 * 8);
+    Index column = firstColumn + (n * 8 + part % 2);
+    Value inside = arith::AndIOp::create(
+        builder, loc, row < rowsOf(type.getRows()),
+        column < type.getRowBytes() / bytes);
+    Value rounded =
+        element.isF32()
+            ? values[i]
+            : Value(arith::TruncFOp::create(builder, loc, element, values[i]));
+    cta::StoreOp::create(builder, loc, rounded, base,
+                         row.extend() * stride + column.extend() * bytes,
+                         inside);
+  }
+  return success();
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// problem -> blockscale -> tile -> cta -> prove -> lower -> PTX -> cubin.
+
+#include "compiler/Driver/Compiler.h"
+#include "compiler/Codegen/PtxAs.h"
+#include "compiler/Codegen/PtxLint.h"
+#include "compiler/Codegen/TranslateToPtx.h"
+#include "compiler/Driver/MakeManifest.h"
+#include "compiler/Pipeline/Pipeline.h"
+#include "compiler/Select/Select.h"
+#include "dialects/BlockScale/Build.h"
+#include "dialects/Cta/CtaOps.h"
+#include "dialects/Tile/TileOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/FileSystem.h"
+#include <chrono>
+
+using namespace nybl;
+using namespace nybl::compiler;
+
+namespace {
+
+/// The stages `emit` may name, in order.
+constexpr std::string_view stages[] = {"blockscale", "tile",  "cta",     "llvm",
+                                       "ptx",        "cubin", "manifest"};
+
+bool isStage(std::string_view name) {
+  return std::ranges::find(stages, name) != std::end(stages);
+}
+
+/// One compilation: a context, the module, what came out so far.
+class Compilation {
+public:
+  Compilation(const GemmProblem &problemClass, const Chip &chip,
+              const CompileOptions &options)
+      : problemClass(problemClass), chip(chip), options(options) {}
+
+  Expected<Artefact> run();
+
+private:
+  using Clock = std::chrono::steady_clock;
+  using Build = llvm::function_ref<void(mlir::OpPassManager &)>;
+
+  void start();
+  void lap(const char *phase);
+  /// Runs one phase in MLIR; the first error is the message, with the line of
+  /// the template where it has one.
+  Status runPhase(const char *phase, Build build);
+  Status dump(std::string_view phase, llvm::StringRef text);
+  std::string textOf(mlir::ModuleOp module);
+  /// True if this is the stage to emit; then artefact.text holds it.
+  bool emits(std::string_view stage);
+  Status compileToCta();
+  Status compileToPtx();
+  Status compileToCubin();
+
+  const GemmProblem &problemClass;
+  const Chip &chip;
+  const CompileOptions &options;
+  mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  Manifest manifest;
+  Artefact artefact;
+  Clock::time_point last;
+  unsigned dumped = 0;
+};
+
+void Compilation::lap(const char *phase) {
+  Clock::time_point now = Clock::now();
+  artefact.phases.push_back(
+      {phase, std::chrono::duration<double, std::milli>(now - last).count()});
+  last = Clock::now();
+}
+
+void Compilation::start() {
+  last = Clock::now();
+  mlir::DialectRegistry registry;
+  registerDialects(registry);
+  registerPtxTranslations(registry);
+  context.appendDialectRegistry(registry);
+  context.loadDialect<block_scale::BlockScaleDialect, mlir::func::FuncDialect>();
+  module = block_scale::buildModule(context, problemClass);
+  lap("blockscale");
+}
+
+std::string Compilation::textOf(mlir::ModuleOp op) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  op.print(stream);
+  return text;
+}
+
+Status Compilation::dump(std::string_view phase, llvm::StringRef text) {
+  if (options.dumpDir.empty())
+    return Status::ok();
+  std::string path = options.dumpDir + "/" + std::to_string(dumped / 10) +
+                     std::to_string(dumped % 10) + "-" + std::string(phase);
+  ++dumped;
+  std::error_code error = llvm::sys::fs::create_directories(options.dumpDir);
+  if (!error) {
+    llvm::raw_fd_ostream file(path, error);
+    file << text;
+  }
+  last = Clock::now(); // dumping is not part of any phase
+  return error ? Status::environment("cannot write the dump " + path + ": " +
+                                     error.message())
+               : Status::ok();
+}
+
+Status Compilation::runPhase(const char *phase, Build build) {
+  std::string message;
+  mlir::ScopedDiagnosticHandler handler(
+      &context, [&](mlir::Diagnostic &diagnostic) {
+        if (diagnostic.getSeverity() != mlir::DiagnosticSeverity::Error ||
+            !message.empty())
+          return mlir::success();
+        llvm::raw_string_ostream stream(message);
+        if (auto at = llvm::dyn_cast<mlir::FileLineColLoc>(diagnostic.getLocation()))
+          stream << at.getFilename().getValue() << ":" << at.getLine() << ":"
+                 << at.getColumn() << ": ";
+        stream << diagnostic;
+        return mlir::success();
+      });
+  mlir::PassManager passes(&context);
+  passes.enableVerifier(options.verifyEach);
+  build(passes);
+  bool ok = mlir::succeeded(passes.run(*module));
+  lap(phase);
+  if (ok)
+    return dump(std::string(phase) + ".mlir",
+                options.dumpDir.empty() ? "" : textOf(*module));
+  bool refuted = message.find("refuted:") != std::string::npos;
+  bool unproven = message.find("not proven:") != std::string::npos;
+  return Status::error(refuted    ? ErrorCode::Refused
+                       : unproven ? ErrorCode::Unproven
+                                  : ErrorCode::Invalid,
+                       message.empty() ? "the phase '" + std::string(phase) +
+                                             "' failed without a message"
+                                       : message);
+}
+
+bool Compilation::emits(std::string_view stage) {
+  if (options.emit != stage)
+    return false;
+  artefact.text = textOf(*module);
+  return true;
+}
+
+/// Up to a proven cta.kernel; stops early when an earlier stage is wanted.
+Status Compilation::compileToCta() {
+  Status status = runPhase("tile", [&](mlir::OpPassManager &passes) {
+    buildTilePhase(passes, {chip.name, options.schedule, options.templateText});
+  });
+  if (!status || emits("tile"))
+    return status;
+  status = runPhase("cta", buildCtaPhase);
+  if (status)
+    status = runPhase("prove", buildProvePhase);
+  if (!status || emits("cta"))
+    return status;
+  auto kernels = llvm::to_vector(module->getOps<cta::KernelOp>());
+  if (kernels.size() != 1)
+    return Status::invalid("expected one kernel after the proof, got " +
+                           std::to_string(kernels.size()));
+  std::string_view text = options.templateText.empty()
+                              ? gemmTemplate()
+                              : std::string_view(options.templateText);
+  manifest = makeManifest(kernels.front(), problemClass, chip, text);
+  return status;
+}
+
+Status Compilation::compileToPtx() {
+  if (Status status = runPhase("lower", buildLowerPhase); !status)
+    return status;
+  if (options.emit == "llvm") {
+    Expected<std::string> text = translateToLlvmText(*module, chip);
+    if (text)
+      artefact.text = *text;
+    return text.status();
+  }
+  Expected<std::string> ptx = translateToPtx(
+      *module, chip, [&](const char *step) { lap(step); });
+  if (!ptx)
+    return ptx.status();
+  artefact.ptx = *ptx;
+  if (Status status = dump("kernel.ptx", artefact.ptx); !status)
+    return status;
+  Status lint = lintPtx(artefact.ptx, manifest.kernel);
+  lap("lint");
+  return lint;
+}
+
+Status Compilation::compileToCubin() {
+  Expected<PtxAs> ptxas = findPtxAs(options.ptxas);
+  if (!ptxas)
+    return ptxas.status();
+  last = Clock::now();
+  Expected<Cubin> cubin = assemble(*ptxas, artefact.ptx, chip.name);
+  if (!cubin)
+    return cubin.status();
+  lap("ptxas");
+  artefact.cubin = std::move(cubin->image);
+  manifest.ptxas = ptxas->version;
+  manifest.registers = cubin->registers;
+  manifest.spillBytes = cubin->spillBytes;
+  manifest.staticShared = cubin->staticSharedBytes;
+  return Status::ok();
+}
+
+Expected<Artefact> Compilation::run() {
+  start();
+  if (Status status = dump("blockscale.mlir", textOf(*module)); !status)
+    return status;
+  if (emits("blockscale"))
+    return artefact;
+  if (Status status = compileToCta(); !status)
+    return status;
+  if (!artefact.text.empty())
+    return artefact;
+  if (Status status = compileToPtx(); !status)
+    return status;
+  if (options.emit == "llvm")
+    return artefact;
+  if (options.emit != "ptx")
+    if (Status status = compileToCubin(); !status)
+      return status;
+  setKey(manifest);
+  artefact.manifest = print(manifest);
+  artefact.text = options.emit == "ptx"        ? artefact.ptx
+                  : options.emit == "manifest" ? artefact.manifest
+                                               : artefact.cubin;
+  if (Status status = dump("manifest.json", artefact.manifest); !status)
+    return status;
+  return std::move(artefact);
+}
+
+} // namespace
+
+Expected<Artefact> nybl::compiler::compile(std::string_view problemLine,
+                                           std::string_view chipName,
+                                           const CompileOptions &options) {
+  if (!isStage(options.emit))
+    return Status::invalid("unknown stage '" + options.emit +
+                           "': expected blockscale, tile, cta, llvm, ptx, cubin "
+                           "or manifest");
+  Expected<GemmProblem> problem = parseProblem(problemLine);
+  if (!problem)
+    return problem.status();
+  Expected<const Chip *> chip = findChip(chipName);
+  if (!chip)
+    return chip.status();
+  GemmProblem problemClass = specialise(*problem);
+  if (problemClass.n == 0)
+    return Status::invalid("a problem with n=0 needs no kernel");
+  if (Expected<Selection> selection = select(problemClass, **chip); !selection)
+    return selection.status();
+  return Compilation(problemClass, **chip, options).run();
+}
+
+std::string nybl::compiler::describe() {
+  return "nybl 0.1.0, LLVM " LLVM_VERSION_STRING;
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The manifest is read off the kernel: its arguments are the launch recipe, its
+// types are the preconditions, its certificate is the certificate.
+
+#include "compiler/Driver/MakeManifest.h"
+#include "compiler/Driver/Compiler.h"
+#include "compiler/Legality/Slice.h"
+#include "compiler/Select/Schedule.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/SHA256.h"
+
+using namespace nybl;
+using namespace nybl::compiler;
+
+static std::string sha256(std::string_view text) {
+  return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(text)),
+                     /*LowerCase=*/true);
+}
+
+static std::string typeName(mlir::Type type) {
+  if (type.isF32())
+    return "f32";
+  return type.isInteger(32) ? "i32" : type.isInteger(64) ? "i64" : "pointer";
+}
+
+/// Loads move 8 bytes; stores one element.
+static void addMatrix(Manifest &manifest, const std::string &name,
+                      cta::MatrixType type, int64_t alignment) {
+  auto &list = manifest.preconditions;
+  list.push_back({"alignment", name, alignment});
+  list.push_back({"stride_multiple", name, alignment});
+  list.push_back({"stride_max", name, strideMax});
+  list.push_back({"rows_fit", name, type.getRowBytes()});
+  if (name == "d")
+    list.push_back({"no_overlap", name, 0});
+}
+
+static void addParameters(Manifest &manifest, cta::KernelOp kernel,
+                          const GemmProblem &problemClass) {
+  for (mlir::BlockArgument argument : kernel.getBody().getArguments()) {
+    std::string source = kernel.sourceOf(argument).str();
+    mlir::Type type = argument.getType();
+    manifest.parameters.push_back({source, typeName(type)});
+    if (auto matrix = llvm::dyn_cast<cta::MatrixType>(type))
+      addMatrix(manifest, source, matrix,
+                source == "d" ? byteWidth(problemClass.d) : 8);
+    else if (llvm::isa<cta::ScalesType>(type))
+      manifest.preconditions.push_back({"scale_bytes", source, 0});
+    else if (llvm::isa<cta::ScalarType>(type))
+      manifest.preconditions.push_back({"alignment", source, 4});
+  }
+}
+
+static Certificate makeCertificate(cta::CertificateAttr attribute) {
+  Certificate result;
+  result.prover = attribute.getProver().str();
+  result.moduleHash = attribute.getHash().str();
+  result.rowsMax = attribute.getRowsMax();
+  for (cta::LemmaAttr lemma : attribute.getLemmas())
+    result.lemmas.push_back({lemma.getName().str(),
+                             lemma.getState() == cta::LemmaState::Proven,
+                             lemma.getDetail().str()});
+  return result;
+}
+
+Manifest nybl::compiler::makeManifest(cta::KernelOp kernel,
+                                      const GemmProblem &problemClass,
+                                      const Chip &chip,
+                                      std::string_view templateText) {
+  cta::ScheduleAttr attribute = kernel.getSchedule();
+  Schedule schedule;
+  schedule.kind = attribute.getKind().str();
+  llvm::copy(attribute.getTile(), schedule.tile.begin());
+  llvm::copy(attribute.getWarps(), schedule.warps.begin());
+
+  Manifest manifest;
+  manifest.problem = print(problemClass);
+  manifest.chip = chip.name;
+  manifest.schedule = print(schedule);
+  manifest.kernel = kernel.getSymName().str();
+  manifest.templateDigest = sha256(templateText);
+  manifest.compiler = describe();
+  manifest.ptxVersion = std::to_string(chip.ptxMajor) + "." +
+                        std::to_string(chip.ptxMinor);
+  manifest.threads = kernel.getThreads();
+  manifest.tileM = schedule.tile[0];
+  manifest.tileN = schedule.tile[1];
+  addParameters(manifest, kernel, problemClass);
+  manifest.certificate = makeCertificate(*kernel.getCertificate());
+  manifest.preconditions.push_back(
+      {"rows_max", "m", manifest.certificate.rowsMax});
+  return manifest;
+}
+
+void nybl::compiler::setKey(Manifest &manifest) {
+  std::string text;
+  for (const std::string *part :
+       {&manifest.problem, &manifest.chip, &manifest.schedule,
+        &manifest.templateDigest, &manifest.compiler, &manifest.ptxVersion,
+        &manifest.ptxas, &manifest.certificate.prover})
+    text += *part + "\n";
+  manifest.key = sha256(text);
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// L1. For each access the question is whether a thread that passes the guard can
+// leave the operand's extent; the answer must be no, and the guard must let some
+// thread pass, or the lemma would be empty.
+
+#include "compiler/Legality/Prove.h"
+#include "runtime/Abi/ScaleFormula.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::compiler;
+
+namespace {
+
+/// An AffineExpr with the operators scaleByteOffset wants.
+struct AffineIndex {
+  AffineExpr expr;
+  friend AffineIndex operator+(AffineIndex a, AffineIndex b) {
+    return {a.expr + b.expr};
+  }
+  friend AffineIndex operator*(AffineIndex a, int64_t b) {
+    return {a.expr * b};
+  }
+  friend AffineIndex operator/(AffineIndex a, int64_t b) {
+    return {a.expr.floorDiv(b)};
+  }
+  friend AffineIndex operator%(AffineIndex a, int64_t b) {
+    return {a.expr % b};
+  }
+};
+
+class AccessProver {
+public:
+  AccessProver(cta::KernelOp kernel, Slicer &slicer)
+      : kernel(kernel), slicer(slicer) {}
+
+  FailureOr<Shown> run() {
+    WalkResult result = kernel.walk([&](cta::GlobalAccess access) -> WalkResult {
+      return prove(access);
+    });
+    if (result.wasInterrupted())
+      return failure();
+    if (count == 0) {
+      kernel.emitOpError("not proven: it accesses no operand");
+      return failure();
+    }
+    return Shown{std::to_string(count) + " accesses, each class never; sample: " +
+                 firstSample};
+  }
+
+private:
+  LogicalResult prove(cta::GlobalAccess access);
+  LogicalResult proveMatrix(cta::GlobalAccess access, cta::MatrixType type,
+                            const Offset &offset, ArrayRef<LessThan> guard);
+  LogicalResult proveScales(cta::GlobalAccess access, cta::ScalesType type,
+                            const Offset &offset, ArrayRef<LessThan> guard);
+  LogicalResult proveInhabited(Operation *op, ArrayRef<LessThan> guard);
+  /// The guard implies small < large.
+  LogicalResult proveLess(Operation *op, ArrayRef<LessThan> guard,
+                          const LessThan &less, const Twine &meaning);
+  LogicalResult refute(Operation *op, const Sample &sample,
+                       const Twine &meaning);
+  StringRef nameOf(cta::GlobalAccess access) {
+    return kernel.sourceOf(cast<BlockArgument>(access.getBase()));
+  }
+
+  cta::KernelOp kernel;
+  Slicer &slicer;
+  size_t count = 0;
+  std::string firstSample;
+  /// Answers of "conjunct implies less": many accesses share a row or a column.
+  using Implication = std::tuple<AffineExpr, AffineExpr, AffineExpr, AffineExpr>;
+  llvm::DenseMap<Implication, bool> implied;
+  bool implies(const LessThan &conjunct, const LessThan &less);
+  Query::Answer askNegation(ArrayRef<LessThan> guard, const LessThan &less,
+                            Sample *sample);
+};
+
+LogicalResult AccessProver::prove(cta::GlobalAccess access) {
+  ++count;
+  Value base = access.getBase();
+  auto argument = dyn_cast<BlockArgument>(base);
+  if (!argument || argument.getOwner()->getParentOp() != kernel)
+    return access.emitError("not proven: expected an argument of the kernel as "
+                            "the base of an access");
+  FailureOr<Offset> offset = slicer.offset(access.getByteOffset());
+  if (failed(offset))
+    return failure();
+  SmallVector<LessThan> guard;
+  if (Value predicate = access.getGuard()) {
+    FailureOr<SmallVector<LessThan>> conjuncts = slicer.guard(predicate);
+    if (failed(conjuncts))
+      return failure();
+    guard = std::move(*conjuncts);
+  }
+  if (failed(proveInhabited(access, guard)))
+    return failure();
+  if (auto matrix = dyn_cast<cta::MatrixType>(base.getType()))
+    return proveMatrix(access, matrix, *offset, guard);
+  return proveScales(access, cast<cta::ScalesType>(base.getType()), *offset,
+                     guard);
+}
+
+/// Byte plain of row factor, where factor * stride is the operand's own.
+LogicalResult AccessProver::proveMatrix(cta::GlobalAccess access,
+                                        cta::MatrixType type,
+                                        const Offset &offset,
+                                        ArrayRef<LessThan> guard) {
+  StringRef name = nameOf(access);
+  if (!offset.stride || kernel.sourceOf(cast<BlockArgument>(offset.stride)) !=
+                            (name + ".stride").str())
+    return access.emitError("not proven: expected row * ")
+           << name << ".stride + byte as the offset into '" << name << "'";
+  AffineExpr zero = slicer.constant(0);
+  AffineExpr lastByte = offset.plain + (access.getAccessBytes() - 1);
+  if (failed(proveLess(access, guard, {zero, offset.factor + 1},
+                       "a negative row of '" + name + "'")) ||
+      failed(proveLess(access, guard, {zero, offset.plain + 1},
+                       "a byte before a row of '" + name + "'")) ||
+      failed(proveLess(access, guard, {offset.factor, slicer.rows(type.getRows())},
+                       "a row of '" + name + "' past its last")) ||
+      failed(proveLess(access, guard,
+                       {lastByte, slicer.constant(type.getRowBytes())},
+                       "a byte of '" + name + "' past the end of its row")))
+    return failure();
+  return success();
+}
+
+/// The scale at this offset must be a real one. The guard names its row and its
+/// K block (guard conjuncts "row < rows" and "block < blocks"): if the layout
+/// puts exactly that scale at the offset, the guard itself is the proof.
+LogicalResult AccessProver::proveScales(cta::GlobalAccess access,
+                                        cta::ScalesType type,
+                                        const Offset &offset,
+                                        ArrayRef<LessThan> guard) {
+  StringRef name = nameOf(access);
+  Expected<ScaleLayout> layout = parseScaleLayout(type.getLayout().getValue());
+  if (!layout)
+    return access.emitError(layout.message());
+  if (offset.stride || access.getAccessBytes() != 1)
+    return access.emitError("not proven: expected one scale factor of '")
+           << name << "' at an offset without a stride";
+  AffineExpr rows = slicer.rows(type.getRows());
+  AffineExpr blocks = slicer.constant(type.getBlocks());
+  AffineExpr zero = slicer.constant(0);
+  bool found = false;
+  for (const LessThan &row : guard)
+    for (const LessThan &block : guard) {
+      if (found || row.large != rows || block.large != blocks)
+        continue;
+      AffineExpr expected =
+          scaleByteOffset<AffineIndex>(*layout, type.getBlocks(), {row.small},
+                                       {block.small})
+              .expr;
+      if (expected != offset.plain ||
+          failed(proveLess(access, guard, {zero, row.small + 1},
+                           "a negative row of '" + name + "'")) ||
+          failed(proveLess(access, guard, {zero, block.small + 1},
+                           "a negative K block of '" + name + "'")))
+        continue;
+      found = true;
+    }
+  if (found)
+    return success();
+  // No witness in the guard: ask which row and K block the offset really is.
+  int64_t tilesPerRow = (type.getBlocks() + 3) / 4;
+  AffineExpr at = offset.plain, row, block;
+  if (*layout == ScaleLayout::Linear) {
+    row = at.floorDiv(type.getBlocks());
+    block = at % type.getBlocks();
+  } else {
+    bool tall = *layout == ScaleLayout::T128x4;
+    AffineExpr tile = at.floorDiv(tall ? 512 : 32), in = at % (tall ? 512 : 32);
+    AffineExpr rowInTile =
+        tall ? in.floorDiv(16) + (in % 16).floorDiv(4) * 32 : in.floorDiv(4);
+    row = tile.floorDiv(tilesPerRow) * (tall ? 128 : 8) + rowInTile;
+    block = tile % tilesPerRow * 4 + in % 4;
+  }
+  if (failed(proveLess(access, guard, {zero, at + 1},
+                       "a byte before '" + name + "'")) ||
+      failed(proveLess(access, guard, {row, rows},
+                       "a scale factor of '" + name +
+                           "' in a padding row")) ||
+      failed(proveLess(access, guard, {block, blocks},
+                       "a scale factor of '" + name +
+                           "' in a padding K block")))
+    return failure();
+  return success();
+}
+
+LogicalResult AccessProver::proveInhabited(Operation *op,
+                                           ArrayRef<LessThan> guard) {
+  // The first thread of the first tile, with M as large as it gets, passes most
+  // guards; only where it does not is the library asked.
+  Sample point;
+  for (const Leaf &leaf : slicer.leaves())
+    point.push_back(leaf.name == "M" ? rowsMax : 0);
+  if (!satisfies(slicer, guard, point)) {
+    Query query(slicer);
+    for (const LessThan &less : guard)
+      query.require(less);
+    Query::Answer answer = query.solve(&point);
+    if (answer == Query::Answer::TooLarge)
+      return op->emitError("not proven: the guard is too large a question");
+    if (answer == Query::Answer::Empty)
+      return op->emitError("refuted: no thread ever passes this guard, for no M");
+  }
+  if (firstSample.empty())
+    firstSample = describe(slicer, point);
+  return success();
+}
+
+Query::Answer AccessProver::askNegation(ArrayRef<LessThan> guard,
+                                        const LessThan &less, Sample *sample) {
+  Query query(slicer);
+  for (const LessThan &conjunct : guard)
+    query.require(conjunct);
+  query.require(less.small - less.large);
+  return query.solve(sample);
+}
+
+bool AccessProver::implies(const LessThan &conjunct, const LessThan &less) {
+  Implication key{conjunct.small, conjunct.large, less.small, less.large};
+  auto [known, isNew] = implied.try_emplace(key, false);
+  if (isNew)
+    known->second =
+        askNegation(conjunct, less, nullptr) == Query::Answer::Empty;
+  return known->second;
+}
+
+LogicalResult AccessProver::proveLess(Operation *op, ArrayRef<LessThan> guard,
+                                      const LessThan &less,
+                                      const Twine &meaning) {
+  if (llvm::is_contained(guard, less))
+    return success();
+  // Bounds over the whole box are the cheapest proof.
+  if (slicer.bounds(less.large - less.small - 1).low >= 0)
+    return success();
+  // One conjunct alone usually decides, in a smaller question.
+  for (const LessThan &conjunct : guard)
+    if (implies(conjunct, less))
+      return success();
+  Sample sample;
+  switch (askNegation(guard, less, &sample)) {
+  case Query::Answer::Empty:
+    return success();
+  case Query::Answer::TooLarge:
+    return op->emitError("not proven: whether this reaches ")
+           << meaning << " is a question of more than " << Query::maxVariables
+           << " variables";
+  case Query::Answer::Inhabited:
+    return refute(op, sample, meaning);
+  }
+  llvm_unreachable("every answer is handled above");
+}
+
+LogicalResult AccessProver::refute(Operation *op, const Sample &sample,
+                                   const Twine &meaning) {
+  return op->emitError("refuted: with ")
+         << describe(slicer, sample) << " this reaches " << meaning;
+}
+
+} // namespace
+
+FailureOr<Shown> nybl::compiler::proveAccess(cta::KernelOp kernel,
+                                             Slicer &slicer) {
+  return AccessProver(kernel, slicer).run();
+}

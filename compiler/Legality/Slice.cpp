@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The fragment: constants, sums, products with a constant or a stride, unsigned
+// division and remainder by a constant, zero extension.
+
+#include "compiler/Legality/Slice.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::compiler;
+
+Slicer::Slicer(cta::KernelOp kernel)
+    : kernel(kernel), context(kernel.getContext()) {}
+
+AffineExpr Slicer::constant(int64_t value) {
+  return getAffineConstantExpr(value, context);
+}
+
+AffineExpr Slicer::rows(int64_t rows) {
+  if (rows != cta::dynamicRows)
+    return constant(rows);
+  return offset(kernel.argumentFor("m"))->plain;
+}
+
+AffineExpr Slicer::makeLeaf(Value value, StringRef name, AffineExpr max) {
+  leafList.push_back({value, name.str(), max});
+  return getAffineDimExpr(leafList.size() - 1, context);
+}
+
+static InFlightDiagnostic outside(Operation *op, const Twine &why) {
+  return op->emitError("not proven: ") << why;
+}
+
+FailureOr<Offset> Slicer::offset(Value value) {
+  if (auto found = known.find(value); found != known.end())
+    return found->second;
+  FailureOr<Offset> result =
+      isa<BlockArgument>(value) ? sliceArgument(cast<BlockArgument>(value))
+                                : sliceOp(value.getDefiningOp());
+  if (succeeded(result))
+    known[value] = *result;
+  return result;
+}
+
+FailureOr<AffineExpr> Slicer::index(Value value) {
+  FailureOr<Offset> result = offset(value);
+  if (failed(result))
+    return failure();
+  if (result->stride) {
+    Operation *at = value.getDefiningOp() ? value.getDefiningOp() : kernel;
+    outside(at, "a row stride may only be multiplied by a row and added to an "
+                "offset");
+    return failure();
+  }
+  return result->plain;
+}
+
+FailureOr<Offset> Slicer::sliceArgument(BlockArgument argument) {
+  Operation *owner = argument.getOwner()->getParentOp();
+  AffineExpr zero = constant(0);
+  if (auto range = dyn_cast<cta::TileRangeOp>(owner)) {
+    FailureOr<AffineExpr> count = index(range.getCount());
+    if (failed(count))
+      return failure();
+    return Offset{makeLeaf(argument, "tile", *count - 1), zero, {}};
+  }
+  if (auto loop = dyn_cast<scf::ForOp>(owner);
+      loop && argument == loop.getInductionVar()) {
+    std::optional<int64_t> low = getConstantIntValue(loop.getLowerBound());
+    std::optional<int64_t> high = getConstantIntValue(loop.getUpperBound());
+    std::optional<int64_t> step = getConstantIntValue(loop.getStep());
+    if (low != 0 || step != 1 || !high) {
+      outside(loop, "expected a loop from 0 to a constant by 1");
+      return failure();
+    }
+    return Offset{makeLeaf(argument, "K step", constant(*high - 1)), zero, {}};
+  }
+  if (owner == kernel && kernel.sourceOf(argument) == "m")
+    return Offset{makeLeaf(argument, "M", constant(rowsMax)), zero, {}};
+  if (owner == kernel && kernel.sourceOf(argument).ends_with(".stride"))
+    return Offset{zero, constant(1), argument};
+  outside(owner, "an address or a guard depends on a value that is neither the "
+                 "thread, the tile, the K step, M nor a row stride");
+  return failure();
+}
+
+FailureOr<Offset> Slicer::sliceMul(Operation *op) {
+  FailureOr<Offset> lhs = offset(op->getOperand(0));
+  FailureOr<Offset> rhs = offset(op->getOperand(1));
+  if (failed(lhs) || failed(rhs))
+    return failure();
+  if (lhs->stride)
+    std::swap(*lhs, *rhs);
+  AffineExpr zero = constant(0);
+  if (rhs->stride && !lhs->stride && rhs->plain == zero &&
+      rhs->factor == constant(1))
+    return Offset{zero, lhs->plain, rhs->stride};
+  if (isa<AffineConstantExpr>(lhs->plain))
+    std::swap(*lhs, *rhs);
+  if (lhs->stride || rhs->stride || !isa<AffineConstantExpr>(rhs->plain)) {
+    outside(op, "a product of two unknowns; keep rows and bytes within a row "
+                "apart, or multiply by a constant");
+    return failure();
+  }
+  return Offset{lhs->plain * rhs->plain, zero, {}};
+}
+
+FailureOr<Offset> Slicer::sliceDivRem(Operation *op) {
+  FailureOr<AffineExpr> lhs = index(op->getOperand(0));
+  APInt divisor;
+  if (failed(lhs))
+    return failure();
+  if (!matchPattern(op->getOperand(1), m_ConstantInt(&divisor)) ||
+      !divisor.isStrictlyPositive()) {
+    outside(op, "expected a positive constant divisor");
+    return failure();
+  }
+  int64_t by = divisor.getSExtValue();
+  return Offset{isa<arith::DivUIOp>(op) ? lhs->floorDiv(by) : *lhs % by,
+                constant(0),
+                {}};
+}
+
+FailureOr<Offset> Slicer::sliceOp(Operation *op) {
+  AffineExpr zero = constant(0);
+  APInt number;
+  if (matchPattern(op, m_ConstantInt(&number)))
+    return Offset{constant(number.getSExtValue()), zero, {}};
+  if (isa<cta::ThreadIdOp>(op))
+    return Offset{makeLeaf(op->getResult(0), "thread",
+                           constant(int64_t(kernel.getThreads()) - 1)),
+                  zero,
+                  {}};
+  if (isa<arith::ExtUIOp>(op))
+    return offset(op->getOperand(0));
+
+  FailureOr<Offset> result = failure();
+  if (isa<arith::AddIOp>(op)) {
+    FailureOr<Offset> lhs = offset(op->getOperand(0));
+    FailureOr<Offset> rhs = offset(op->getOperand(1));
+    if (failed(lhs) || failed(rhs))
+      return failure();
+    if (lhs->stride && rhs->stride && lhs->stride != rhs->stride) {
+      outside(op, "a sum of products with two different strides");
+      return failure();
+    }
+    result = Offset{lhs->plain + rhs->plain, lhs->factor + rhs->factor,
+                    lhs->stride ? lhs->stride : rhs->stride};
+  } else if (isa<arith::MulIOp>(op)) {
+    result = sliceMul(op);
+  } else if (isa<arith::DivUIOp, arith::RemUIOp>(op)) {
+    result = sliceDivRem(op);
+  } else {
+    outside(op, "expected constants, addi, muli, divui, remui or extui in an "
+                "address or a guard");
+    return failure();
+  }
+  if (succeeded(result))
+    computedList.push_back(
+        {op, *result, op->getResult(0).getType().getIntOrFloatBitWidth()});
+  return result;
+}
+
+FailureOr<SmallVector<LessThan>> Slicer::guard(Value value) {
+  SmallVector<LessThan> conjuncts;
+  SmallVector<Value> pending{value};
+  while (!pending.empty()) {
+    Value next = pending.pop_back_val();
+    Operation *op = next.getDefiningOp();
+    if (op && isa<arith::AndIOp>(op)) {
+      llvm::append_range(pending, op->getOperands());
+      continue;
+    }
+    if (matchPattern(next, m_One()))
+      continue;
+    auto compare = dyn_cast_or_null<arith::CmpIOp>(op);
+    if (!compare || compare.getPredicate() != arith::CmpIPredicate::ult) {
+      outside(op ? op : kernel.getOperation(),
+              "expected a guard of the form a < b && c < d ...");
+      return failure();
+    }
+    FailureOr<AffineExpr> small = index(compare.getLhs());
+    FailureOr<AffineExpr> large = index(compare.getRhs());
+    if (failed(small) || failed(large))
+      return failure();
+    conjuncts.push_back({*small, *large});
+  }
+  return conjuncts;
+}
+
+//===----------------------------------------------------------------------===//
+// Bounds
+//===----------------------------------------------------------------------===//
+
+static __int128 floorDivide(__int128 a, __int128 b) {
+  __int128 q = a / b;
+  return q * b > a ? q - 1 : q;
+}
+
+Interval Slicer::bounds(AffineExpr expr) const {
+  if (auto number = dyn_cast<AffineConstantExpr>(expr))
+    return {number.getValue(), number.getValue()};
+  if (auto leaf = dyn_cast<AffineDimExpr>(expr))
+    return {0, bounds(leafList[leaf.getPosition()].max).high};
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  Interval a = bounds(binary.getLHS()), b = bounds(binary.getRHS());
+  switch (expr.getKind()) {
+  case AffineExprKind::Add:
+    return {a.low + b.low, a.high + b.high};
+  case AffineExprKind::Mul: {
+    __int128 x = a.low * b.low, y = a.high * b.low;
+    return {std::min(x, y), std::max(x, y)};
+  }
+  case AffineExprKind::FloorDiv:
+    return {floorDivide(a.low, b.low), floorDivide(a.high, b.low)};
+  default: { // mod
+    bool fits = a.low >= 0 && a.high < b.low;
+    return fits ? a : Interval{0, b.low - 1};
+  }
+  }
+}
+
+Interval Slicer::bounds(const Offset &offset) const {
+  Interval plain = bounds(offset.plain);
+  if (!offset.stride)
+    return plain;
+  Interval factor = bounds(offset.factor);
+  return {plain.low + std::min<__int128>(factor.low, 0) * strideMax,
+          plain.high + std::max<__int128>(factor.high, 0) * strideMax};
+}

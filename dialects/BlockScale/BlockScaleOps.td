@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The ops a user names.
+#ifndef NYBL_DIALECTS_BLOCKSCALE_BLOCKSCALEOPS_TD
+#define NYBL_DIALECTS_BLOCKSCALE_BLOCKSCALEOPS_TD
+
+include "dialects/BlockScale/BlockScaleTypes.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def BlockScale_GemmOp : Op<BlockScale_Dialect, "gemm", [Pure]> {
+  let summary = "D[M,N] = alpha * A[M,K] * B[N,K]^T, rounded once";
+  let description = [{
+    Without alpha it is 1.
+    ```mlir
+    %d = block_scale.gemm %a, %b scaled_by %alpha :
+        !block_scale.tensor<?x384xf4E2M1FN, f8E4M3FN per 16 in "128x4">,
+        !block_scale.tensor<1536x384xf4E2M1FN, f8E4M3FN per 16 in "128x4">
+        -> tensor<?x1536xbf16>
+    ```
+  }];
+  let arguments = (ins BlockScale_TensorType:$a, BlockScale_TensorType:$b,
+                       Optional<F32>:$alpha);
+  let results = (outs RankedTensorOf<[BF16, F16, F32]>:$d);
+  let assemblyFormat = [{
+    $a `,` $b (`scaled_by` $alpha^)? attr-dict `:` type($a) `,` type($b) `->` type($d)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // NYBL_DIALECTS_BLOCKSCALE_BLOCKSCALEOPS_TD

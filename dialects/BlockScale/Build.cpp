@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Problem class to block_scale.gemm and back.
+
+#include "dialects/BlockScale/Build.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::block_scale;
+
+static Type outputType(MLIRContext *context, OutputType type) {
+  switch (type) {
+  case OutputType::BF16:
+    return BFloat16Type::get(context);
+  case OutputType::F16:
+    return Float16Type::get(context);
+  case OutputType::F32:
+    break;
+  }
+  return Float32Type::get(context);
+}
+
+static ScaledTensorType tensorType(MLIRContext *context, int64_t rows, int64_t k,
+                             ScaleLayout layout) {
+  return ScaledTensorType::get(context, {rows, k}, Float4E2M1FNType::get(context),
+                         Float8E4M3FNType::get(context), kBlock,
+                         StringAttr::get(context, name(layout)));
+}
+
+OwningOpRef<ModuleOp>
+nybl::block_scale::buildModule(MLIRContext &context,
+                               const GemmProblem &problemClass) {
+  Location location = UnknownLoc::get(&context);
+  int64_t m = problemClass.m.isFixed() ? problemClass.m.low : ShapedType::kDynamic;
+  SmallVector<Type> inputs{
+      tensorType(&context, m, problemClass.k, problemClass.sfa),
+      tensorType(&context, problemClass.n, problemClass.k, problemClass.sfb)};
+  if (problemClass.alpha == AlphaKind::Tensor)
+    inputs.push_back(Float32Type::get(&context));
+  Type output = RankedTensorType::get({m, problemClass.n},
+                                      outputType(&context, problemClass.d));
+  OwningOpRef<ModuleOp> module = ModuleOp::create(location);
+  OpBuilder builder(module->getBodyRegion());
+  auto function = func::FuncOp::create(builder, location, "gemm",
+                                       builder.getFunctionType(inputs, output));
+  Block *body = function.addEntryBlock();
+  builder.setInsertionPointToEnd(body);
+  Value alpha = inputs.size() == 3 ? Value(body->getArgument(2)) : Value();
+  auto gemm = GemmOp::create(builder, location, output, body->getArgument(0),
+                             body->getArgument(1), alpha);
+  func::ReturnOp::create(builder, location, gemm.getResult());
+  return module;
+}
+
+GemmProblem nybl::block_scale::problemOf(GemmOp gemm) {
+  ScaledTensorType a = gemm.getA().getType(), b = gemm.getB().getType();
+  GemmProblem problem;
+  if (!ShapedType::isDynamic(a.getShape()[0]))
+    problem.m = Extent::fixed(a.getShape()[0]);
+  problem.n = b.getShape()[0];
+  problem.k = a.getShape()[1];
+  problem.sfa = *parseScaleLayout(a.getLayout().getValue());
+  problem.sfb = *parseScaleLayout(b.getLayout().getValue());
+  Type d = gemm.getD().getType().getElementType();
+  problem.d = d.isBF16()  ? OutputType::BF16
+              : d.isF16() ? OutputType::F16
+                          : OutputType::F32;
+  problem.alpha = gemm.getAlpha() ? AlphaKind::Tensor : AlphaKind::None;
+  return problem;
+}
