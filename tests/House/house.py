@@ -49,7 +49,7 @@ PARTS = ("runtime/", "dialects/", "compiler/", "tools/", "tests/", "bench/",
 WITHOUT_LLVM = ("runtime/", "tools/nybl/", "tools/emulator/", "tests/Oracle/")
 
 SOURCE = re.compile(r"\.(h|c|cpp|h\.in|cpp\.in)$")
-LICENSED = re.compile(r"(\.(h|c|cpp|td|mlir|py|sh|cmake|in|map)|CMakeLists\.txt"
+LICENSED = re.compile(r"(\.(h|c|cpp|td|def|mlir|py|sh|cmake|in|map)|CMakeLists\.txt"
                       r"|^dev|^\.ci/run|^\.clang-(format|tidy))$")
 SPDX = "SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception"
 LONGEST_FILE = 800
