@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A kernel on a device, ready to be launched: module, manifest and occupancy.
+#ifndef NYBL_RUNTIME_LAUNCH_KERNEL_H
+#define NYBL_RUNTIME_LAUNCH_KERNEL_H
+
+#include "runtime/Driver/Module.h"
+#include "runtime/Launch/Recipe.h"
+
+namespace nybl::launch {
+
+/// Immutable, shared by the plans of one problem class on one device.
+class Kernel {
+public:
+  /// Loads the image and reads the occupancy. Errors: Invalid (manifest),
+  /// Environment (driver).
+  static Expected<std::shared_ptr<const Kernel>>
+  load(std::shared_ptr<const driver::Device> device, const Manifest &manifest,
+       const driver::Image &image);
+
+  /// Checks, packs and enqueues one launch. See nybl_launch.
+  Status launch(const Recipe &recipe, const nybl_gemm_args &args) const;
+
+  /// min(tiles, multiprocessors * resident CTAs); tiles > 0.
+  unsigned grid(int64_t tiles) const;
+
+  int64_t residentCtas() const { return resident; }
+  bool ptxFallback() const { return module->ptxFallback(); }
+
+private:
+  std::shared_ptr<const driver::Module> module;
+  int64_t resident = 1;
+  unsigned threads = 1, dynamicShared = 0;
+};
+
+} // namespace nybl::launch
+
+#endif // NYBL_RUNTIME_LAUNCH_KERNEL_H

@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From names to a list of checks and slots, and their evaluation.
+
+#include "runtime/Launch/Recipe.h"
+#include "runtime/Launch/Scales.h"
+#include <bit>
+#include <cmath>
+#include <fmt/format.h>
+#include <optional>
+
+using namespace nybl;
+using namespace nybl::launch;
+
+namespace {
+
+/// Products of rows and strides, which 64 bits may not hold.
+__extension__ using Wide = __int128;
+
+template <typename T>
+struct Named {
+  std::string_view name;
+  T value;
+};
+
+constexpr Named<Operand> operands[] = {
+    {"a", Operand::A}, {"sfa", Operand::ScalesA},
+    {"b", Operand::B}, {"sfb", Operand::ScalesB},
+    {"d", Operand::D}, {"alpha", Operand::Alpha},
+    {"m", Operand::M}};
+
+constexpr Named<Check> checks[] = {{"alignment", Check::Alignment},
+                                   {"stride_multiple", Check::StrideMultiple},
+                                   {"stride_max", Check::StrideMax},
+                                   {"rows_fit", Check::RowsFit},
+                                   {"scale_bytes", Check::ScaleBytes},
+                                   {"rows_max", Check::RowsMax},
+                                   {"no_overlap", Check::NoOverlap}};
+
+constexpr Named<int> parameterTypes[] = {
+    {"pointer", 8}, {"i64", 8}, {"i32", 4}, {"f32", 4}};
+
+template <typename T, size_t n>
+std::optional<T> find(const Named<T> (&table)[n], std::string_view name) {
+  for (const Named<T> &entry : table)
+    if (entry.name == name)
+      return entry.value;
+  return std::nullopt;
+}
+
+/// The fields' names in nybl_gemm_args, for messages.
+const char *fieldName(Operand operand) {
+  switch (operand) {
+  case Operand::A:
+    return "a";
+  case Operand::ScalesA:
+    return "a_scales";
+  case Operand::B:
+    return "b";
+  case Operand::ScalesB:
+    return "b_scales";
+  case Operand::D:
+    return "d";
+  case Operand::Alpha:
+    return "alpha";
+  case Operand::M:
+    break;
+  }
+  return "m";
+}
+
+const nybl_matrix *matrixOf(Operand operand, const nybl_gemm_args &args) {
+  switch (operand) {
+  case Operand::A:
+    return &args.a;
+  case Operand::B:
+    return &args.b;
+  case Operand::D:
+    return &args.d;
+  default:
+    return nullptr;
+  }
+}
+
+uint64_t pointerOf(Operand operand, const nybl_gemm_args &args) {
+  switch (operand) {
+  case Operand::ScalesA:
+    return args.a_scales.pointer;
+  case Operand::ScalesB:
+    return args.b_scales.pointer;
+  case Operand::Alpha:
+    return args.alpha.kind == NYBL_SCALAR_DEVICE ? args.alpha.pointer : 0;
+  default: {
+    const nybl_matrix *matrix = matrixOf(operand, args);
+    return matrix ? matrix->pointer : 0;
+  }
+  }
+}
+
+uint64_t bytesOf(Operand operand, const nybl_gemm_args &args) {
+  switch (operand) {
+  case Operand::ScalesA:
+    return args.a_scales.bytes;
+  case Operand::ScalesB:
+    return args.b_scales.bytes;
+  case Operand::Alpha:
+    return args.alpha.kind == NYBL_SCALAR_DEVICE ? sizeof(float) : 0;
+  default: {
+    const nybl_matrix *matrix = matrixOf(operand, args);
+    return matrix ? matrix->bytes : 0;
+  }
+  }
+}
+
+bool isMatrix(Operand operand) {
+  return operand == Operand::A || operand == Operand::B ||
+         operand == Operand::D;
+}
+
+/// Which operands a check can be asked of.
+bool applies(Check check, Operand operand) {
+  switch (check) {
+  case Check::Alignment:
+    return operand != Operand::M;
+  case Check::StrideMultiple:
+  case Check::StrideMax:
+  case Check::RowsFit:
+    return isMatrix(operand);
+  case Check::ScaleBytes:
+    return operand == Operand::ScalesA || operand == Operand::ScalesB;
+  case Check::RowsMax:
+    return operand == Operand::M;
+  case Check::NoOverlap:
+    return operand == Operand::D;
+  }
+  return false;
+}
+
+Status checkMatrixPointer(Operand operand, const nybl_matrix &matrix) {
+  if (matrix.pointer != 0 && matrix.pointer + matrix.bytes >= matrix.pointer)
+    return Status::ok();
+  return Status::refused(fmt::format("{}.pointer: expected a device address "
+                                     "with {} bytes behind it, got {:#x}",
+                                     fieldName(operand), matrix.bytes,
+                                     matrix.pointer));
+}
+
+Status checkHostScalar(float value) {
+  if (std::isfinite(value) && value != 0 && std::isfinite(1 / value))
+    return Status::ok();
+  return Status::refused(fmt::format("alpha.value: expected a finite, non-zero "
+                                     "number with a finite reciprocal, "
+                                     "got {}: a global scale like that makes "
+                                     "every output NaN, infinite or zero",
+                                     value));
+}
+
+} // namespace
+
+Expected<Recipe> Recipe::make(const Manifest &manifest,
+                              const GemmProblem &problem) {
+  Recipe recipe;
+  recipe.asked = problem;
+  recipe.tileM = manifest.tileM;
+  recipe.tileN = manifest.tileN;
+  if (recipe.tileM < 1 || recipe.tileN < 1)
+    return Status::invalid(
+        fmt::format("manifest: expected a tile of at least 1 x 1, got {} x {}",
+                    manifest.tileM, manifest.tileN));
+  for (const Precondition &precondition : manifest.preconditions)
+    if (Status status = recipe.addCondition(precondition); !status)
+      return status;
+  for (const KernelParameter &parameter : manifest.parameters)
+    if (Status status = recipe.addSlot(parameter); !status)
+      return status;
+  if (Status status = recipe.requireChecks(); !status)
+    return status;
+  return recipe;
+}
+
+Status Recipe::addCondition(const Precondition &precondition) {
+  auto check = find(checks, precondition.check);
+  auto operand = find(operands, precondition.operand);
+  if (!check || !operand || !applies(*check, *operand) ||
+      precondition.value < 0)
+    return Status::invalid(fmt::format(
+        "manifest: precondition '{}' of operand '{}' with value {} is not "
+        "understood, so it cannot be checked: rebuild the artefact, or update "
+        "Nybl",
+        precondition.check, precondition.operand, precondition.value));
+  conditions.push_back({*check, *operand, precondition.value});
+  return Status::ok();
+}
+
+Status Recipe::addSlot(const KernelParameter &parameter) {
+  std::string_view source = parameter.source;
+  auto bytes = find(parameterTypes, parameter.type);
+  size_t dot = source.find('.');
+  auto operand = find(operands, source.substr(0, dot));
+  std::string_view part =
+      dot == source.npos ? std::string_view() : source.substr(dot + 1);
+  std::optional<Source> what;
+  if (operand && dot == source.npos)
+    what = *operand == Operand::M ? Source::Rows : Source::Pointer;
+  else if (operand && isMatrix(*operand) && part == "stride")
+    what = Source::Stride;
+  else if (operand == Operand::Alpha && part == "value")
+    what = Source::Value;
+  else if (operand == Operand::Alpha && part == "reciprocal")
+    what = Source::Reciprocal;
+  bool fits = what && bytes &&
+              (*what == Source::Pointer) == (parameter.type == "pointer") &&
+              (*what == Source::Value) == (parameter.type == "f32") &&
+              slots.size() < ParameterBlock::capacity;
+  if (!fits)
+    return Status::invalid(fmt::format("manifest: kernel parameter {} ('{}' as "
+                                       "{}) is not understood: rebuild the "
+                                       "artefact, or update Nybl",
+                                       slots.size(), parameter.source,
+                                       parameter.type));
+  // What does not fit the parameter must not be cut off.
+  if (*bytes == 4 && *what == Source::Rows)
+    conditions.push_back({Check::RowsMax, *operand, INT32_MAX});
+  if (*bytes == 4 && *what == Source::Stride)
+    conditions.push_back({Check::StrideMax, *operand, INT32_MAX});
+  slots.push_back({*what, *operand});
+  return Status::ok();
+}
+
+/// Without these a launch could touch memory that nobody promised.
+Status Recipe::requireChecks() const {
+  auto require = [&](Check check, Operand operand) {
+    for (const Condition &condition : conditions)
+      if (condition.check == check && condition.operand == operand)
+        return true;
+    return false;
+  };
+  for (Operand operand : {Operand::A, Operand::B, Operand::D})
+    if (!require(Check::RowsFit, operand))
+      return Status::invalid(fmt::format("manifest: expected a precondition "
+                                         "'rows_fit' of operand '{}', got none",
+                                         fieldName(operand)));
+  return Status::ok();
+}
+
+Status nybl::launch::checkRows(const GemmProblem &problem, int64_t m) {
+  if (m < 0)
+    return Status::refused(
+        fmt::format("m: expected at least 0 rows, got {}", m));
+  if (problem.m.contains(m))
+    return Status::ok();
+  return Status::refused(fmt::format(
+      "m: expected {} to {} rows, the range this plan was prepared for, got {}",
+      problem.m.low,
+      problem.m.high == Extent::unbounded ? std::string("any number of")
+                                          : std::to_string(problem.m.high),
+      m));
+}
+
+Status Recipe::check(const nybl_gemm_args &args) const {
+  if (Status status = checkRows(asked, args.m); !status)
+    return status;
+  if (tiles(args.m) == 0)
+    return Status::ok();
+  for (Operand operand : {Operand::A, Operand::B, Operand::D})
+    if (Status status = checkMatrixPointer(operand, *matrixOf(operand, args));
+        !status)
+      return status;
+  for (Operand operand : {Operand::ScalesA, Operand::ScalesB})
+    if (Status status = checkScales(operand, args); !status)
+      return status;
+  if (Status status = checkAlpha(args.alpha); !status)
+    return status;
+  for (const Condition &condition : conditions)
+    if (Status status = evaluate(condition, args); !status)
+      return status;
+  return Status::ok();
+}
+
+Status Recipe::checkScales(Operand operand, const nybl_gemm_args &args) const {
+  bool isA = operand == Operand::ScalesA;
+  ScaleExpectation expected{fieldName(operand), isA ? asked.sfa : asked.sfb,
+                            isA ? args.m : asked.n, asked.blocks()};
+  return checkScaleTensor(expected, isA ? args.a_scales : args.b_scales);
+}
+
+Status Recipe::checkAlpha(const nybl_scalar &alpha) const {
+  if (asked.alpha == AlphaKind::None)
+    return alpha.kind == NYBL_SCALAR_NONE
+               ? Status::ok()
+               : Status::refused(fmt::format(
+                     "alpha.kind: expected 0 (none), since the problem says "
+                     "alpha=none, got {}",
+                     alpha.kind));
+  if (alpha.reserved != 0)
+    return Status::refused(
+        fmt::format("alpha.reserved: expected 0, got {}", alpha.reserved));
+  if (alpha.kind != NYBL_SCALAR_DEVICE && alpha.kind != NYBL_SCALAR_HOST)
+    return Status::refused(fmt::format(
+        "alpha.kind: expected 1 (device pointer) or 2 (host value), since the "
+        "problem says alpha=tensor, got {}",
+        alpha.kind));
+  if (alpha.convention != NYBL_CONVENTION_DECODE &&
+      alpha.convention != NYBL_CONVENTION_ENCODE)
+    return Status::refused(fmt::format("alpha.convention: expected 1 (decode: "
+                                       "the product is multiplied by it) or "
+                                       "2 (encode: divided by it), got {}",
+                                       alpha.convention));
+  if (alpha.kind == NYBL_SCALAR_HOST)
+    return checkHostScalar(alpha.value);
+  if (alpha.pointer == 0 || alpha.pointer % sizeof(float) != 0)
+    return Status::refused(
+        fmt::format("alpha.pointer: expected the address of one f32 in device "
+                    "memory, a multiple of 4, got {:#x}",
+                    alpha.pointer));
+  return Status::ok();
+}
+
+Status Recipe::evaluate(const Condition &condition,
+                        const nybl_gemm_args &args) const {
+  const char *field = fieldName(condition.operand);
+  const nybl_matrix *matrix = matrixOf(condition.operand, args);
+  switch (condition.check) {
+  case Check::Alignment:
+    if (condition.value > 1 &&
+        pointerOf(condition.operand, args) % uint64_t(condition.value) != 0)
+      return Status::refused(fmt::format(
+          "{}.pointer: expected a multiple of {} bytes, got {:#x}", field,
+          condition.value, pointerOf(condition.operand, args)));
+    break;
+  case Check::StrideMultiple:
+    if (condition.value > 1 && matrix->row_stride % condition.value != 0)
+      return Status::refused(
+          fmt::format("{}.row_stride: expected a multiple of {} bytes, got {}",
+                      field, condition.value, matrix->row_stride));
+    break;
+  case Check::StrideMax:
+    if (matrix->row_stride > condition.value)
+      return Status::refused(
+          fmt::format("{}.row_stride: expected at most {} bytes, got {}", field,
+                      condition.value, matrix->row_stride));
+    break;
+  case Check::RowsFit:
+    return checkFit(condition, args);
+  case Check::RowsMax:
+    if (args.m > condition.value)
+      return Status::refused(fmt::format(
+          "m: expected at most {} rows, what the certificate holds for, got {}",
+          condition.value, args.m));
+    break;
+  case Check::NoOverlap:
+    return checkOverlap(args);
+  case Check::ScaleBytes: // always checked, with the tag
+    break;
+  }
+  return Status::ok();
+}
+
+Status Recipe::checkFit(const Condition &condition,
+                        const nybl_gemm_args &args) const {
+  const char *field = fieldName(condition.operand);
+  const nybl_matrix &matrix = *matrixOf(condition.operand, args);
+  if (matrix.row_stride < condition.value)
+    return Status::refused(fmt::format(
+        "{}.row_stride: expected at least {}, the bytes of a row, got {}",
+        field, condition.value, matrix.row_stride));
+  int64_t rows = condition.operand == Operand::B ? asked.n : args.m;
+  Wide needed = Wide(rows - 1) * matrix.row_stride + condition.value;
+  if (Wide(matrix.bytes) >= needed)
+    return Status::ok();
+  bool printable = needed <= Wide(INT64_MAX);
+  return Status::refused(
+      fmt::format("{}.bytes: expected at least {} for {} rows of {} bytes at a "
+                  "stride of {}, "
+                  "got {}",
+                  field, printable ? std::to_string(int64_t(needed)) : "2^63",
+                  rows, condition.value, matrix.row_stride, matrix.bytes));
+}
+
+/// By whole ranges: a D interleaved with an input counts as overlap.
+Status Recipe::checkOverlap(const nybl_gemm_args &args) const {
+  for (Operand input : {Operand::A, Operand::ScalesA, Operand::B,
+                        Operand::ScalesB, Operand::Alpha}) {
+    uint64_t begin = pointerOf(input, args), size = bytesOf(input, args);
+    if (size == 0 || begin >= args.d.pointer + args.d.bytes ||
+        args.d.pointer >= begin + size)
+      continue;
+    return Status::refused(fmt::format("d: expected an output that overlaps no "
+                                       "input, but its {} bytes at {:#x} "
+                                       "meet the {} bytes of {} at {:#x}",
+                                       args.d.bytes, args.d.pointer, size,
+                                       fieldName(input), begin));
+  }
+  return Status::ok();
+}
+
+int64_t Recipe::tiles(int64_t m) const {
+  Wide count =
+      (Wide(m) + tileM - 1) / tileM * ((Wide(asked.n) + tileN - 1) / tileN);
+  return count > Wide(INT64_MAX) ? INT64_MAX : int64_t(count);
+}
+
+uint64_t Recipe::bitsOf(const Slot &slot, const nybl_gemm_args &args) const {
+  bool hasAlpha = asked.alpha != AlphaKind::None;
+  switch (slot.source) {
+  case Source::Pointer:
+    return pointerOf(slot.operand, args);
+  case Source::Stride:
+    return uint64_t(matrixOf(slot.operand, args)->row_stride);
+  case Source::Value:
+    return std::bit_cast<uint32_t>(
+        hasAlpha && args.alpha.kind == NYBL_SCALAR_HOST ? args.alpha.value
+                                                        : 1.0f);
+  case Source::Reciprocal:
+    return hasAlpha && args.alpha.convention == NYBL_CONVENTION_ENCODE;
+  case Source::Rows:
+    break;
+  }
+  return uint64_t(args.m);
+}
+
+ParameterBlock Recipe::pack(const nybl_gemm_args &args) const {
+  ParameterBlock block;
+  for (const Slot &slot : slots)
+    block.push(bitsOf(slot, args));
+  return block;
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A manifest's launch recipe, made ready once: the preconditions as a list of
+// checks and the parameters as a list of slots. Evaluating it needs no device,
+// takes no lock and allocates only to say what is wrong.
+#ifndef NYBL_RUNTIME_LAUNCH_RECIPE_H
+#define NYBL_RUNTIME_LAUNCH_RECIPE_H
+
+#include "nybl/nybl.h"
+#include "runtime/Abi/Manifest.h"
+#include "runtime/Abi/Problem.h"
+#include <array>
+#include <vector>
+
+namespace nybl::launch {
+
+/// Kernel parameters as cuLaunchKernel takes them. Lives on the stack.
+class ParameterBlock {
+public:
+  static constexpr size_t capacity = 32;
+
+  void push(uint64_t bits) {
+    values[count] = bits;
+    pointers[count] = &values[count];
+    ++count;
+  }
+  void **data() { return pointers.data(); }
+  size_t size() const { return count; }
+  /// The first 4 bytes are the value of a 32-bit parameter (little endian).
+  uint64_t operator[](size_t i) const { return values[i]; }
+
+private:
+  std::array<uint64_t, capacity> values;
+  std::array<void *, capacity> pointers;
+  size_t count = 0;
+};
+
+enum class Operand : uint8_t { A, ScalesA, B, ScalesB, D, Alpha, M };
+
+/// Manifest.h's names of checks.
+enum class Check : uint8_t {
+  Alignment,
+  StrideMultiple,
+  StrideMax,
+  RowsFit,
+  ScaleBytes,
+  RowsMax,
+  NoOverlap,
+};
+
+/// What a parameter is filled with.
+enum class Source : uint8_t { Pointer, Stride, Value, Reciprocal, Rows };
+
+/// Immutable, shared by threads.
+class Recipe {
+public:
+  /// `problem` is the one asked for: its class is the kernel's, its range of m
+  /// is this plan's. Errors: Invalid where the manifest is not understood,
+  /// since an unknown precondition cannot be checked.
+  static Expected<Recipe> make(const Manifest &manifest,
+                               const GemmProblem &problem);
+
+  /// Ok if the launch may happen. Errors: Refused. Nothing but m is checked
+  /// where nothing is launched (m = 0 or n = 0).
+  Status check(const nybl_gemm_args &args) const;
+
+  /// The kernel's parameters, in order. args must have passed check.
+  ParameterBlock pack(const nybl_gemm_args &args) const;
+
+  /// CTAs that have work: ceil(M / tileM) * ceil(N / tileN); 0: no launch.
+  int64_t tiles(int64_t m) const;
+
+  const GemmProblem &problem() const { return asked; }
+
+private:
+  struct Condition {
+    Check check;
+    Operand operand;
+    int64_t value;
+  };
+  struct Slot {
+    Source source;
+    Operand operand;
+  };
+
+  Status addCondition(const Precondition &precondition);
+  Status addSlot(const KernelParameter &parameter);
+  Status requireChecks() const;
+  Status evaluate(const Condition &condition, const nybl_gemm_args &args) const;
+  Status checkScales(Operand operand, const nybl_gemm_args &args) const;
+  Status checkAlpha(const nybl_scalar &alpha) const;
+  Status checkOverlap(const nybl_gemm_args &args) const;
+  Status checkFit(const Condition &condition, const nybl_gemm_args &args) const;
+  uint64_t bitsOf(const Slot &slot, const nybl_gemm_args &args) const;
+
+  GemmProblem asked;
+  int64_t tileM = 1, tileN = 1;
+  std::vector<Condition> conditions;
+  std::vector<Slot> slots;
+};
+
+/// The check of m alone, for a plan without a kernel (n = 0).
+Status checkRows(const GemmProblem &problem, int64_t m);
+
+} // namespace nybl::launch
+
+#endif // NYBL_RUNTIME_LAUNCH_RECIPE_H

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What is known of a scale tensor before a launch, and whether that is enough:
+// docs/field-reports.md, R3.
+#ifndef NYBL_RUNTIME_LAUNCH_SCALES_H
+#define NYBL_RUNTIME_LAUNCH_SCALES_H
+
+#include "nybl/nybl.h"
+#include "runtime/Abi/ScaleLayout.h"
+#include <string>
+
+namespace nybl::launch {
+
+/// What the problem says of the tensor. Named in messages: "a_scales".
+struct ScaleExpectation {
+  const char *name;
+  ScaleLayout layout;
+  int64_t rows;   ///< used by the launch
+  int64_t blocks; ///< K blocks a row
+};
+
+/// The tag, the size, and the trust. Errors: Refused, naming both layouts.
+Status checkScaleTensor(const ScaleExpectation &expected,
+                        const nybl_scales &scales);
+
+/// The layouts whose size for rows x blocks is `bytes`: "8x4", "linear or 8x4",
+/// or empty.
+std::string layoutsOfSize(uint64_t bytes, int64_t rows, int64_t blocks);
+
+} // namespace nybl::launch
+
+#endif // NYBL_RUNTIME_LAUNCH_SCALES_H

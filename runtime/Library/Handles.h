@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What stands behind the opaque handles of nybl.h.
+#ifndef NYBL_RUNTIME_LIBRARY_HANDLES_H
+#define NYBL_RUNTIME_LIBRARY_HANDLES_H
+
+#include "nybl/nybl.h"
+#include "runtime/Launch/Kernel.h"
+#include "runtime/Library/Provider.h"
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+namespace nybl::library {
+
+struct Library {
+  std::string jitPath;
+  nybl_log_callback callback = nullptr;
+  void *callbackUser = nullptr;
+
+  void log(nybl_log_level level, const std::string &message) const {
+    if (callback)
+      callback(callbackUser, level, message.c_str());
+  }
+  /// Loads the compiler at the first call; a failure is tried again.
+  Expected<Provider> provider();
+
+private:
+  std::mutex mutex;
+  bool loaded = false;
+  Provider jit;
+};
+
+/// One kernel of one device, being made or made. Its mutex is held while it is
+/// made, so a key is compiled once however many threads ask.
+struct CacheEntry {
+  std::mutex mutex;
+  bool compiled = false;
+  Manifest manifest;
+  Compilation artefact;
+  std::shared_ptr<const launch::Kernel> kernel;
+};
+
+struct Device {
+  std::shared_ptr<Library> library;
+  std::shared_ptr<const driver::Device> gpu;
+
+  std::shared_ptr<CacheEntry> entry(const std::string &key);
+
+private:
+  std::mutex mutex;
+  std::map<std::string, std::shared_ptr<CacheEntry>> entries;
+};
+
+/// Immutable. `recipe` and `kernel` are absent where n = 0.
+struct Plan {
+  GemmProblem problem;
+  std::shared_ptr<Device> device;
+  std::shared_ptr<const launch::Kernel> kernel;
+  std::optional<launch::Recipe> recipe;
+  std::string manifestJson, phasesJson, problemClass;
+};
+
+Expected<std::unique_ptr<Plan>> prepare(const std::shared_ptr<Device> &device,
+                                        const char *problemLine,
+                                        const nybl_prepare_options &options);
+
+/// See nybl_launch.
+Status enqueue(const Plan &plan, const nybl_gemm_args &args);
+
+} // namespace nybl::library
+
+struct nybl_library {
+  std::shared_ptr<nybl::library::Library> object;
+};
+struct nybl_device {
+  std::shared_ptr<nybl::library::Device> object;
+};
+struct nybl_plan {
+  std::unique_ptr<nybl::library::Plan> object;
+};
+
+#endif // NYBL_RUNTIME_LIBRARY_HANDLES_H

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The C functions of nybl.h: check the handles and sizes, call, keep the error.
+
+#include "runtime/Library/Handles.h"
+#include "runtime/Library/Sized.h"
+
+using namespace nybl;
+using namespace nybl::library;
+
+namespace {
+
+std::string &lastError() {
+  static thread_local std::string text;
+  return text;
+}
+
+nybl_status fail(const Status &status) {
+  lastError() = status.message();
+  return static_cast<nybl_status>(status.code());
+}
+
+nybl_status failNull(const char *function, const char *argument) {
+  return fail(Status::invalid(
+      fmt::format("{}: expected '{}', got null", function, argument)));
+}
+
+static_assert(NYBL_INVALID == static_cast<int>(ErrorCode::Invalid) &&
+              NYBL_REFUSED == static_cast<int>(ErrorCode::Refused) &&
+              NYBL_ENVIRONMENT == static_cast<int>(ErrorCode::Environment) &&
+              NYBL_UNPROVEN == static_cast<int>(ErrorCode::Unproven) &&
+              NYBL_NOT_FOUND == static_cast<int>(ErrorCode::NotFound));
+static_assert(NYBL_LAYOUT_LINEAR == static_cast<int>(ScaleLayout::Linear) &&
+              NYBL_LAYOUT_128X4 == static_cast<int>(ScaleLayout::T128x4) &&
+              NYBL_LAYOUT_8X4 == static_cast<int>(ScaleLayout::T8x4));
+
+} // namespace
+
+const char *nybl_version(void) { return NYBL_VERSION_STRING; }
+
+const char *nybl_status_name(nybl_status status) {
+  switch (status) {
+  case NYBL_OK:
+    return "NYBL_OK";
+  case NYBL_INVALID:
+    return "NYBL_INVALID";
+  case NYBL_REFUSED:
+    return "NYBL_REFUSED";
+  case NYBL_ENVIRONMENT:
+    return "NYBL_ENVIRONMENT";
+  case NYBL_UNPROVEN:
+    return "NYBL_UNPROVEN";
+  case NYBL_NOT_FOUND:
+    return "NYBL_NOT_FOUND";
+  }
+  return "NYBL_?";
+}
+
+const char *nybl_last_error(void) { return lastError().c_str(); }
+
+nybl_status nybl_library_create(const nybl_library_options *options,
+                                nybl_library **library) {
+  if (!library)
+    return failNull("nybl_library_create", "library");
+  *library = nullptr;
+  nybl_library_options copy;
+  if (Status status =
+          readSized(options, sizeof copy, "nybl_library_options", copy);
+      !status)
+    return fail(status);
+  auto object = std::make_shared<Library>();
+  object->jitPath = copy.jit_path ? copy.jit_path : "";
+  object->callback = copy.log;
+  object->callbackUser = copy.log_user;
+  *library = new nybl_library{std::move(object)};
+  return NYBL_OK;
+}
+
+void nybl_library_destroy(nybl_library *library) { delete library; }
+
+nybl_status nybl_device_open(nybl_library *library,
+                             const nybl_device_options *options,
+                             nybl_device **device) {
+  if (!device)
+    return failNull("nybl_device_open", "device");
+  *device = nullptr;
+  if (!library)
+    return failNull("nybl_device_open", "library");
+  nybl_device_options copy;
+  if (Status status =
+          readSized(options, sizeof copy, "nybl_device_options", copy);
+      !status)
+    return fail(status);
+  auto api = driver::Driver::open(copy.driver_path ? copy.driver_path : "");
+  if (!api)
+    return fail(api.status());
+  auto gpu = driver::Device::open(*api, copy.ordinal);
+  if (!gpu)
+    return fail(gpu.status());
+  auto object = std::make_shared<Device>();
+  object->library = library->object;
+  object->gpu = *gpu;
+  object->library->log(
+      NYBL_LOG_INFO, fmt::format("opened {} ({}) through '{}'", (*gpu)->name(),
+                                 (*gpu)->chip(), (*api)->path()));
+  *device = new nybl_device{std::move(object)};
+  return NYBL_OK;
+}
+
+void nybl_device_destroy(nybl_device *device) { delete device; }
+
+const char *nybl_device_chip(const nybl_device *device) {
+  return device ? device->object->gpu->chip().c_str() : "";
+}
+
+nybl_status nybl_prepare(nybl_device *device, const char *problem,
+                         const nybl_prepare_options *options,
+                         nybl_plan **plan) {
+  if (!plan)
+    return failNull("nybl_prepare", "plan");
+  *plan = nullptr;
+  if (!device || !problem)
+    return failNull("nybl_prepare", device ? "problem" : "device");
+  nybl_prepare_options copy;
+  if (Status status =
+          readSized(options, sizeof copy, "nybl_prepare_options", copy);
+      !status)
+    return fail(status);
+  auto object = prepare(device->object, problem, copy);
+  if (!object)
+    return fail(object.status());
+  *plan = new nybl_plan{std::move(*object)};
+  return NYBL_OK;
+}
+
+void nybl_plan_destroy(nybl_plan *plan) { delete plan; }
+
+nybl_status nybl_plan_info(const nybl_plan *plan, nybl_plan_details *details) {
+  if (!plan || !details)
+    return failNull("nybl_plan_info", plan ? "details" : "plan");
+  nybl_plan_details known;
+  if (Status status =
+          readSized(details, sizeof(size_t), "nybl_plan_details", known);
+      !status)
+    return fail(status);
+  const Plan &object = *plan->object;
+  known.manifest_json = object.manifestJson.c_str();
+  known.phases_json = object.phasesJson.c_str();
+  known.problem_class = object.problemClass.c_str();
+  known.has_kernel = object.kernel != nullptr;
+  known.multiprocessors =
+      static_cast<uint32_t>(object.device->gpu->multiprocessors());
+  if (object.kernel) {
+    known.ptx_fallback = object.kernel->ptxFallback();
+    known.resident_ctas = static_cast<uint32_t>(object.kernel->residentCtas());
+  }
+  known.size = details->size;
+  std::memcpy(details, &known, std::min(details->size, sizeof known));
+  return NYBL_OK;
+}
+
+nybl_status nybl_launch(const nybl_plan *plan, const nybl_gemm_args *args) {
+  if (!plan || !args)
+    return failNull("nybl_launch", plan ? "args" : "plan");
+  nybl_gemm_args copy;
+  if (Status status = readSized(args, sizeof copy, "nybl_gemm_args", copy);
+      !status)
+    return fail(status);
+  if (Status status = enqueue(*plan->object, copy); !status)
+    return fail(status);
+  return NYBL_OK;
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Finds, loads and calls libnybl_jit.
+
+#include "runtime/Library/Provider.h"
+#include <cstdlib>
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <unistd.h>
+#include <vector>
+
+using namespace nybl;
+using namespace nybl::library;
+
+namespace {
+
+constexpr const char *libraryName = "libnybl_jit.so";
+
+/// The folder of the library or program that this code is linked into.
+std::string ownFolder() {
+  Dl_info info;
+  if (!dladdr(reinterpret_cast<const void *>(&ownFolder), &info) ||
+      !info.dli_fname)
+    return "";
+  char *absolute = realpath(info.dli_fname, nullptr);
+  std::string file = absolute ? absolute : info.dli_fname;
+  std::free(absolute);
+  size_t slash = file.rfind('/');
+  return slash == file.npos ? "" : file.substr(0, slash);
+}
+
+std::vector<std::string> candidates(const std::string &path) {
+  if (!path.empty())
+    return {path};
+  const char *named = std::getenv("NYBL_JIT");
+  if (named && *named)
+    return {named};
+  // An absolute path only: the current folder is nobody's to trust.
+  std::string folder = ownFolder();
+  if (folder.empty())
+    return {};
+  return {folder + "/" + libraryName, folder + "/../lib/" + libraryName};
+}
+
+std::string take(const NyblBytes &bytes) {
+  return bytes.data ? std::string(bytes.data, bytes.size) : std::string();
+}
+
+Expected<const NyblKernelProvider *> enter(void *handle,
+                                           const std::string &file) {
+  auto entry = reinterpret_cast<NyblKernelProviderEntry>(
+      dlsym(handle, NYBL_KERNEL_PROVIDER_SYMBOL));
+  const NyblKernelProvider *table = entry ? entry() : nullptr;
+  if (!table || table->magic != NYBL_KERNEL_PROVIDER_MAGIC)
+    return Status::environment(fmt::format(
+        "expected a Nybl compiler at '{}', but it does not answer as one ({}): "
+        "install libnybl_jit.so of this version",
+        file, entry ? "wrong magic number" : "no symbol nybl_kernel_provider"));
+  if (table->version != NYBL_KERNEL_PROVIDER_VERSION ||
+      table->size < sizeof(NyblKernelProvider) || !table->compile ||
+      !table->release_result || !table->describe)
+    return Status::environment(
+        fmt::format("expected a compiler with interface version {}, but '{}' "
+                    "has version {}: "
+                    "install libnybl_jit.so of this version",
+                    NYBL_KERNEL_PROVIDER_VERSION, file, table->version));
+  return table;
+}
+
+ErrorCode errorCode(int code) {
+  return code > 0 && code <= static_cast<int>(ErrorCode::NotFound)
+             ? static_cast<ErrorCode>(code)
+             : ErrorCode::Environment;
+}
+
+} // namespace
+
+Expected<Provider> Provider::load(const std::string &path) {
+  std::string tried;
+  for (const std::string &file : candidates(path)) {
+    tried += (tried.empty() ? "'" : ", '") + file + "'";
+    if (access(file.c_str(), F_OK) != 0)
+      continue;
+    void *handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    if (!handle)
+      return Status::environment(fmt::format(
+          "expected the compiler at '{}', but it cannot be loaded: {}", file,
+          dlerror()));
+    auto table = enter(handle, file);
+    if (!table)
+      return table.status();
+    Provider provider;
+    provider.table = *table;
+    provider.file = file;
+    return provider;
+  }
+  return Status::error(
+      ErrorCode::NotFound,
+      fmt::format("no compiler: looked for {}; install libnybl_jit.so, or set "
+                  "NYBL_JIT to its path",
+                  tried.empty() ? libraryName : tried));
+}
+
+Expected<Compilation> Provider::compile(NyblCompileRequest request) const {
+  request.size = sizeof request;
+  NyblCompileResult result = {};
+  result.size = sizeof result;
+  int code = table->compile(&request, &result);
+  Compilation out{take(result.text), take(result.manifest), take(result.ptx),
+                  take(result.cubin), take(result.phases)};
+  std::string message = take(result.message);
+  table->release_result(&result);
+  if (code == 0)
+    return out;
+  return Status::error(errorCode(code),
+                       message.empty()
+                           ? fmt::format("the compiler failed with code {} and "
+                                         "gave no reason",
+                                         code)
+                           : message);
+}
+
+std::string Provider::describe() const { return table->describe(); }

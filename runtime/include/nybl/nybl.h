@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ *
+ * Nybl's C interface: 4-bit block-scaled matrix products on NVIDIA GPUs.
+ *
+ *   library -> device -> plan -> launch, launch, launch ...
+ *
+ * Conventions that hold for every call:
+ *   Structs   Every struct with a `size` field is set to zero first, and then
+ *             size = sizeof(the struct). Fields are only ever appended; zero is
+ *             the default. A struct of an older header is accepted; one of a
+ *             newer header only if what this library does not know is zero.
+ *             Structs without `size` are frozen.
+ *   Errors    The status says the kind, nybl_last_error() the whole sentence:
+ *             what was expected, what came, where, what to do. No call throws,
+ *             aborts or exits. Outputs are set to null first, and only then.
+ *   Threads   Every call may be made from any thread at any time, also on the
+ *             same object, except that an object may not be destroyed while
+ *             another thread uses it.
+ *   Context   Work is done in the device's primary context, which is pushed and
+ *             popped: the caller's current context is the same after each call.
+ *   Owners    Handles are reference counted inside: they may be destroyed in
+ *             any order. Device memory, streams and the workspace are always
+ *             the caller's; Nybl allocates none for a launch.
+ *   Units     Sizes, strides and offsets are bytes unless said otherwise;
+ *             rows, M, N and K are counts of elements.
+ */
+#ifndef NYBL_NYBL_H
+#define NYBL_NYBL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(NYBL_BUILDING_LIBRARY)
+#define NYBL_API __attribute__((visibility("default")))
+#else
+#define NYBL_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NYBL_VERSION_MAJOR 0
+#define NYBL_VERSION_MINOR 1
+#define NYBL_VERSION_PATCH 0
+
+typedef enum nybl_status {
+  NYBL_OK = 0,
+  NYBL_INVALID = 1,     /* malformed, or states something impossible */
+  NYBL_REFUSED = 2,     /* well formed, but a precondition or a check says no */
+  NYBL_ENVIRONMENT = 3, /* a driver, tool, file or resource is missing or failed */
+  NYBL_UNPROVEN = 4,    /* no complete certificate, and nobody allowed that */
+  NYBL_NOT_FOUND = 5    /* no kernel, and no compiler to make one */
+} nybl_status;
+
+typedef struct nybl_library nybl_library;
+typedef struct nybl_device nybl_device;
+typedef struct nybl_plan nybl_plan;
+
+/* "0.1.0". Static. */
+NYBL_API const char *nybl_version(void);
+
+/* "NYBL_REFUSED"; a number that is no status gives "NYBL_?". Static. */
+NYBL_API const char *nybl_status_name(nybl_status status);
+
+/* The sentence of the last call on this thread that did not return NYBL_OK;
+   empty if there was none. Valid until the next such call on this thread. */
+NYBL_API const char *nybl_last_error(void);
+
+/* ------------------------------------------------------------- library --- */
+
+typedef enum nybl_log_level {
+  NYBL_LOG_ERROR = 1,
+  NYBL_LOG_WARNING = 2,
+  NYBL_LOG_INFO = 3
+} nybl_log_level;
+
+/* `message` is one line without its newline, valid during the call. Called from
+   the thread that made the call, never by nybl_launch. Must not call Nybl. */
+typedef void (*nybl_log_callback)(void *user, nybl_log_level level,
+                                  const char *message);
+
+typedef struct nybl_library_options {
+  size_t size;
+  /* Path of the compiler, libnybl_jit.so. Null: the environment's NYBL_JIT;
+     without that, libnybl_jit.so beside this library. It is loaded at the first
+     kernel that must be compiled, and never unloaded. */
+  const char *jit_path;
+  nybl_log_callback log; /* null: silent */
+  void *log_user;
+} nybl_library_options;
+
+/* options may be null (all defaults). Loads nothing, touches no device.
+   Errors: INVALID. */
+NYBL_API nybl_status nybl_library_create(const nybl_library_options *options,
+                                         nybl_library **library);
+NYBL_API void nybl_library_destroy(nybl_library *library); /* null: nothing */
+
+/* -------------------------------------------------------------- device --- */
+
+typedef struct nybl_device_options {
+  size_t size;
+  /* Path of the CUDA driver library. Null: the real libcuda.so.1. An emulated
+     driver is used only when its path is given here. */
+  const char *driver_path;
+  int32_t ordinal; /* as cuDeviceGet takes it */
+} nybl_device_options;
+
+/* Loads the driver, retains the device's primary context. options may be null.
+   May not be called under stream capture.
+   Errors: INVALID; ENVIRONMENT (no driver, a symbol or the device is missing). */
+NYBL_API nybl_status nybl_device_open(nybl_library *library,
+                                      const nybl_device_options *options,
+                                      nybl_device **device);
+NYBL_API void nybl_device_destroy(nybl_device *device); /* null: nothing */
+
+/* "sm_120a": what kernels for this device are compiled for. Valid while the
+   device is. Null gives an empty string. */
+NYBL_API const char *nybl_device_chip(const nybl_device *device);
+
+/* ---------------------------------------------------------------- plan --- */
+
+typedef struct nybl_prepare_options {
+  size_t size;
+  const char *schedule;      /* "key=value ..."; null: chosen */
+  const char *template_text; /* a kernel in the Tile dialect; null: built in */
+  const char *dump_dir;      /* the compiler's numbered dumps; null: none */
+  const char *ptxas;         /* path of ptxas; null: found by the compiler */
+  uint32_t allow_unproven;   /* 1: accept a certificate with unproven lemmas */
+  uint32_t verify_each;      /* 1: the compiler's verifier after every pass */
+} nybl_prepare_options;
+
+/* Makes one problem launchable: compiles it if this device has not done so yet
+   (once per problem class, schedule and template, however many threads ask),
+   loads the module, reads the occupancy. Takes from milliseconds to seconds.
+   May not be called under stream capture; runs no device work.
+     problem  "gemm m=? n=4096 k=7168 sfa=128x4 sfb=128x4 d=bf16 alpha=tensor":
+              D[M,N] = alpha * A[M,K] * B[N,K]^T. The range of m is the plan's.
+     options  may be null.
+   n = 0 gives a plan without a kernel, and needs no compiler.
+   Errors: INVALID (problem, schedule, template), REFUSED (the chip lacks a
+   feature, or the compiler refutes the kernel), ENVIRONMENT, UNPROVEN (the
+   message lists the lemmas), NOT_FOUND (no compiler). */
+NYBL_API nybl_status nybl_prepare(nybl_device *device, const char *problem,
+                                  const nybl_prepare_options *options,
+                                  nybl_plan **plan);
+NYBL_API void nybl_plan_destroy(nybl_plan *plan); /* null: nothing. Launches of
+                            the plan must have finished on the device. */
+
+/* Strings live as long as the plan; empty where the plan has no kernel. */
+typedef struct nybl_plan_details {
+  size_t size;
+  const char *manifest_json; /* launch recipe, preconditions, certificate */
+  const char *phases_json;   /* [{"phase": "...", "ms": 1.5}, ...]; the times of
+                                the compile and load that made this kernel */
+  const char *problem_class; /* the problem line that was compiled */
+  uint32_t has_kernel;
+  uint32_t ptx_fallback; /* 1: the driver refused the cubin (no binary for this
+                            GPU), and compiled the PTX itself */
+  uint32_t resident_ctas; /* per multiprocessor */
+  uint32_t multiprocessors;
+} nybl_plan_details;
+
+/* Set details->size; the rest is filled in as far as size reaches.
+   Errors: INVALID. */
+NYBL_API nybl_status nybl_plan_info(const nybl_plan *plan,
+                                    nybl_plan_details *details);
+
+/* -------------------------------------------------------------- launch --- */
+
+/* A row-major matrix in device memory. Row r starts at pointer + r * row_stride.
+   Operand rows by columns, bytes of a row:
+     a  M x K, K / 2: e2m1, two a byte, the even element in the low nibble
+     b  N x K, K / 2: the same
+     d  M x N, N * 2 (bf16, f16) or N * 4 (f32) */
+typedef struct nybl_matrix {
+  uint64_t pointer;   /* CUdeviceptr */
+  uint64_t bytes;     /* of the matrix, from `pointer` on */
+  int64_t row_stride; /* bytes; at least the bytes of a row */
+} nybl_matrix;
+
+/* r = row, c = K block (16 elements of K), C = K / 16. */
+typedef enum nybl_scale_layout {
+  NYBL_LAYOUT_LINEAR = 1, /* r * C + c */
+  NYBL_LAYOUT_128X4 = 2,  /* ((r/128) * ceil(C/4) + c/4) * 512 + (r%32) * 16
+                             + (r%128)/32 * 4 + c%4 */
+  NYBL_LAYOUT_8X4 = 3     /* ((r/8) * ceil(C/4) + c/4) * 32 + (r%8) * 4 + c%4 */
+} nybl_scale_layout;
+
+/* Scale factors, one ue4m3 byte per row and K block. What the padding holds
+   never matters.
+   The tag `layout` must be the layout the problem states. A buffer labelled with
+   the wrong layout gives wrong numbers that nothing can detect later, so:
+     - bytes must be the layout's size for rows_allocated rows, else refused;
+     - where another layout has that very size too, the size proves nothing, and
+       the launch is refused unless trust_layout is 1. It says: whoever wrote
+       these bytes said which layout they are in. Nybl's own producers set it;
+       who passes a raw pointer answers for it. */
+typedef struct nybl_scales {
+  uint64_t pointer;       /* CUdeviceptr */
+  uint64_t bytes;         /* of the tensor with its padding, not of the memory it
+                             was allocated in */
+  int64_t rows_allocated; /* real rows the tensor was made for; at least the rows
+                             used (M for a, N for b). 128 for a 5-row activation
+                             quantised into a 128-row buffer */
+  uint32_t layout;        /* nybl_scale_layout */
+  uint32_t trust_layout;  /* 0 or 1 */
+} nybl_scales;
+
+typedef enum nybl_scalar_kind {
+  NYBL_SCALAR_NONE = 0,   /* the problem has none */
+  NYBL_SCALAR_DEVICE = 1, /* one f32 in device memory, read by the kernel */
+  NYBL_SCALAR_HOST = 2    /* `value`, copied at launch */
+} nybl_scalar_kind;
+
+/* For a global scale with amax the tensor's largest magnitude:
+   decode = amax / 2688 (one multiplies by it), encode = 2688 / amax (one divides
+   by it). 0 is neither: there is no default. */
+typedef enum nybl_convention {
+  NYBL_CONVENTION_DECODE = 1,
+  NYBL_CONVENTION_ENCODE = 2
+} nybl_convention;
+
+/* alpha and all global scales. A host value that is NaN, infinite, zero, or so
+   small that its reciprocal is infinite is refused. A device value is not looked
+   at: the kernel uses whatever it reads. */
+typedef struct nybl_scalar {
+  uint32_t kind;       /* nybl_scalar_kind */
+  uint32_t convention; /* nybl_convention; alpha = value, or 1 / value */
+  uint64_t pointer;    /* CUdeviceptr, 4-byte aligned; kind DEVICE */
+  float value;         /* kind HOST */
+  uint32_t reserved;   /* 0 */
+} nybl_scalar;
+
+typedef struct nybl_gemm_args {
+  size_t size;
+  int64_t m;            /* rows of A and D; within the plan's range of m */
+  nybl_matrix a;
+  nybl_scales a_scales;
+  nybl_matrix b;
+  nybl_scales b_scales;
+  nybl_matrix d;        /* output; overlaps no input */
+  nybl_scalar alpha;
+  void *stream;         /* CUstream of the device's primary context; null: the
+                           legacy default stream */
+  uint64_t workspace;   /* CUdeviceptr. No kernel needs one yet: 0 */
+  uint64_t workspace_bytes;
+} nybl_gemm_args;
+
+/* Checks every precondition of the kernel's certificate, then enqueues one
+   kernel on `stream` and returns. Never compiles, loads, locks or synchronises,
+   never allocates when it succeeds, and is legal under stream capture: what is
+   captured are the arguments, so the buffers must outlive the graph.
+   m = 0 or n = 0 launches nothing and succeeds (a negative m, or one outside the
+   plan's range, is still refused); D is not touched.
+   Ordering: as any kernel on that stream. Memory must be usable by the device
+   until the work has finished.
+   Errors: INVALID (a struct's size), REFUSED (a precondition), ENVIRONMENT (the
+   driver refused the launch; an earlier asynchronous error may appear here). */
+NYBL_API nybl_status nybl_launch(const nybl_plan *plan,
+                                 const nybl_gemm_args *args);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* NYBL_NYBL_H */

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The C++ face of nybl.h: owners for the handles, and types for what may not be
+// mixed up. C++17, header only, no exceptions: calls return nybl_status, and
+// nybl_last_error() has the sentence. Units, threads and errors: nybl.h.
+#ifndef NYBL_NYBL_HPP
+#define NYBL_NYBL_HPP
+
+#include "nybl/nybl.h"
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace nybl::face {
+
+/// A struct with its size set and everything else zero.
+template <typename Struct>
+Struct sized() {
+  Struct result = {};
+  result.size = sizeof(Struct);
+  return result;
+}
+
+/// A global scale one multiplies by: amax / 2688. Not convertible to
+/// EncodeScale, nor back.
+class DecodeScale {
+public:
+  static DecodeScale host(float value) {
+    return DecodeScale({NYBL_SCALAR_HOST, NYBL_CONVENTION_DECODE, 0, value, 0});
+  }
+  /// The address of one f32 in device memory.
+  static DecodeScale device(uint64_t pointer) {
+    return DecodeScale(
+        {NYBL_SCALAR_DEVICE, NYBL_CONVENTION_DECODE, pointer, 0, 0});
+  }
+  const nybl_scalar &raw() const { return scalar; }
+
+private:
+  explicit DecodeScale(nybl_scalar s) : scalar(s) {}
+  nybl_scalar scalar;
+};
+
+/// A global scale one divides by: 2688 / amax.
+class EncodeScale {
+public:
+  static EncodeScale host(float value) {
+    return EncodeScale({NYBL_SCALAR_HOST, NYBL_CONVENTION_ENCODE, 0, value, 0});
+  }
+  static EncodeScale device(uint64_t pointer) {
+    return EncodeScale(
+        {NYBL_SCALAR_DEVICE, NYBL_CONVENTION_ENCODE, pointer, 0, 0});
+  }
+  const nybl_scalar &raw() const { return scalar; }
+
+private:
+  explicit EncodeScale(nybl_scalar s) : scalar(s) {}
+  nybl_scalar scalar;
+};
+
+/// The arguments of one launch.
+class GemmArgs {
+public:
+  explicit GemmArgs(int64_t m) { args.m = m; }
+  GemmArgs &a(const nybl_matrix &matrix, const nybl_scales &scales) {
+    args.a = matrix;
+    args.a_scales = scales;
+    return *this;
+  }
+  GemmArgs &b(const nybl_matrix &matrix, const nybl_scales &scales) {
+    args.b = matrix;
+    args.b_scales = scales;
+    return *this;
+  }
+  GemmArgs &d(const nybl_matrix &matrix) {
+    args.d = matrix;
+    return *this;
+  }
+  GemmArgs &alpha(const DecodeScale &scale) {
+    args.alpha = scale.raw();
+    return *this;
+  }
+  GemmArgs &alpha(const EncodeScale &scale) {
+    args.alpha = scale.raw();
+    return *this;
+  }
+  GemmArgs &stream(void *stream) {
+    args.stream = stream;
+    return *this;
+  }
+  const nybl_gemm_args &raw() const { return args; }
+
+private:
+  nybl_gemm_args args = sized<nybl_gemm_args>();
+};
+
+template <typename Handle, void (*destroy)(Handle *)>
+struct Destroy {
+  void operator()(Handle *handle) const { destroy(handle); }
+};
+
+class Plan {
+public:
+  nybl_status launch(const GemmArgs &args) const {
+    return nybl_launch(handle.get(), &args.raw());
+  }
+  nybl_status info(nybl_plan_details &details) const {
+    details = sized<nybl_plan_details>();
+    return nybl_plan_info(handle.get(), &details);
+  }
+  nybl_plan *get() const { return handle.get(); }
+
+private:
+  friend class Device;
+  std::unique_ptr<nybl_plan, Destroy<nybl_plan, nybl_plan_destroy>> handle;
+};
+
+class Device {
+public:
+  /// `problem` is one problem line.
+  nybl_status prepare(const std::string &problem,
+                      const nybl_prepare_options &options, Plan &plan) const {
+    nybl_plan *raw = nullptr;
+    nybl_status status =
+        nybl_prepare(handle.get(), problem.c_str(), &options, &raw);
+    plan.handle.reset(raw);
+    return status;
+  }
+  std::string_view chip() const { return nybl_device_chip(handle.get()); }
+  nybl_device *get() const { return handle.get(); }
+
+private:
+  friend class Library;
+  std::unique_ptr<nybl_device, Destroy<nybl_device, nybl_device_destroy>>
+      handle;
+};
+
+class Library {
+public:
+  static nybl_status create(const nybl_library_options &options,
+                            Library &library) {
+    nybl_library *raw = nullptr;
+    nybl_status status = nybl_library_create(&options, &raw);
+    library.handle.reset(raw);
+    return status;
+  }
+  nybl_status open(const nybl_device_options &options, Device &device) const {
+    nybl_device *raw = nullptr;
+    nybl_status status = nybl_device_open(handle.get(), &options, &raw);
+    device.handle.reset(raw);
+    return status;
+  }
+  nybl_library *get() const { return handle.get(); }
+
+private:
+  std::unique_ptr<nybl_library, Destroy<nybl_library, nybl_library_destroy>>
+      handle;
+};
+
+} // namespace nybl::face
+
+#endif // NYBL_NYBL_HPP
