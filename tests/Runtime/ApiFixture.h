@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Opens the library, a device and plans through nybl.h, as a user would.
+#ifndef NYBL_TESTS_RUNTIME_APIFIXTURE_H
+#define NYBL_TESTS_RUNTIME_APIFIXTURE_H
+
+#include "nybl/nybl.hpp"
+#include <gtest/gtest.h>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace nybl::tests {
+
+using PlanOwner = std::unique_ptr<nybl_plan, decltype(&nybl_plan_destroy)>;
+
+class ApiTest : public testing::Test {
+protected:
+  /// Library with the fake compiler, device of `driverPath`.
+  void open(const char *driverPath) {
+    auto options = face::sized<nybl_library_options>();
+    options.jit_path = NYBL_TEST_FAKE_JIT;
+    options.log = [](void *user, nybl_log_level level, const char *message) {
+      static_cast<ApiTest *>(user)->logged.emplace_back(level, message);
+    };
+    options.log_user = this;
+    ASSERT_EQ(nybl_library_create(&options, &library), NYBL_OK);
+    auto deviceOptions = face::sized<nybl_device_options>();
+    deviceOptions.driver_path = driverPath;
+    ASSERT_EQ(nybl_device_open(library, &deviceOptions, &device), NYBL_OK)
+        << nybl_last_error();
+  }
+  void TearDown() override {
+    nybl_device_destroy(device);
+    nybl_library_destroy(library);
+  }
+
+  nybl_status tryPrepare(const char *problem, const char *schedule,
+                         nybl_plan **plan, bool allowUnproven = false) {
+    auto options = face::sized<nybl_prepare_options>();
+    options.schedule = schedule;
+    options.allow_unproven = allowUnproven;
+    return nybl_prepare(device, problem, &options, plan);
+  }
+  PlanOwner prepared(const char *problem, const char *schedule = nullptr) {
+    nybl_plan *plan = nullptr;
+    EXPECT_EQ(tryPrepare(problem, schedule, &plan), NYBL_OK)
+        << nybl_last_error();
+    return {plan, &nybl_plan_destroy};
+  }
+  static bool says(const char *part) {
+    return std::string(nybl_last_error()).find(part) != std::string::npos;
+  }
+
+  nybl_library *library = nullptr;
+  nybl_device *device = nullptr;
+  std::vector<std::pair<nybl_log_level, std::string>> logged;
+};
+
+} // namespace nybl::tests
+
+#endif // NYBL_TESTS_RUNTIME_APIFIXTURE_H

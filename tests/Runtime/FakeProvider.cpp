@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A compiler of one kernel, so that the runtime is tested without LLVM: it
+// writes alpha to every element of an f32 D. What it shall do wrong is asked
+// for in the schedule: "unproven", "cubin", "chip", "manifest", "precondition",
+// "refuse", "silent", "ptx", separated by spaces.
+
+#include "tests/Runtime/FakeProvider.h"
+#include "runtime/Abi/Manifest.h"
+#include "runtime/Abi/Problem.h"
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <fmt/format.h>
+#include <thread>
+
+using namespace nybl;
+
+namespace {
+
+std::atomic<int> compilations;
+
+struct Owner {
+  std::string message, text, manifest, ptx, cubin, phases;
+};
+
+NyblBytes bytes(const std::string &s) { return {s.data(), s.size()}; }
+
+constexpr const char *ptxFormat = R"(.version 8.7
+.target {0}
+.address_size 64
+.visible .entry fake_gemm(.param .u64 d, .param .u64 stride, .param .u64 alpha,
+                          .param .f32 value, .param .u32 reciprocal, .param .u64 m)
+{{
+  .reg .pred %p<4>;
+  .reg .b32 %r<8>;
+  .reg .b64 %l<12>;
+  .reg .f32 %f<4>;
+  ld.param.u64 %l1, [d];
+  ld.param.u64 %l2, [stride];
+  ld.param.u64 %l3, [alpha];
+  ld.param.f32 %f1, [value];
+  ld.param.u32 %r1, [reciprocal];
+  ld.param.u64 %l4, [m];
+  setp.eq.u64 %p1, %l3, 0;
+  @%p1 bra SCALAR;
+  ld.global.f32 %f1, [%l3];
+SCALAR:
+  setp.eq.u32 %p1, %r1, 0;
+  @%p1 bra READY;
+  rcp.rn.f32 %f1, %f1;
+READY:
+  mov.u32 %r2, %ctaid.x;
+  mov.u32 %r3, %nctaid.x;
+  cvt.u64.u32 %l5, %r2;
+  cvt.u64.u32 %l6, %r3;
+ROW:
+  setp.ge.u64 %p1, %l5, %l4;
+  @%p1 bra DONE;
+  mul.lo.u64 %l7, %l5, %l2;
+  add.u64 %l7, %l7, %l1;
+  mov.u32 %r4, %tid.x;
+COLUMN:
+  setp.ge.u32 %p2, %r4, {1};
+  @%p2 bra NEXT;
+  mul.wide.u32 %l8, %r4, 4;
+  add.u64 %l8, %l8, %l7;
+  st.global.f32 [%l8], %f1;
+  add.u32 %r4, %r4, 32;
+  bra COLUMN;
+NEXT:
+  add.u64 %l5, %l5, %l6;
+  bra ROW;
+DONE:
+  ret;
+}}
+)";
+
+Manifest makeManifest(const GemmProblem &problem, const char *chip) {
+  Manifest m;
+  m.key = std::string(64, '0');
+  m.problem = print(specialise(problem));
+  m.chip = chip;
+  m.schedule = "kind=fake";
+  m.kernel = "fake_gemm";
+  m.templateDigest = m.key;
+  m.compiler = "fake";
+  m.ptxVersion = "8.7";
+  m.threads = 32;
+  m.tileM = 1;
+  m.tileN = problem.n;
+  m.parameters = {
+      {"d", "pointer"},       {"d.stride", "i64"},         {"alpha", "pointer"},
+      {"alpha.value", "f32"}, {"alpha.reciprocal", "i32"}, {"m", "i64"}};
+  m.preconditions = {{"alignment", "a", 8},
+                     {"rows_fit", "a", problem.k / 2},
+                     {"scale_bytes", "sfa", 0},
+                     {"rows_fit", "b", problem.k / 2},
+                     {"scale_bytes", "sfb", 0},
+                     {"alignment", "d", byteWidth(problem.d)},
+                     {"rows_fit", "d", problem.n * byteWidth(problem.d)},
+                     {"no_overlap", "d", 0},
+                     {"rows_max", "m", 1 << 20}};
+  m.certificate = {"fake 1", m.key, 1 << 20, {{"L1", true, ""}}};
+  return m;
+}
+
+int fail(Owner &owner, NyblCompileResult *result, ErrorCode code,
+         std::string message) {
+  owner.message = std::move(message);
+  result->message = bytes(owner.message);
+  return result->code = static_cast<int>(code);
+}
+
+int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
+  ++compilations;
+  auto *owner = new Owner();
+  *result = {};
+  result->size = sizeof *result;
+  result->owner = owner;
+  std::string_view wish = request->schedule ? request->schedule : "";
+  auto wants = [&](const char *word) { return wish.find(word) != wish.npos; };
+  auto problem = parseProblem(request->problem);
+  if (!problem)
+    return fail(*owner, result, ErrorCode::Invalid, problem.message());
+  if (wants("refuse"))
+    return fail(*owner, result, ErrorCode::Refused, "the fake refuses");
+  if (wants("silent"))
+    return fail(*owner, result, ErrorCode::Refused, "");
+  // Long enough for threads that ask for the same key to meet.
+  if (wants("slow"))
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  Manifest manifest =
+      makeManifest(*problem, wants("chip") ? "sm_1a" : request->chip);
+  if (wants("unproven"))
+    manifest.certificate.lemmas = {
+        {"L1", true, ""}, {"L2", false, ""}, {"L3", false, ""}};
+  if (wants("precondition"))
+    manifest.preconditions.push_back({"moon_phase", "a", 1});
+  owner->manifest = wants("manifest") ? "{]" : print(manifest);
+  owner->ptx = wants("ptx") ? "this is no PTX"
+                            : fmt::format(ptxFormat, request->chip, problem->n);
+  if (wants("cubin"))
+    owner->cubin = "\x7f"
+                   "ELF, as far as anybody looks";
+  owner->phases = R"([{"phase": "fake", "ms": 0.125}])";
+  owner->text = request->emit && !std::strcmp(request->emit, "manifest")
+                    ? owner->manifest
+                    : owner->ptx;
+  result->text = bytes(owner->text);
+  result->manifest = bytes(owner->manifest);
+  result->ptx = bytes(owner->ptx);
+  result->cubin = bytes(owner->cubin);
+  result->phases = bytes(owner->phases);
+  return 0;
+}
+
+void release(NyblCompileResult *result) {
+  delete static_cast<Owner *>(result->owner);
+  result->owner = nullptr;
+}
+
+const char *describe() { return "fake 1"; }
+
+} // namespace
+
+extern "C" __attribute__((visibility("default"))) int nyblTestCompilations() {
+  return compilations;
+}
+
+extern "C" __attribute__((visibility("default"))) const NyblKernelProvider *
+nybl_kernel_provider() {
+  static const NyblKernelProvider table = {NYBL_KERNEL_PROVIDER_MAGIC,
+                                           NYBL_KERNEL_PROVIDER_VERSION,
+                                           sizeof(NyblKernelProvider),
+                                           &compile,
+                                           &release,
+                                           &describe};
+  return &table;
+}

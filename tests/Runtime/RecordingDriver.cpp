@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A driver library that executes nothing and writes down what it is asked: the
+// grid, the parameters, the context stack. It speaks for what the runtime
+// sends; the emulated driver speaks for what a kernel makes of it.
+
+#include "tests/Runtime/RecordingDriver.h"
+#include <cstdlib>
+#include <cstring>
+#include <cuda.h>
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+RecordingState state;
+
+bool isElf(const void *image) {
+  return std::memcmp(image,
+                     "\x7f"
+                     "ELF",
+                     4) == 0;
+}
+
+} // namespace
+
+EXPORT RecordingState *nyblTestState() { return &state; }
+
+EXPORT CUresult cuInit(unsigned) { return CUDA_SUCCESS; }
+EXPORT CUresult cuDriverGetVersion(int *version) {
+  *version = 13000;
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuGetErrorName(CUresult error, const char **text) {
+  *text = error == CUDA_ERROR_ILLEGAL_ADDRESS ? "CUDA_ERROR_ILLEGAL_ADDRESS"
+                                              : "CUDA_ERROR_OF_SOME_KIND";
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuGetErrorString(CUresult, const char **text) {
+  *text = "as the test asked";
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuDeviceGet(CUdevice *device, int ordinal) {
+  *device = ordinal;
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuDeviceGetCount(int *count) {
+  *count = 1;
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuDeviceGetName(char *name, int size, CUdevice) {
+  std::strncpy(name, "Recorder", static_cast<size_t>(size));
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute which,
+                                     CUdevice) {
+  switch (which) {
+  case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR:
+    *value = 12;
+    break;
+  case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT:
+    *value = state.settings.multiprocessors;
+    break;
+  case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN:
+    *value = 99 * 1024;
+    break;
+  default:
+    *value = 0;
+  }
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice) {
+  ++state.retained;
+  *context = reinterpret_cast<CUcontext>(&state);
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuDevicePrimaryCtxRelease(CUdevice) {
+  --state.retained;
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuCtxPushCurrent(CUcontext) {
+  ++state.contextDepth;
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuCtxPopCurrent(CUcontext *) {
+  --state.contextDepth;
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuModuleLoadDataEx(CUmodule *module, const void *image,
+                                   unsigned, CUjit_option *, void **) {
+  ++(isElf(image) ? state.cubinLoads : state.ptxLoads);
+  if (isElf(image) && state.settings.refuseCubin)
+    return CUDA_ERROR_NO_BINARY_FOR_GPU;
+  ++state.modules;
+  *module = reinterpret_cast<CUmodule>(&state);
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuModuleUnload(CUmodule) {
+  --state.modules;
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuModuleGetFunction(CUfunction *function, CUmodule,
+                                    const char *) {
+  *function = reinterpret_cast<CUfunction>(&state);
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuFuncSetAttribute(CUfunction, CUfunction_attribute, int) {
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *count,
+                                                            CUfunction, int,
+                                                            size_t) {
+  *count = state.settings.residentCtas;
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuMemAlloc(CUdeviceptr *pointer, size_t bytes) {
+  *pointer = reinterpret_cast<CUdeviceptr>(std::malloc(bytes));
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuMemFree(CUdeviceptr pointer) {
+  std::free(reinterpret_cast<void *>(pointer));
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuMemcpyHtoD(CUdeviceptr to, const void *from, size_t bytes) {
+  std::memcpy(reinterpret_cast<void *>(to), from, bytes);
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuMemcpyDtoH(void *to, CUdeviceptr from, size_t bytes) {
+  std::memcpy(to, reinterpret_cast<void *>(from), bytes);
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuMemsetD8(CUdeviceptr to, unsigned char value, size_t bytes) {
+  std::memset(reinterpret_cast<void *>(to), value, bytes);
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuStreamCreate(CUstream *stream, unsigned) {
+  *stream = reinterpret_cast<CUstream>(&state.last);
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuStreamDestroy(CUstream) { return CUDA_SUCCESS; }
+EXPORT CUresult cuStreamSynchronize(CUstream) { return CUDA_SUCCESS; }
+EXPORT CUresult cuLaunchKernel(CUfunction, unsigned gridX, unsigned gridY,
+                               unsigned gridZ, unsigned blockX, unsigned blockY,
+                               unsigned blockZ, unsigned dynamicShared,
+                               CUstream stream, void **parameters, void **) {
+  RecordedLaunch &last = state.last;
+  ++last.launches;
+  last = {last.launches,
+          {gridX, gridY, gridZ},
+          {blockX, blockY, blockZ},
+          dynamicShared,
+          stream,
+          {}};
+  for (int i = 0; i < state.settings.parameterCount; ++i)
+    std::memcpy(&last.parameters[i], parameters[i], sizeof(uint64_t));
+  return static_cast<CUresult>(state.settings.launchResult);
+}
