@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The decoder's frame: operands, qualifiers, the table.
+
+#include "tools/emulator/Exec/Decode.h"
+
+#include <algorithm>
+#include <bit>
+
+using namespace nybl::emu;
+
+static constexpr struct {
+  std::string_view name;
+  Type type;
+  unsigned bytes;
+} typeTable[] = {
+    {"b8", Type::B8, 1},       {"b16", Type::B16, 2},
+    {"b32", Type::B32, 4},     {"b64", Type::B64, 8},
+    {"b128", Type::B128, 16},  {"u8", Type::U8, 1},
+    {"u16", Type::U16, 2},     {"u32", Type::U32, 4},
+    {"u64", Type::U64, 8},     {"s8", Type::S8, 1},
+    {"s16", Type::S16, 2},     {"s32", Type::S32, 4},
+    {"s64", Type::S64, 8},     {"f16", Type::F16, 2},
+    {"f16x2", Type::F16x2, 4}, {"bf16", Type::BF16, 2},
+    {"bf16x2", Type::BF16x2, 4}, {"f32", Type::F32, 4},
+    {"f32x2", Type::F32x2, 8}, {"f64", Type::F64, 8},
+    {"pred", Type::Pred, 4},   {"tf32", Type::TF32, 4},
+    {"e4m3x2", Type::E4M3x2, 2}, {"e5m2x2", Type::E5M2x2, 2},
+    {"e2m1x2", Type::E2M1x2, 1}, {"ue8m0x2", Type::UE8M0x2, 2}};
+
+Type nybl::emu::typeNamed(std::string_view name) {
+  for (auto &entry : typeTable)
+    if (entry.name == name)
+      return entry.type;
+  return Type::None;
+}
+
+unsigned nybl::emu::bytesOf(Type type) {
+  for (auto &entry : typeTable)
+    if (entry.type == type)
+      return entry.bytes;
+  return 4;
+}
+
+bool nybl::emu::isSignedType(Type type) {
+  return type == Type::S8 || type == Type::S16 || type == Type::S32 ||
+         type == Type::S64;
+}
+
+bool nybl::emu::isFloatType(Type type) {
+  return type == Type::F16 || type == Type::BF16 || type == Type::F32 ||
+         type == Type::F64 || type == Type::F16x2 || type == Type::BF16x2;
+}
+
+static const OpcodeTable &opcodes() {
+  static const OpcodeTable table = [] {
+    OpcodeTable t;
+    addIntegerOpcodes(t);
+    addFloatOpcodes(t);
+    addConvertOpcodes(t);
+    addMemoryOpcodes(t);
+    addAsyncCopyOpcodes(t);
+    addMatrixOpcodes(t);
+    addControlOpcodes(t);
+    addWarpOpcodes(t);
+    return t;
+  }();
+  return table;
+}
+
+bool Decoder::take(std::string_view qualifier) {
+  auto found = std::find(qualifiers.begin(), qualifiers.end(), qualifier);
+  if (found == qualifiers.end())
+    return false;
+  qualifiers.erase(found);
+  return true;
+}
+
+int Decoder::takeOneOf(std::initializer_list<std::string_view> choices) {
+  int index = 0;
+  for (std::string_view choice : choices) {
+    if (take(choice))
+      return index;
+    ++index;
+  }
+  return -1;
+}
+
+Type Decoder::takeType() {
+  for (size_t i = 0; i < qualifiers.size(); ++i)
+    if (Type type = typeNamed(qualifiers[i]); type != Type::None) {
+      qualifiers.erase(qualifiers.begin() + i);
+      return type;
+    }
+  fail("a type is expected");
+  return Type::B32;
+}
+
+bool Decoder::operands(size_t count) {
+  if (source->operands.size() == count)
+    return true;
+  fail("expected " + std::to_string(count) + " operands, got " +
+       std::to_string(source->operands.size()));
+  return false;
+}
+
+Slot Decoder::constant(uint64_t bits, bool wide) {
+  auto [known, isNew] = constants.try_emplace({bits, wide}, kernel.slots);
+  if (isNew)
+    kernel.constants.push_back({kernel.slots++, bits, wide});
+  return known->second;
+}
+
+Slot Decoder::special(std::string_view name) {
+  static constexpr std::pair<std::string_view, Special> names[] = {
+      {"%tid.x", Special::TidX},       {"%tid.y", Special::TidY},
+      {"%tid.z", Special::TidZ},       {"%ntid.x", Special::NTidX},
+      {"%ntid.y", Special::NTidY},     {"%ntid.z", Special::NTidZ},
+      {"%ctaid.x", Special::CtaX},     {"%ctaid.y", Special::CtaY},
+      {"%ctaid.z", Special::CtaZ},     {"%nctaid.x", Special::NCtaX},
+      {"%nctaid.y", Special::NCtaY},   {"%nctaid.z", Special::NCtaZ},
+      {"%laneid", Special::LaneId},    {"%warpid", Special::WarpId},
+      {"%nwarpid", Special::NWarpId},  {"%smid", Special::SmId},
+      {"%nsmid", Special::NSmId},      {"%gridid", Special::GridId},
+      {"%lanemask_eq", Special::LaneMaskEq},
+      {"%lanemask_lt", Special::LaneMaskLt},
+      {"%lanemask_le", Special::LaneMaskLe},
+      {"%lanemask_gt", Special::LaneMaskGt},
+      {"%lanemask_ge", Special::LaneMaskGe},
+      {"%dynamic_smem_size", Special::DynamicShared},
+      {"%total_smem_size", Special::TotalShared},
+      {"WARP_SZ", Special::Zero}};
+  if (auto known = specials.find(name); known != specials.end())
+    return known->second;
+  for (auto &[text, what] : names)
+    if (text == name) {
+      if (what == Special::Zero)
+        return constant(32, false);
+      Slot slot = kernel.slots++;
+      kernel.specials.push_back({slot, what});
+      specials.emplace(name, slot);
+      return slot;
+    }
+  return noSlot;
+}
+
+static uint64_t floatBitsAs(const ptx::Operand &operand, Type type) {
+  if (type == Type::F32 && operand.floatBits == 64)
+    return std::bit_cast<uint32_t>(
+        static_cast<float>(std::bit_cast<double>(operand.bits)));
+  if (type == Type::F64 && operand.floatBits == 32)
+    return std::bit_cast<uint64_t>(static_cast<double>(
+        std::bit_cast<float>(static_cast<uint32_t>(operand.bits))));
+  return operand.bits;
+}
+
+Slot Decoder::slotOf(const ptx::Operand &operand, Type type) {
+  unsigned bytes = bytesOf(type);
+  uint64_t keep = bytes >= 8 ? ~uint64_t(0) : (uint64_t(1) << (bytes * 8)) - 1;
+  switch (operand.kind) {
+  case ptx::Operand::Register:
+    return static_cast<Slot>(operand.reg);
+  case ptx::Operand::Integer:
+    return constant(operand.bits & keep, bytes == 8);
+  case ptx::Operand::Float:
+    return constant(floatBitsAs(operand, type) & keep, bytes == 8);
+  case ptx::Operand::Symbol: {
+    if (Slot slot = special(operand.symbol); slot != noSlot)
+      return slot;
+    auto found = symbols.places.find(operand.symbol);
+    if (found == symbols.places.end()) {
+      fail("unknown name '" + operand.symbol + "'");
+      return 0;
+    }
+    uint64_t address = found->second.second + operand.offset;
+    // The generic address of a shared variable is made by cvta.
+    return constant(address, bytes == 8);
+  }
+  default:
+    fail("expected a register or an immediate");
+    return 0;
+  }
+}
+
+Slot Decoder::destinationOf(const ptx::Operand &operand) {
+  if (operand.kind == ptx::Operand::Register)
+    return static_cast<Slot>(operand.reg);
+  if (operand.kind == ptx::Operand::Sink)
+    return scratch();
+  fail("expected a register as the destination");
+  return 0;
+}
+
+Slot Decoder::destination(size_t i) { return destinationOf(operand(i)); }
+
+Slot Decoder::predicate(size_t i, bool *negated) {
+  const ptx::Operand &p = operand(i);
+  if (negated)
+    *negated = p.negated;
+  if (p.kind == ptx::Operand::Integer) {
+    Slot slot = constant(p.bits ? 0xffffffffu : 0, false);
+    return slot;
+  }
+  if (p.kind != ptx::Operand::Register ||
+      function.registers[p.reg].type != "pred") {
+    fail("expected a predicate");
+    return 0;
+  }
+  return static_cast<Slot>(p.reg);
+}
+
+int64_t Decoder::immediate(size_t i) {
+  if (operand(i).kind == ptx::Operand::Integer)
+    return static_cast<int64_t>(operand(i).bits);
+  fail("expected an immediate integer");
+  return 0;
+}
+
+void Decoder::setList(const std::vector<Slot> &slots) {
+  out.list = static_cast<uint32_t>(kernel.lists.size());
+  out.listCount = static_cast<uint32_t>(slots.size());
+  kernel.lists.insert(kernel.lists.end(), slots.begin(), slots.end());
+}
+
+void Decoder::address(size_t i) {
+  const ptx::Operand &at = operand(i);
+  if (at.kind != ptx::Operand::Address) {
+    fail("expected an address in brackets");
+    return;
+  }
+  out.imm = at.offset;
+  if (at.reg >= 0) {
+    out.a = static_cast<Slot>(at.reg);
+    out.flag = function.registers[at.reg].type.find("64") != std::string::npos;
+    return;
+  }
+  out.flag = true;
+  if (at.symbol.empty()) {
+    out.a = constant(0, true);
+    return;
+  }
+  auto found = symbols.places.find(at.symbol);
+  if (found == symbols.places.end()) {
+    fail("unknown variable '" + at.symbol + "'");
+    return;
+  }
+  out.a = constant(found->second.second, true);
+}
+
+void Decoder::simple(Handler handler, Handler taint, Type type, size_t count) {
+  if (!operands(count))
+    return;
+  out.run = handler;
+  out.taint = taint;
+  out.bytes = static_cast<uint8_t>(bytesOf(type));
+  out.d = destination(0);
+  if (count > 1)
+    out.a = slot(1, type);
+  if (count > 2)
+    out.b = slot(2, type);
+  if (count > 3)
+    out.c = slot(3, type);
+}
+
+void Decoder::emitNow() {
+  kernel.code.push_back(out);
+  kernel.source.push_back({source->line, source->text});
+}
+
+bool Decoder::decode(const ptx::Instruction &instruction) {
+  source = &instruction;
+  out = Instr();
+  error.clear();
+  qualifiers.clear();
+  std::string_view rest = instruction.opcode;
+  for (;;) {
+    size_t dot = rest.find('.');
+    qualifiers.push_back(rest.substr(0, dot));
+    if (dot == rest.npos)
+      break;
+    rest.remove_prefix(dot + 1);
+  }
+  base = qualifiers.front();
+  qualifiers.erase(qualifiers.begin());
+  out.guard = instruction.guard < 0 ? noSlot : static_cast<Slot>(instruction.guard);
+  out.guardNegated = instruction.guardNegated;
+  auto found = opcodes().find(base);
+  if (found == opcodes().end())
+    fail("the emulator does not know the instruction '" + instruction.opcode +
+         "'");
+  else
+    found->second(*this);
+  if (error.empty() && !qualifiers.empty())
+    fail("the emulator does not know the qualifier '." +
+         std::string(qualifiers.front()) + "' of '" + instruction.opcode + "'");
+  if (error.empty())
+    emitNow();
+  else
+    error = "line " + std::to_string(instruction.line) + ", column " +
+            std::to_string(instruction.column) + ": " + error;
+  return error.empty();
+}
+
+std::string Decoder::run() {
+  kernel.slots = static_cast<uint32_t>(function.registers.size());
+  for (const ptx::Instruction &instruction : function.body) {
+    firstOf.push_back(static_cast<uint32_t>(kernel.code.size()));
+    if (!decode(instruction))
+      return error;
+  }
+  firstOf.push_back(static_cast<uint32_t>(kernel.code.size()));
+  ptx::Instruction end;
+  end.opcode = end.text = "exit";
+  end.line = function.body.empty() ? function.line : function.body.back().line;
+  if (!decode(end))
+    return error;
+  for (Instr &instr : kernel.code)
+    if (instr.mode == 0xff) // a branch: its target is a parsed index
+      instr.target = firstOf[instr.target];
+  return "";
+}

@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// ldmatrix, stmatrix and mma.sync: fragments in and out of registers.
+
+#include "tools/emulator/Exec/Access.h"
+#include "tools/emulator/Exec/Decode.h"
+#include "tools/emulator/Exec/Mma.h"
+#include "tools/emulator/Exec/Narrow.h"
+#include <bit>
+#include <cstring>
+
+using namespace nybl::emu;
+
+namespace {
+
+bool wholeWarp(Warp &w) {
+  if (w.active == allLanes)
+    return true;
+  w.report(FindingKind::BarrierMisuse,
+           w.active ? static_cast<unsigned>(__builtin_ctz(w.active)) : 0, 0,
+           "an aligned instruction reached by some lanes of the warp only");
+  return false;
+}
+
+//===----------------------------------------------------------------------===//
+// ldmatrix and stmatrix, m8n8.b16
+//===----------------------------------------------------------------------===//
+
+/// Register j of lane l: row l / 4 of matrix j, b16 columns 2 * (l % 4) and + 1;
+/// transposed: rows and columns change places. Row r of matrix j is where lane
+/// 8 * j + r points.
+struct MatrixRows {
+  Place rows[32];
+  bool ok = true;
+};
+
+MatrixRows matrixRows(Warp &w, const Instr &in) {
+  MatrixRows result;
+  for (unsigned row = 0; row < 8 * in.listCount && result.ok; ++row) {
+    uint64_t address = addressOf(w, in, row);
+    result.rows[row] = resolve(w, in.space, row, address, 16);
+    result.ok = result.rows[row].data != nullptr;
+    if (result.ok && in.bytes == 1) // a load
+      result.ok = checkInitialised(w, result.rows[row], row, address, 16);
+  }
+  return result;
+}
+
+/// f(matrix, lane, half, row place, byte offset of the b16)
+template <typename F>
+void eachElement(const Instr &in, const MatrixRows &m, F f) {
+  for (unsigned j = 0; j < in.listCount; ++j)
+    for (unsigned lane = 0; lane < 32; ++lane)
+      for (unsigned half = 0; half < 2; ++half) {
+        unsigned major = lane / 4, minor = 2 * (lane % 4) + half;
+        bool transposed = in.mode != 0;
+        unsigned row = transposed ? minor : major;
+        unsigned column = transposed ? major : minor;
+        f(j, lane, half, m.rows[8 * j + row], 2 * column);
+      }
+}
+
+void loadMatrix(Warp &w, const Instr &in) {
+  ++w.counters.sharedLoads;
+  if (!wholeWarp(w))
+    return;
+  MatrixRows m = matrixRows(w, in);
+  if (!m.ok)
+    return;
+  const Slot *list = &w.kernel.lists[in.list];
+  uint32_t result[4][32] = {};
+  eachElement(in, m, [&](unsigned j, unsigned lane, unsigned half,
+                         const Place &row, unsigned offset) {
+    uint16_t value;
+    std::memcpy(&value, row.data + offset, 2);
+    result[j][lane] |= uint32_t(value) << (16 * half);
+  });
+  for (unsigned j = 0; j < in.listCount; ++j)
+    std::memcpy(w.w(list[j]), result[j], sizeof result[j]);
+}
+
+void taintLoadMatrix(Warp &w, const Instr &in) {
+  if (w.active != allLanes)
+    return;
+  for (unsigned lane = 0; lane < 32; ++lane)
+    if (w.taint(in.a)[lane])
+      return w.report(FindingKind::PoisonSteers, lane, addressOf(w, in, lane),
+                      "a marked byte is part of an address");
+  MatrixRows m = matrixRows(w, in);
+  if (!m.ok)
+    return;
+  const Slot *list = &w.kernel.lists[in.list];
+  for (unsigned j = 0; j < in.listCount; ++j)
+    std::memset(w.taint(list[j]), 0, 32 * sizeof(uint16_t));
+  eachElement(in, m, [&](unsigned j, unsigned lane, unsigned half,
+                         const Place &row, unsigned offset) {
+    if (!row.shadow)
+      return;
+    unsigned t = (row.shadow[offset] & shadow::poison) |
+                 (row.shadow[offset + 1] & shadow::poison) << 2;
+    w.taint(list[j])[lane] |= static_cast<uint16_t>(t << (4 * half));
+  });
+}
+
+void storeMatrix(Warp &w, const Instr &in) {
+  ++w.counters.sharedStores;
+  if (!wholeWarp(w))
+    return;
+  MatrixRows m = matrixRows(w, in);
+  if (!m.ok)
+    return;
+  const Slot *list = &w.kernel.lists[in.list];
+  bool poison = !w.taints.empty();
+  eachElement(in, m, [&](unsigned j, unsigned lane, unsigned half,
+                         const Place &row, unsigned offset) {
+    uint16_t value = static_cast<uint16_t>(w.w(list[j])[lane] >> (16 * half));
+    std::memcpy(row.data + offset, &value, 2);
+    unsigned t = poison ? w.taint(list[j])[lane] >> (4 * half) : 0;
+    for (unsigned i = 0; row.shadow && i < 2; ++i)
+      row.shadow[offset + i] =
+          shadow::initialised | (t >> (2 * i) & shadow::poison);
+  });
+}
+
+void decodeMatrixMove(Decoder &d) {
+  bool isLoad = d.base == "ldmatrix";
+  d.take("sync");
+  d.take("aligned");
+  int count = d.takeOneOf({"x1", "x2", "x4"});
+  bool transposed = d.take("trans");
+  bool shared = d.take("shared") || d.take("shared::cta");
+  if (!d.take("m8n8") || !d.take("b16") || count < 0)
+    return d.fail("the emulator knows ldmatrix and stmatrix m8n8 x1, x2, x4 of "
+                  "b16");
+  if (!d.operands(2))
+    return;
+  const ptx::Operand &data = d.operand(isLoad ? 0 : 1);
+  std::vector<Slot> slots;
+  if (data.kind == ptx::Operand::Vector)
+    for (const ptx::Operand &element : data.elements)
+      slots.push_back(isLoad ? d.destinationOf(element)
+                             : d.slotOf(element, Type::B32));
+  else
+    slots.push_back(isLoad ? d.destinationOf(data) : d.slotOf(data, Type::B32));
+  if (slots.size() != 1u << count)
+    return d.fail("expected one register for each matrix");
+  d.address(isLoad ? 1 : 0);
+  d.setList(slots);
+  d.out.run = isLoad ? loadMatrix : storeMatrix;
+  d.out.taint = isLoad ? taintLoadMatrix : nullptr;
+  d.out.space = shared ? MemorySpace::Shared : MemorySpace::Generic;
+  d.out.mode = transposed;
+  d.out.bytes = isLoad ? 1 : 0;
+}
+
+//===----------------------------------------------------------------------===//
+// mma.sync kind::mxf4nvf4 / mxf4, m16n8k64, block_scale
+//===----------------------------------------------------------------------===//
+
+/// Slots in Instr::list: d0..3, a0..3, b0..1, c0..3, scale a, byte a, thread a,
+/// scale b, byte b, thread b.
+enum BlockScaledSlots { D = 0, A = 4, B = 8, C = 10, ScaleA = 14, ByteA, ThreadA,
+                        ScaleB, ByteB, ThreadB, BlockScaledCount };
+
+/// e2m1 in units of one half.
+constexpr int8_t halves[16] = {0, 1, 2, 3, 4, 6, 8, 12,
+                               0, -1, -2, -3, -4, -6, -8, -12};
+
+struct Selectors {
+  unsigned byteA, threadA, byteB, threadB;
+};
+
+/// Selectors outside their range are undefined in PTX: a finding.
+bool readSelectors(Warp &w, const Instr &in, Selectors &s) {
+  const Slot *list = &w.kernel.lists[in.list];
+  s = {w.w(list[ByteA])[0], w.w(list[ThreadA])[0], w.w(list[ByteB])[0],
+       w.w(list[ThreadB])[0]};
+  bool four = in.mode == 4;
+  auto fits = [&](unsigned byte) { return byte == 0 || (!four && byte == 2); };
+  if (fits(s.byteA) && fits(s.byteB) && s.threadA < 2 && s.threadB < 4)
+    return true;
+  w.report(FindingKind::Trap, 0, 0,
+           "undefined byte or thread selector of a block-scaled mma");
+  return false;
+}
+
+/// Lane that provides the scales of row r of A, of column n of B.
+unsigned scaleLaneA(unsigned row, unsigned thread) {
+  return row % 8 * 4 + thread * 2 + row / 8;
+}
+unsigned scaleLaneB(unsigned column, unsigned thread) {
+  return column * 4 + thread;
+}
+
+/// Row-major operands: [row][k] in halves.
+void gatherOperands(Warp &w, const Slot *list, int8_t (*a)[64], int8_t (*b)[64]) {
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    unsigned g = lane / 4, t = lane % 4;
+    for (unsigned r = 0; r < 4; ++r) {
+      uint32_t bits = w.w(list[A + r])[lane];
+      int8_t *to = &a[g + r % 2 * 8][8 * t + r / 2 * 32];
+      for (unsigned i = 0; i < 8; ++i)
+        to[i] = halves[bits >> (4 * i) & 15];
+    }
+    for (unsigned r = 0; r < 2; ++r) {
+      uint32_t bits = w.w(list[B + r])[lane];
+      int8_t *to = &b[g][8 * t + r * 32];
+      for (unsigned i = 0; i < 8; ++i)
+        to[i] = halves[bits >> (4 * i) & 15];
+    }
+  }
+}
+
+int32_t dot16(const int8_t *a, const int8_t *b) {
+  int32_t sum = 0;
+  for (unsigned i = 0; i < 16; ++i)
+    sum += int32_t(a[i]) * b[i];
+  return sum;
+}
+
+void blockScaledMma(Warp &w, const Instr &in) {
+  ++w.counters.multiplies;
+  Selectors s;
+  if (!wholeWarp(w) || !readSelectors(w, in, s))
+    return;
+  const Slot *list = &w.kernel.lists[in.list];
+  alignas(64) int8_t a[16][64], b[8][64];
+  gatherOperands(w, list, a, b);
+  ScaleValue sa[16][4], sb[8][4];
+  auto scaleOf = [&](uint32_t word, unsigned byte, unsigned group) {
+    // 4X: a byte for each 16 elements; 2X: one for each 32.
+    unsigned at = in.mode == 4 ? group : byte + group / 2;
+    uint8_t bits = static_cast<uint8_t>(word >> (8 * at));
+    return in.isSigned ? decodeUe8m0(bits) : decodeUe4m3(bits);
+  };
+  for (unsigned group = 0; group < 4; ++group) {
+    for (unsigned row = 0; row < 16; ++row)
+      sa[row][group] = scaleOf(w.w(list[ScaleA])[scaleLaneA(row, s.threadA)],
+                               s.byteA, group);
+    for (unsigned n = 0; n < 8; ++n)
+      sb[n][group] = scaleOf(w.w(list[ScaleB])[scaleLaneB(n, s.threadB)],
+                             s.byteB, group);
+  }
+  int unit = in.isSigned ? 0 : -6;
+  float result[4][32];
+  for (unsigned lane = 0; lane < 32; ++lane)
+    for (unsigned i = 0; i < 4; ++i) {
+      unsigned row = lane / 4 + i / 2 * 8, n = lane % 4 * 2 + i % 2;
+      GroupTerm groups[4];
+      for (unsigned k = 0; k < 4; ++k)
+        groups[k] = {dot16(&a[row][16 * k], &b[n][16 * k]), sa[row][k], sb[n][k]};
+      float c = std::bit_cast<float>(w.w(list[C + i])[lane]);
+      result[i][lane] = accumulateGroups(c, groups, 4, unit);
+    }
+  for (unsigned i = 0; i < 4; ++i)
+    std::memcpy(w.w(list[D + i]), result[i], sizeof result[i]);
+}
+
+/// D[m,n] is marked if anything of row m of A (with the scales it really uses),
+/// of column n of B, or C[m,n] is: exact, since "any" distributes over K.
+void taintBlockScaledMma(Warp &w, const Instr &in) {
+  Selectors s;
+  if (w.active != allLanes || !readSelectors(w, in, s))
+    return;
+  const Slot *list = &w.kernel.lists[in.list];
+  bool rows[16] = {}, columns[8] = {};
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    unsigned g = lane / 4;
+    for (unsigned r = 0; r < 4; ++r)
+      rows[g + r % 2 * 8] |= w.taint(list[A + r])[lane] != 0;
+    for (unsigned r = 0; r < 2; ++r)
+      columns[g] |= w.taint(list[B + r])[lane] != 0;
+  }
+  auto used = [&](uint16_t t, unsigned byte) {
+    return in.mode == 4 ? t & 0xff : t >> (2 * byte) & 0xf;
+  };
+  for (unsigned row = 0; row < 16; ++row)
+    rows[row] |= used(w.taint(list[ScaleA])[scaleLaneA(row, s.threadA)],
+                      s.byteA) != 0;
+  for (unsigned n = 0; n < 8; ++n)
+    columns[n] |= used(w.taint(list[ScaleB])[scaleLaneB(n, s.threadB)],
+                       s.byteB) != 0;
+  for (unsigned lane = 0; lane < 32; ++lane)
+    for (unsigned i = 0; i < 4; ++i) {
+      bool marked = rows[lane / 4 + i / 2 * 8] || columns[lane % 4 * 2 + i % 2] ||
+                    w.taint(list[C + i])[lane];
+      w.taint(list[D + i])[lane] = marked ? 0xff : 0;
+    }
+}
+
+//===----------------------------------------------------------------------===//
+// mma.sync m16n8k16 f16 / bf16, f32 accumulators
+//===----------------------------------------------------------------------===//
+
+void halfMma(Warp &w, const Instr &in) {
+  ++w.counters.multiplies;
+  if (!wholeWarp(w))
+    return;
+  const Slot *list = &w.kernel.lists[in.list];
+  const NarrowFormat &format = in.mode ? bf16Format : f16Format;
+  float a[16][16], b[8][16];
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    unsigned g = lane / 4, t = lane % 4;
+    for (unsigned i = 0; i < 8; ++i) {
+      uint32_t bits = w.w(list[A + i / 2])[lane] >> (16 * (i % 2));
+      unsigned row = i / 2 % 2 ? g + 8 : g, column = 2 * t + i % 2 + (i >= 4) * 8;
+      a[row][column] = decodeNarrow(format, bits & 0xffff);
+    }
+    for (unsigned i = 0; i < 4; ++i) {
+      uint32_t bits = w.w(list[B + i / 2])[lane] >> (16 * (i % 2));
+      b[g][2 * t + i % 2 + (i >= 2) * 8] = decodeNarrow(format, bits & 0xffff);
+    }
+  }
+  float result[4][32];
+  for (unsigned lane = 0; lane < 32; ++lane)
+    for (unsigned i = 0; i < 4; ++i)
+      result[i][lane] = accumulateProducts(
+          std::bit_cast<float>(w.w(list[C + i])[lane]),
+          a[lane / 4 + i / 2 * 8], b[lane % 4 * 2 + i % 2], 16);
+  for (unsigned i = 0; i < 4; ++i)
+    std::memcpy(w.w(list[D + i]), result[i], sizeof result[i]);
+}
+
+void taintHalfMma(Warp &w, const Instr &in) {
+  const Slot *list = &w.kernel.lists[in.list];
+  bool rows[16] = {}, columns[8] = {};
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    for (unsigned r = 0; r < 4; ++r)
+      rows[lane / 4 + r % 2 * 8] |= w.taint(list[A + r])[lane] != 0;
+    for (unsigned r = 0; r < 2; ++r)
+      columns[lane / 4] |= w.taint(list[B + r])[lane] != 0;
+  }
+  for (unsigned lane = 0; lane < 32; ++lane)
+    for (unsigned i = 0; i < 4; ++i)
+      w.taint(list[D + i])[lane] =
+          rows[lane / 4 + i / 2 * 8] || columns[lane % 4 * 2 + i % 2] ||
+                  w.taint(list[C + i])[lane]
+              ? 0xff
+              : 0;
+}
+
+bool collect(Decoder &d, size_t operand, size_t count, bool destination,
+             std::vector<Slot> &slots) {
+  const ptx::Operand &vector = d.operand(operand);
+  if (count == 1 && vector.kind == ptx::Operand::Register) {
+    slots.push_back(d.slotOf(vector, Type::B32));
+    return true;
+  }
+  if (vector.kind != ptx::Operand::Vector || vector.elements.size() != count) {
+    d.fail("expected " + std::to_string(count) + " registers as operand " +
+           std::to_string(operand + 1));
+    return false;
+  }
+  for (const ptx::Operand &element : vector.elements)
+    slots.push_back(destination ? d.destinationOf(element)
+                                : d.slotOf(element, Type::B32));
+  return true;
+}
+
+void decodeBlockScaled(Decoder &d, bool fourBit) {
+  bool four = d.takeOneOf({"scale_vec::4X", "block16"}) >= 0;
+  bool two = !four && d.takeOneOf({"scale_vec::2X", "block32"}) >= 0;
+  bool powers = d.take("ue8m0");
+  bool fractions = !powers && d.take("ue4m3");
+  unsigned e2m1 = d.take("e2m1") + d.take("e2m1");
+  unsigned f32 = d.take("f32") + d.take("f32");
+  if (!d.target().blockScaledMma)
+    return d.fail(std::string(d.target().name) + " has no block-scaled mma");
+  bool legal = (four && fractions && !fourBit) || (two && powers);
+  if (!legal || e2m1 != 2 || f32 != 2 || !d.take("m16n8k64"))
+    return d.fail("expected m16n8k64 f32 e2m1 e2m1 f32 with 4X ue4m3 or 2X ue8m0");
+  if (!d.operands(8))
+    return;
+  std::vector<Slot> slots;
+  bool complete = collect(d, 0, 4, true, slots) &&
+                  collect(d, 1, 4, false, slots) &&
+                  collect(d, 2, 2, false, slots) &&
+                  collect(d, 3, 4, false, slots) &&
+                  collect(d, 4, 1, false, slots) &&
+                  collect(d, 5, 2, false, slots) &&
+                  collect(d, 6, 1, false, slots) && collect(d, 7, 2, false, slots);
+  if (!complete)
+    return;
+  d.setList(slots);
+  d.out.run = blockScaledMma;
+  d.out.taint = taintBlockScaledMma;
+  d.out.mode = four ? 4 : 2;
+  d.out.isSigned = powers; // which scale type
+}
+
+void decodeHalfMma(Decoder &d) {
+  unsigned brain = d.take("bf16") + d.take("bf16");
+  unsigned half = d.take("f16") + d.take("f16");
+  unsigned f32 = d.take("f32") + d.take("f32");
+  if (f32 != 2 || brain + half != 2 || brain == 1 || !d.take("m16n8k16"))
+    return d.fail("the emulator knows mma.sync m16n8k16 of f16 or bf16 with f32 "
+                  "accumulators, and block_scale m16n8k64 of e2m1");
+  if (!d.operands(4))
+    return;
+  std::vector<Slot> slots;
+  if (!collect(d, 0, 4, true, slots) || !collect(d, 1, 4, false, slots) ||
+      !collect(d, 2, 2, false, slots) || !collect(d, 3, 4, false, slots))
+    return;
+  d.setList(slots);
+  d.out.run = halfMma;
+  d.out.taint = taintHalfMma;
+  d.out.mode = brain != 0;
+}
+
+void decodeMma(Decoder &d) {
+  if (!d.take("sync") || !d.take("aligned") || !d.take("row") || !d.take("col"))
+    return d.fail("expected mma.sync.aligned ... row.col");
+  bool fourBit = d.take("kind::mxf4");
+  if (!fourBit && !d.take("kind::mxf4nvf4"))
+    return decodeHalfMma(d);
+  if (!d.take("block_scale"))
+    return d.fail("expected .block_scale");
+  decodeBlockScaled(d, fourBit);
+}
+
+} // namespace
+
+void nybl::emu::addMatrixOpcodes(OpcodeTable &table) {
+  table["ldmatrix"] = decodeMatrixMove;
+  table["stmatrix"] = decodeMatrixMove;
+  table["mma"] = decodeMma;
+}
