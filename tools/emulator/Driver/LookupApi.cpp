@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// cuGetProcAddress: the newest form of a function that a version knows.
+
+#include "tools/emulator/Driver/State.h"
+
+#include <cstring>
+
+using namespace nybl::emu;
+
+namespace {
+struct EntryPoint {
+  const char *name;
+  void *address; ///< null: this form is absent
+  int version;
+};
+} // namespace
+
+static const EntryPoint entryPoints[] = {
+#define NYBL_EMU_FUNCTION(name, symbol, version)                               \
+  {#name, reinterpret_cast<void *>(&symbol), version},
+#define NYBL_EMU_ABSENT(name, version) {#name, nullptr, version},
+#include "tools/emulator/Driver/Functions.def"
+#undef NYBL_EMU_FUNCTION
+#undef NYBL_EMU_ABSENT
+};
+
+static CUdriverProcAddressQueryResult lookUp(const char *name, int version,
+                                             void *&address) {
+  const EntryPoint *best = nullptr;
+  bool known = false;
+  for (const EntryPoint &e : entryPoints) {
+    if (std::strcmp(e.name, name) != 0)
+      continue;
+    known = true;
+    if (e.version <= version && (!best || e.version > best->version))
+      best = &e;
+  }
+  address = best ? best->address : nullptr;
+  if (address)
+    return CU_GET_PROC_ADDRESS_SUCCESS;
+  return known && !best ? CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT
+                        : CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND;
+}
+
+CUresult CUDAAPI cuGetProcAddress_v2(const char *name, void **address,
+                                     int version, cuuint64_t flags,
+                                     CUdriverProcAddressQueryResult *result) {
+  constexpr cuuint64_t known = CU_GET_PROC_ADDRESS_LEGACY_STREAM |
+                               CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM;
+  if (!name || !address || (flags & ~known))
+    return CUDA_ERROR_INVALID_VALUE;
+  CUdriverProcAddressQueryResult found = lookUp(name, version, *address);
+  // Those forms take stream 0 as the thread's own; handing out the others
+  // instead would change the order of work.
+  if (flags & CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM) {
+    *address = nullptr;
+    found = CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND;
+  }
+  if (result)
+    *result = found;
+  if (found == CU_GET_PROC_ADDRESS_SUCCESS)
+    return CUDA_SUCCESS;
+  return refuse(CUDA_ERROR_NOT_FOUND, std::string(name) + " as of CUDA " +
+                                          std::to_string(version) +
+                                          " is not in this emulated driver");
+}
+
+CUresult CUDAAPI cuGetProcAddress(const char *name, void **address, int version,
+                                  cuuint64_t flags) {
+  return cuGetProcAddress_v2(name, address, version, flags, nullptr);
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Parsing of the NYBL_EMU_ variables.
+
+#include "tools/emulator/Driver/Settings.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
+using namespace nybl::emu;
+
+static Error refuse(const char *variable, const std::string &expected,
+                    const char *got) {
+  return Error{std::string(variable) + ": expected " + expected + ", got '" +
+               got + "'; unset it to have the default"};
+}
+
+/// Sets `to` where the variable is set; the error is the value's.
+static Expected<bool> readNumber(const char *variable, uint64_t least,
+                                 uint64_t most, uint64_t &to) {
+  const char *text = std::getenv(variable);
+  if (!text)
+    return false;
+  uint64_t value = 0;
+  const char *end = text + std::strlen(text);
+  auto [stop, problem] = std::from_chars(text, end, value);
+  if (problem != std::errc() || stop != end || value < least || value > most)
+    return refuse(variable,
+                  "a number from " + std::to_string(least) + " to " +
+                      std::to_string(most),
+                  text);
+  to = value;
+  return true;
+}
+
+static Expected<bool> readChip(Settings &settings) {
+  const char *text = std::getenv("NYBL_EMU_CHIP");
+  settings.chip = findChip(text ? text : "sm_120a");
+  if (!settings.chip)
+    return refuse("NYBL_EMU_CHIP", "one of " + chipNames(), text ? text : "");
+  settings.multiprocessors = settings.chip->multiprocessors;
+  return true;
+}
+
+static Expected<bool> readReport(Settings &settings) {
+  const char *text = std::getenv("NYBL_EMU_REPORT");
+  if (!text)
+    return false;
+  settings.report = std::strcmp(text, "stderr") == 0;
+  if (!settings.report && std::strcmp(text, "off") != 0)
+    return refuse("NYBL_EMU_REPORT", "'stderr' or 'off'", text);
+  return true;
+}
+
+Expected<Settings> nybl::emu::settingsFromEnvironment() {
+  Settings settings;
+  if (auto read = readChip(settings); !read)
+    return read.error();
+  if (auto read = readReport(settings); !read)
+    return read.error();
+  uint64_t multiprocessors = settings.multiprocessors, threads = 0, checks = 1,
+           poison = 1, megabytes = 16384;
+  struct {
+    const char *variable;
+    uint64_t least, most, &to;
+  } numbers[] = {{"NYBL_EMU_SMS", 1, 1024, multiprocessors},
+                 {"NYBL_EMU_THREADS", 1, 1024, threads},
+                 {"NYBL_EMU_CHECKS", 0, 1, checks},
+                 {"NYBL_EMU_POISON", 0, 1, poison},
+                 {"NYBL_EMU_MEMORY_MB", 1, 1 << 20, megabytes}};
+  for (auto &number : numbers)
+    if (auto read =
+            readNumber(number.variable, number.least, number.most, number.to);
+        !read)
+      return read.error();
+  settings.multiprocessors = static_cast<unsigned>(multiprocessors);
+  settings.hostThreads = static_cast<unsigned>(threads);
+  settings.checks = checks != 0;
+  settings.poison = poison != 0;
+  settings.memoryBytes = megabytes << 20;
+  return settings;
+}

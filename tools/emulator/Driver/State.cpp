@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Initialisation, the entry checks common to all calls, and taking down.
+
+#include "tools/emulator/Driver/State.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+using namespace nybl::emu;
+
+static std::atomic<State *> theState{nullptr};
+
+State *nybl::emu::state() { return theState; }
+
+CUresult nybl::emu::initialise() {
+  static const CUresult answer = [] {
+    Expected<Settings> settings = settingsFromEnvironment();
+    if (!settings) {
+      std::fprintf(stderr, "nybl emulated driver: %s\n",
+                   settings.message().c_str());
+      return refuse(CUDA_ERROR_INVALID_VALUE, settings.message());
+    }
+    theState = new State(*settings);
+    return CUDA_SUCCESS;
+  }();
+  return answer;
+}
+
+std::vector<CUcontext> &nybl::emu::contextStack() {
+  static thread_local std::vector<CUcontext> stack;
+  return stack;
+}
+
+std::string &nybl::emu::lastMessage() {
+  static thread_local std::string message;
+  return message;
+}
+
+CUresult nybl::emu::refuse(CUresult code, std::string message) {
+  lastMessage() = std::move(message);
+  return code;
+}
+
+std::string nybl::emu::hex(uint64_t value) {
+  char text[24];
+  std::snprintf(text, sizeof text, "0x%llx",
+                static_cast<unsigned long long>(value));
+  return text;
+}
+
+Entry nybl::emu::enterDriver() {
+  Entry entry;
+  entry.state = state();
+  if (!entry.state)
+    entry.status = refuse(CUDA_ERROR_NOT_INITIALIZED,
+                          "expected cuInit before any other call");
+  else if (insideHostFunction())
+    entry.status = refuse(CUDA_ERROR_NOT_PERMITTED,
+                          "a host function may not call the driver");
+  return entry;
+}
+
+Entry nybl::emu::enterAnyContext() {
+  Entry entry = enterDriver();
+  if (entry.status != CUDA_SUCCESS)
+    return entry;
+  if (contextStack().empty() || !contextStack().back()) {
+    entry.status = refuse(CUDA_ERROR_INVALID_CONTEXT,
+                          "expected a current context in this thread; make one "
+                          "current with cuCtxSetCurrent");
+    return entry;
+  }
+  entry.handle = contextStack().back();
+  entry.context = entry.state->contexts.find(entry.handle);
+  if (!entry.context)
+    entry.status = refuse(CUDA_ERROR_CONTEXT_IS_DESTROYED,
+                          "this thread's current context was destroyed");
+  return entry;
+}
+
+Entry nybl::emu::enterContext() {
+  Entry entry = enterAnyContext();
+  if (entry.status == CUDA_SUCCESS)
+    entry.status = entry.context->stickyError();
+  return entry;
+}
+
+StreamUse nybl::emu::useStream(const Entry &entry, CUstream handle) {
+  if (!handle || handle == CU_STREAM_LEGACY)
+    return {entry.context->legacyStream(), entry.context};
+  if (handle == CU_STREAM_PER_THREAD)
+    return {entry.context->perThreadStream(), entry.context};
+  StreamRef stream = entry.state->streams.find(handle);
+  if (!stream)
+    return {};
+  return {stream, stream->context.lock()};
+}
+
+Module::~Module() {
+  // The program's globals are device memory that a kernel may be reading.
+  std::unique_lock use(state()->memoryUse);
+  program.reset();
+}
+
+bool State::isPinned(const void *from, size_t bytes) {
+  auto address = reinterpret_cast<uintptr_t>(from);
+  std::lock_guard lock(mutex);
+  auto next = pinned.upper_bound(address);
+  if (next == pinned.begin())
+    return false;
+  auto &[base, size] = *std::prev(next);
+  return address - base <= size && bytes <= size - (address - base);
+}
+
+void State::destroyContext(CUcontext handle) {
+  std::shared_ptr<Context> context = contexts.remove(handle);
+  if (!context)
+    return;
+  context->synchronize();
+  auto isOwned = [&](const auto &object) {
+    return object.context.lock() == context;
+  };
+  functions.removeIf([&](const Function &f) { return isOwned(*f.module); });
+  modules.removeIf(isOwned);
+  libraries.removeIf(isOwned);
+  streams.removeIf(isOwned);
+  events.removeIf(isOwned);
+  std::unique_lock use(memoryUse);
+  std::lock_guard lock(mutex);
+  std::erase_if(owners, [&](auto &owner) {
+    return owner.second == handle && memory.release(owner.first);
+  });
+}
+
+void Findings::add(const Report &report, bool print) {
+  std::string line = report.text();
+  if (print)
+    std::fprintf(stderr, "nybl emulated driver: %s\n", line.c_str());
+  std::lock_guard lock(mutex);
+  if (lines.size() < mostKept)
+    lines.push_back(std::move(line));
+  else
+    ++dropped;
+}
+
+size_t Findings::count() const {
+  std::lock_guard lock(mutex);
+  return lines.size() + dropped;
+}
+
+bool Findings::text(size_t index, std::string &to) const {
+  std::lock_guard lock(mutex);
+  if (index >= lines.size() + dropped)
+    return false;
+  to = index < lines.size() ? lines[index]
+                            : "one of " + std::to_string(dropped) +
+                                  " findings that were not kept";
+  return true;
+}
+
+void Findings::clear() {
+  std::lock_guard lock(mutex);
+  lines.clear();
+  dropped = 0;
+}
