@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Safetensors: what is written is read; whatever else comes is one clear error.
+
+#include "runtime/Support/File.h"
+#include "runtime/Support/Safetensors.h"
+
+#include <cstring>
+#include <filesystem>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+using namespace nybl;
+
+namespace {
+
+/// A folder of this process, removed at the end.
+struct Folder {
+  Folder() {
+    path = std::filesystem::temp_directory_path() /
+           ("nybl-support-" + std::to_string(::getpid()));
+    std::filesystem::create_directories(path);
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string file(const char *name) const { return path / name; }
+  std::filesystem::path path;
+};
+
+std::string assemble(const std::string &header, const std::string &data) {
+  uint64_t length = header.size();
+  return std::string(reinterpret_cast<const char *>(&length), 8) + header + data;
+}
+
+TEST(Safetensors, RoundTripAndSameBytes) {
+  Folder folder;
+  std::vector<uint8_t> floats(24, 7), codes(6, 0x21);
+  std::vector<Tensor> tensors{{"w", "F32", {2, 3}, floats},
+                              {"a", "F4", {3, 4}, codes},
+                              {"none", "U8", {0}, {}}};
+  ASSERT_TRUE(writeSafetensors(folder.file("x"), tensors));
+  std::swap(tensors[0], tensors[2]);
+  ASSERT_TRUE(writeSafetensors(folder.file("y"), tensors));
+  EXPECT_EQ(*readFile(folder.file("x")), *readFile(folder.file("y")));
+  auto file = SafetensorsFile::read(folder.file("x"));
+  ASSERT_TRUE(file) << file.message();
+  EXPECT_EQ(file->tensors().size(), 3u);
+  const Tensor *a = file->find("a");
+  ASSERT_TRUE(a);
+  EXPECT_EQ(a->shape, (std::vector<int64_t>{3, 4}));
+  EXPECT_TRUE(std::equal(a->bytes.begin(), a->bytes.end(), codes.begin()));
+  auto missing = file->require("b");
+  ASSERT_FALSE(missing);
+  EXPECT_NE(missing.message().find("which holds: "), std::string::npos);
+}
+
+TEST(Safetensors, NoHalfFileIsLeft) {
+  Folder folder;
+  std::string missing = folder.file("no/such/folder/x");
+  EXPECT_FALSE(writeSafetensors(missing, {}));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path));
+}
+
+TEST(Safetensors, EveryTruncationIsAnError) {
+  std::string whole = assemble(
+      R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", "12345678");
+  ASSERT_TRUE(SafetensorsFile::parse(whole, "f"));
+  for (size_t n = 0; n < whole.size(); ++n)
+    EXPECT_FALSE(SafetensorsFile::parse(whole.substr(0, n), "f")) << n;
+}
+
+TEST(Safetensors, EveryFaultIsOneSentence) {
+  const std::pair<std::string, std::string> table[] = {
+      {"123", "expected 8 bytes of header length, the file has 3"},
+      {assemble("", "").replace(3, 1, "\x7f"), "does not fit a file of 8"},
+      {assemble("[]", ""), "its header is no JSON object"},
+      {assemble(R"({"x":1})", ""), "expected dtype, shape and data_offsets"},
+      {assemble(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,9]}})",
+                "12345678"),
+       "ends at byte 9 of 8 bytes of data"},
+      {assemble(R"({"x":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})",
+                "12345678"),
+       "3 elements of F32 need 12 bytes, its offsets span 8"},
+      {assemble(R"({"x":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})",
+                "12345678"),
+       "overlap or leave gaps"},
+      {assemble(R"({"x":{"dtype":"U8","shape":[5],"data_offsets":[0,5]},)"
+                R"("y":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}})",
+                "12345678"),
+       "overlap or leave gaps"},
+      {assemble(R"({"x":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},)"
+                R"("x":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}})",
+                "12345678"),
+       "names a tensor twice"},
+      {assemble(R"({"x":{"dtype":"U8","shape":[-1],"data_offsets":[0,8]}})",
+                "12345678"),
+       "expected sizes from 0 to 2^48"},
+      {assemble(R"({"x":{"dtype":"U8","shape":[8],"data_offsets":[8,0]}})",
+                "12345678"),
+       "ends at byte 0"},
+  };
+  for (const auto &[bytes, part] : table) {
+    auto file = SafetensorsFile::parse(bytes, "f");
+    ASSERT_FALSE(file) << part;
+    EXPECT_EQ(file.status().code(), ErrorCode::Invalid);
+    EXPECT_NE(file.message().find(part), std::string::npos) << file.message();
+  }
+}
+
+} // namespace
