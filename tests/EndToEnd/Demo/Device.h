@@ -23,7 +23,8 @@ struct DeviceRun {
   Manifest manifest;
   std::vector<PhaseTime> phases; ///< compile, then upload, launch, download
   std::vector<uint8_t> d;        ///< [M][N] of the problem's output type
-  bool isPtxLoaded = false;      ///< the driver compiled the PTX, not the cubin
+  bool isEmulated = false;
+  bool isPtxLoaded = false; ///< the driver refused the cubin, took the PTX
 };
 
 struct DeviceOptions {

@@ -2,11 +2,54 @@
 //
 // The demo's layer in FP32: embeddings, layer norm, product, distances.
 #include "tests/EndToEnd/Demo/Layer.h"
+#include "runtime/Support/Safetensors.h"
 #include <cmath>
+#include <cstring>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <utility>
 
 using namespace nybl;
 using namespace nybl::demo;
+
+/// An FP32 tensor as a matrix: [cols] counts as [1][cols].
+static Status load(const SafetensorsFile &file, std::string_view name,
+                   int64_t cols, FloatMatrix &matrix) {
+  Expected<const Tensor *> tensor = file.require(name);
+  if (!tensor)
+    return tensor.status();
+  const std::vector<int64_t> &shape = (*tensor)->shape;
+  bool isMatrix = shape.size() == 1 || shape.size() == 2;
+  if ((*tensor)->dtype != "F32" || !isMatrix || shape.back() != cols)
+    return Status::invalid(fmt::format(
+        "expected F32 of shape [{1}] or [.., {1}] for '{0}', got {2} of shape "
+        "[{3}] in {4}",
+        name, cols, (*tensor)->dtype, fmt::join(shape, ", "), file.path()));
+  matrix = {shape.size() == 2 ? shape[0] : 1, cols, {}};
+  matrix.values.resize(matrix.rows * cols);
+  std::memcpy(matrix.values.data(), (*tensor)->bytes.data(),
+              (*tensor)->bytes.size());
+  return Status::ok();
+}
+
+Expected<Model> nybl::demo::loadModel(const std::string &folder) {
+  constexpr int64_t width = 384;
+  Expected<SafetensorsFile> file =
+      SafetensorsFile::read(folder + "/model.safetensors");
+  if (!file)
+    return file.status();
+  Model model;
+  for (auto [name, matrix] :
+       {std::pair("embeddings.word_embeddings.weight", &model.word),
+        std::pair("embeddings.position_embeddings.weight", &model.position),
+        std::pair("embeddings.token_type_embeddings.weight", &model.tokenType),
+        std::pair("embeddings.LayerNorm.weight", &model.gamma),
+        std::pair("embeddings.LayerNorm.bias", &model.beta),
+        std::pair("encoder.layer.0.intermediate.dense.weight", &model.weight)})
+    if (Status s = load(*file, name, width, *matrix); !s)
+      return s;
+  return model;
+}
 
 static void normalise(const FloatMatrix &gamma, const FloatMatrix &beta,
                       std::span<float> row) {

@@ -30,8 +30,8 @@ struct Model {
   FloatMatrix weight;                    ///< [outputs][width]
 };
 
-/// Reads FOLDER/model.safetensors. Errors: Environment (no file), Invalid (a
-/// tensor is missing, or is not FP32 of a fitting shape).
+/// Reads FOLDER/model.safetensors, of width 384. Errors: Environment (no file),
+/// Invalid (a tensor is missing, or is not FP32 of a fitting shape).
 Expected<Model> loadModel(const std::string &folder);
 
 /// Appends one row of activations for each token of a sentence:
