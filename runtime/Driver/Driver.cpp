@@ -68,6 +68,7 @@ Status Driver::loadTable() {
         "the driver library '{}' lacks {}: expected a driver of CUDA 12.8 or "
         "newer",
         loadedPath, missing));
+  lastMessage = extension<const char *()>("nyblEmuLastMessage");
   loadedPath = fileOf(reinterpret_cast<const void *>(cuInit), loadedPath);
   return Status::ok();
 }
@@ -81,13 +82,15 @@ Status Driver::check(CUresult result, const char *call,
     errorName = "an unknown error";
   if (cuGetErrorString(result, &text) != CUDA_SUCCESS || !text)
     text = "no description";
+  // The emulated driver says more: the PTX line, the variable, the address.
+  const char *more = lastMessage ? lastMessage() : nullptr;
+  if (more && *more)
+    text = more;
   return Status::environment(fmt::format("{} failed: {} ({}), {}{}{}", call,
                                          errorName, static_cast<int>(result),
                                          text, hint.empty() ? "" : "; ", hint));
 }
 
-bool Driver::isEmulated() const {
-  return lookUp("nyblEmuMarkPoison") != nullptr;
-}
+bool Driver::isEmulated() const { return lookUp("nyblEmuVersion") != nullptr; }
 
 void *Driver::lookUp(const char *symbol) const { return dlsym(handle, symbol); }

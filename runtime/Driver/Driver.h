@@ -48,6 +48,7 @@ private:
   Status loadTable();
 
   void *handle = nullptr;
+  const char *(*lastMessage)() = nullptr; ///< the emulated driver's, or null
   int driverVersion = 0;
   std::string loadedPath;
 };

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A captured layer: the operands of one product, from a safetensors file,
+// checked against the problem.
+#ifndef NYBL_TOOLS_NYBL_CAPTURE_H
+#define NYBL_TOOLS_NYBL_CAPTURE_H
+
+#include "runtime/Abi/Problem.h"
+#include <optional>
+#include <string>
+
+namespace nybl::cli {
+
+/// Operands as bytes, rows back to back, scales in the problem's layout with
+/// their padding.
+struct Capture {
+  int64_t m = 0;
+  std::string a, b;           ///< [M, K/2], [N, K/2]
+  std::string aScale, bScale; ///< byteSize(layout, rows, K/16)
+  std::optional<float> alpha; ///< absent where the problem says alpha=none
+};
+
+/// Reads a, b, a_scale, b_scale and alpha. M is the first dimension of a; it
+/// must be in the problem's range. Other tensors are left alone.
+/// Errors: Invalid, naming the tensor, what was expected and what came.
+Expected<Capture> readCapture(const std::string &path,
+                              const GemmProblem &problem);
+
+/// Writes one tensor `d` [m, n]. `rows` are m * n elements of problem.d.
+Status writeResult(const std::string &path, const GemmProblem &problem,
+                   int64_t m, const std::string &rows);
+
+} // namespace nybl::cli
+
+#endif // NYBL_TOOLS_NYBL_CAPTURE_H

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// nybl run: replays one product from a file on a device, through nybl.h as any
+// other program would.
+
+#include "tools/nybl/Capture.h"
+#include "tools/nybl/Command.h"
+#include "tools/nybl/Device.h"
+#include "tools/nybl/Padding.h"
+#include "tools/nybl/Phases.h"
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+using namespace nybl;
+using namespace nybl::cli;
+
+namespace {
+
+struct Options {
+  std::string problem, in, out, device = "cuda:0", poison, schedule,
+                                templateFile, jit, ptxas, dumpDir;
+  bool allowUnproven = false, time = false, json = false;
+};
+
+Expected<std::optional<uint8_t>> parsePoison(const std::string &text) {
+  if (text.empty())
+    return std::optional<uint8_t>();
+  char *end = nullptr;
+  long value = std::strtol(text.c_str(), &end, 0);
+  if (*end != '\0' || end == text.c_str() || value < 0 || value > 255)
+    return Status::invalid(fmt::format(
+        "--poison-padding: expected a byte from 0x00 to 0xff, got '{}'", text));
+  return std::optional<uint8_t>(static_cast<uint8_t>(value));
+}
+
+nybl_scalar alphaOf(const Capture &capture) {
+  if (!capture.alpha)
+    return {};
+  return {NYBL_SCALAR_HOST, NYBL_CONVENTION_DECODE, 0, *capture.alpha, 0};
+}
+
+/// Uploads, launches, reads back. `d` becomes the rows, back to back.
+Status multiply(Session &session, const GemmProblem &problem,
+                const Capture &capture, std::optional<uint8_t> poison,
+                Phases &phases, std::string &d) {
+  bool padded = poison.has_value();
+  auto a = session.matrix(
+      capture.a, MatrixShape::make(capture.m, problem.k / 2, padded), poison);
+  auto b = session.matrix(
+      capture.b, MatrixShape::make(problem.n, problem.k / 2, padded), poison);
+  auto sfa = session.scales(capture.aScale, problem.sfa, capture.m,
+                            problem.blocks(), poison);
+  auto sfb = session.scales(capture.bScale, problem.sfb, problem.n,
+                            problem.blocks(), poison);
+  MatrixShape shape =
+      MatrixShape::make(capture.m, problem.n * byteWidth(problem.d), padded);
+  auto out = session.output(shape, problem.n, byteWidth(problem.d));
+  for (const Status &status :
+       {a.status(), b.status(), sfa.status(), sfb.status(), out.status()})
+    if (!status)
+      return status;
+  phases.mark("upload");
+  auto args = face::sized<nybl_gemm_args>();
+  args.m = capture.m;
+  args.a = a->view;
+  args.a_scales = sfa->view;
+  args.b = b->view;
+  args.b_scales = sfb->view;
+  args.d = out->view;
+  args.alpha = alphaOf(capture);
+  if (Status status = session.launch(args); !status)
+    return status;
+  phases.mark("launch");
+  auto rows = session.readBack(*out, shape);
+  if (!rows)
+    return rows.status();
+  d = std::move(*rows);
+  phases.mark("download");
+  return Status::ok();
+}
+
+Status runRun(const Options &options) {
+  auto problem = parseProblem(options.problem);
+  if (!problem)
+    return problem.status();
+  auto poison = parsePoison(options.poison);
+  if (!poison)
+    return poison.status();
+  auto choice = chooseDevice(options.device);
+  if (!choice)
+    return choice.status();
+  Phases phases;
+  auto capture = readCapture(options.in, *problem);
+  if (!capture)
+    return capture.status();
+  phases.mark("read");
+  SessionOptions wanted{options.schedule, options.templateFile,
+                        options.jit,      options.ptxas,
+                        options.dumpDir,  options.allowUnproven};
+  auto session = Session::open(*choice, options.problem, wanted);
+  if (!session)
+    return session.status();
+  phases.addJson((*session)->phasesJson());
+  phases.restart();
+  std::string d;
+  if (Status status =
+          multiply(**session, *problem, *capture, *poison, phases, d);
+      !status)
+    return status;
+  if (Status status = writeResult(options.out, *problem, capture->m, d);
+      !status)
+    return status;
+  phases.mark("write");
+  if (!options.json)
+    fmt::print("{}d [{}, {}] {} in {}\n", (*session)->describe(), capture->m,
+               problem->n, name(problem->d), options.out);
+  if (options.time)
+    phases.print(stdout, options.json, print(*problem));
+  return Status::ok();
+}
+
+} // namespace
+
+void nybl::cli::addRun(CLI::App &app, int &code) {
+  auto options = std::make_shared<Options>();
+  CLI::App *verb = app.add_subcommand(
+      "run",
+      "Multiply the operands of a safetensors file on a device\n"
+      "Input tensors: a [M, K/2] and b [N, K/2] (U8, or F4 [M, K] and [N, K]), "
+      "a_scale "
+      "and b_scale (one byte a scale, in the layout that the problem line "
+      "states, "
+      "padding included), alpha (F32, one number, decode convention) unless "
+      "alpha=none. Output: d [M, N].\n"
+      "The scales' layout is taken from the problem line and trusted where the "
+      "size "
+      "cannot confirm it (trust_layout of nybl.h): a line that states the "
+      "wrong "
+      "layout gives wrong numbers.\n"
+      "NYBL_DRIVER=PATH names another driver library.");
+  verb->add_option("problem", options->problem,
+                   "the problem line; m=? takes M from the file")
+      ->required();
+  verb->add_option("--in", options->in, "safetensors file with the operands")
+      ->required();
+  verb->add_option("--out", options->out, "safetensors file to write")
+      ->required();
+  verb->add_option(
+          "--device", options->device,
+          "cuda:N, or emu:CHIP for the emulated driver, as emu:sm_120a")
+      ->capture_default_str();
+  verb->add_option(
+      "--poison-padding", options->poison,
+      "fill every padding byte of scales and data with this byte, as 0x7f, "
+      "and have the emulated driver report one that reaches a result");
+  verb->add_flag("--allow-unproven", options->allowUnproven,
+                 "use a kernel whose certificate has unproven lemmas");
+  verb->add_option("--schedule", options->schedule,
+                   "\"key=value ...\"; without it one is chosen");
+  verb->add_option("--template", options->templateFile,
+                   "a file with a kernel in the Tile dialect");
+  verb->add_option("--dump-dir", options->dumpDir,
+                   "write the IR after each phase, numbered, to this folder");
+  verb->add_option("--ptxas", options->ptxas, "path of ptxas");
+  verb->add_option("--jit", options->jit, "path of libnybl_jit.so");
+  verb->add_flag("--time", options->time, "print the time of each phase");
+  verb->add_flag("--json", options->json,
+                 "print nothing but the times, as JSON (with --time)");
+  verb->callback([options, &code] { code = report(runRun(*options)); });
+}

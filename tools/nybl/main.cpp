@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// nybl: the command. One verb, one file.
+
+#include "nybl/nybl.h"
+#include "tools/nybl/Command.h"
+#include <CLI/CLI.hpp>
+
+using namespace nybl;
+
+/// CLI11 explains over several lines; one line is what scripts read.
+static int refuseArguments(const CLI::ParseError &error) {
+  return cli::report(Status::invalid(std::string(error.what()) +
+                                     "; `nybl --help` shows what is expected"));
+}
+
+int main(int argc, char **argv) {
+  CLI::App app(
+      "Kernels for 4-bit block-scaled matrix products (NVFP4): compile "
+      "them, run them, see what is missing.\nExit codes: 0 fine, 1 a "
+      "finding (mismatch, refusal, refuted), 2 bad input, 3 environment, "
+      "4 not proven.",
+      "nybl");
+  app.set_version_flag("--version", std::string("nybl ") + nybl_version());
+  app.require_subcommand(1);
+  int code = 0;
+  cli::addCompile(app, code);
+  cli::addRun(app, code);
+  cli::addDoctor(app, code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success &wanted) { // --help, --version
+    return app.exit(wanted);
+  } catch (const CLI::ParseError &error) {
+    return refuseArguments(error);
+  }
+  return code;
+}
