@@ -81,8 +81,10 @@ Entry nybl::emu::enterAnyContext() {
 
 Entry nybl::emu::enterContext() {
   Entry entry = enterAnyContext();
-  if (entry.status == CUDA_SUCCESS)
-    entry.status = entry.context->stickyError();
+  if (entry.status == CUDA_SUCCESS && entry.context->stickyError())
+    entry.status = refuse(entry.context->stickyError(),
+                          "an earlier launch left an error in the context: " +
+                              entry.state->findings.newest());
   return entry;
 }
 
@@ -157,6 +159,11 @@ bool Findings::text(size_t index, std::string &to) const {
                             : "one of " + std::to_string(dropped) +
                                   " findings that were not kept";
   return true;
+}
+
+std::string Findings::newest() const {
+  std::lock_guard lock(mutex);
+  return lines.empty() ? "no finding is kept" : lines.back();
 }
 
 void Findings::clear() {

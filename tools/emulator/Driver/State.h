@@ -42,6 +42,7 @@ public:
   void add(const Report &report, bool print);
   size_t count() const;
   bool text(size_t index, std::string &to) const;
+  std::string newest() const;
   void clear();
 
 private:
