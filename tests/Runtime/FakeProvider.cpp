@@ -3,7 +3,7 @@
 // A compiler of one kernel, so that the runtime is tested without LLVM: it
 // writes alpha to every element of an f32 D. What it shall do wrong is asked
 // for in the schedule: "unproven", "cubin", "chip", "manifest", "precondition",
-// "refuse", "silent", "ptx", separated by spaces.
+// "refuse", "silent", "ptx", "leak", separated by spaces.
 
 #include "tests/Runtime/FakeProvider.h"
 #include "runtime/Abi/Manifest.h"
@@ -31,7 +31,8 @@ constexpr const char *ptxFormat = R"(.version 8.7
 .target {0}
 .address_size 64
 .visible .entry fake_gemm(.param .u64 d, .param .u64 stride, .param .u64 alpha,
-                          .param .f32 value, .param .u32 reciprocal, .param .u64 m)
+                          .param .f32 value, .param .u32 reciprocal, .param .u64 m,
+                          .param .u64 a)
 {{
   .reg .pred %p<4>;
   .reg .b32 %r<8>;
@@ -51,6 +52,7 @@ SCALAR:
   @%p1 bra READY;
   rcp.rn.f32 %f1, %f1;
 READY:
+  {2}
   mov.u32 %r2, %ctaid.x;
   mov.u32 %r3, %nctaid.x;
   cvt.u64.u32 %l5, %r2;
@@ -77,6 +79,13 @@ DONE:
 }}
 )";
 
+/// Adds what lies behind the first row of A, which belongs to nobody.
+std::string leak(const GemmProblem &problem) {
+  return fmt::format("ld.param.u64 %l9, [a]; ld.global.f32 %f2, [%l9+{}]; "
+                     "add.f32 %f1, %f1, %f2;",
+                     problem.k / 2);
+}
+
 Manifest makeManifest(const GemmProblem &problem, const char *chip) {
   Manifest m;
   m.key = std::string(64, '0');
@@ -92,7 +101,8 @@ Manifest makeManifest(const GemmProblem &problem, const char *chip) {
   m.tileN = problem.n;
   m.parameters = {
       {"d", "pointer"},       {"d.stride", "i64"},         {"alpha", "pointer"},
-      {"alpha.value", "f32"}, {"alpha.reciprocal", "i32"}, {"m", "i64"}};
+      {"alpha.value", "f32"}, {"alpha.reciprocal", "i32"}, {"m", "i64"},
+      {"a", "pointer"}};
   m.preconditions = {{"alignment", "a", 8},
                      {"rows_fit", "a", problem.k / 2},
                      {"scale_bytes", "sfa", 0},
@@ -140,7 +150,8 @@ int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
     manifest.preconditions.push_back({"moon_phase", "a", 1});
   owner->manifest = wants("manifest") ? "{]" : print(manifest);
   owner->ptx = wants("ptx") ? "this is no PTX"
-                            : fmt::format(ptxFormat, request->chip, problem->n);
+                            : fmt::format(ptxFormat, request->chip, problem->n,
+                                          wants("leak") ? leak(*problem) : "");
   if (wants("cubin"))
     owner->cubin = "\x7f"
                    "ELF, as far as anybody looks";

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Runs the command as a user does.
+
+#include "tests/Tools/Command.h"
+#include <algorithm>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace nybl::tests;
+
+namespace {
+
+/// In the child: nothing returns from here.
+[[noreturn]] void become(const std::vector<std::string> &arguments,
+                         const std::map<std::string, std::string> &environment,
+                         const std::string &out, const std::string &err) {
+  for (auto &[name, value] : environment)
+    value.empty() ? unsetenv(name.c_str())
+                  : setenv(name.c_str(), value.c_str(), 1);
+  int files[] = {open("/dev/null", O_RDONLY),
+                 open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600),
+                 open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600)};
+  for (int i = 0; i < 3; ++i)
+    dup2(files[i], i);
+  std::vector<char *> argv = {const_cast<char *>("nybl")};
+  for (const std::string &argument : arguments)
+    argv.push_back(const_cast<char *>(argument.c_str()));
+  argv.push_back(nullptr);
+  execv(NYBL_TEST_COMMAND, argv.data());
+  _exit(127);
+}
+
+} // namespace
+
+Outcome nybl::tests::nyblCommand(
+    const std::vector<std::string> &arguments,
+    const std::map<std::string, std::string> &environment) {
+  Folder folder;
+  std::string out = folder / "out", err = folder / "err";
+  pid_t child = fork();
+  if (child == 0)
+    become(arguments, environment, out, err);
+  int status = 0;
+  waitpid(child, &status, 0);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+          contentOf(out), contentOf(err)};
+}
+
+Folder::Folder() {
+  std::string name =
+      (std::filesystem::temp_directory_path() / "nybl-test-XXXXXX");
+  path = mkdtemp(name.data()) ? name : "";
+}
+
+Folder::~Folder() {
+  std::error_code error;
+  if (!path.empty())
+    std::filesystem::remove_all(path, error);
+}
+
+std::vector<std::string> Folder::files() const {
+  std::vector<std::string> names;
+  for (const auto &entry : std::filesystem::directory_iterator(path))
+    names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::string nybl::tests::contentOf(const std::string &file) {
+  std::ifstream in(file, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+void nybl::tests::writeText(const std::string &file, const std::string &text) {
+  std::ofstream(file, std::ios::binary) << text;
+}
