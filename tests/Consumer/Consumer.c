@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ *
+ * nybl.h from plain C: open a device by its driver's path, prepare what needs
+ * no compiler, be refused with a sentence. Exit code 0 if all is as it should
+ * be. */
+#include <nybl/nybl.h>
+#include <stdio.h>
+#include <string.h>
+
+static int expect(nybl_status got, nybl_status wanted, const char *what) {
+  if (got == wanted)
+    return 0;
+  fprintf(stderr, "%s: expected %s, got %s (%s)\n", what,
+          nybl_status_name(wanted), nybl_status_name(got), nybl_last_error());
+  return 1;
+}
+
+int main(int argc, char **argv) {
+  nybl_library *library = NULL;
+  nybl_device *device = NULL;
+  nybl_plan *plan = NULL;
+  nybl_device_options options;
+  nybl_gemm_args args;
+  int wrong = 0;
+  if (argc != 2 || strcmp(nybl_version(), "0.1.0") != 0)
+    return 2;
+  wrong += expect(nybl_library_create(NULL, &library), NYBL_OK, "create");
+  memset(&options, 0, sizeof options);
+  options.size = sizeof options;
+  options.driver_path = "/nonexistent/libcuda.so.1";
+  wrong += expect(nybl_device_open(library, &options, &device),
+                  NYBL_ENVIRONMENT, "open of a driver that is not there");
+  wrong += strstr(nybl_last_error(), "/nonexistent/libcuda.so.1") == NULL;
+  options.driver_path = argv[1];
+  wrong +=
+      expect(nybl_device_open(library, &options, &device), NYBL_OK, "open");
+  wrong += expect(nybl_prepare(device, "gemm n=0 k=64", NULL, &plan), NYBL_OK,
+                  "prepare of no columns");
+  memset(&args, 0, sizeof args);
+  args.size = sizeof args;
+  args.m = 3;
+  wrong += expect(nybl_launch(plan, &args), NYBL_OK, "launch of no columns");
+  args.m = -1;
+  wrong += expect(nybl_launch(plan, &args), NYBL_REFUSED, "launch of -1 rows");
+  nybl_plan_destroy(plan);
+  nybl_device_destroy(device);
+  nybl_library_destroy(library);
+  return wrong != 0;
+}
