@@ -38,7 +38,7 @@ static_assert(NYBL_LAYOUT_LINEAR == static_cast<int>(ScaleLayout::Linear) &&
 
 const char *nybl_version(void) { return NYBL_VERSION_STRING; }
 
-const char *nybl_status_name(nybl_status status) {
+const char *nybl_status_name(int status) {
   switch (status) {
   case NYBL_OK:
     return "NYBL_OK";

@@ -95,7 +95,8 @@ Status checkCertificate(const Manifest &manifest,
       ErrorCode::Unproven,
       fmt::format(
           "expected a complete certificate for kernel '{}', but nobody has "
-          "proven {}: set allow_unproven to use it all the same",
+          "proven {}: set allow_unproven, or pass --allow-unproven, to use it "
+          "all the same",
           manifest.kernel, unproven));
 }
 

@@ -132,10 +132,12 @@ Expected<DeviceScales> Session::scales(const std::string &bytes,
                                        ScaleLayout layout, int64_t rows,
                                        int64_t blocks,
                                        std::optional<uint8_t> poison) {
-  std::vector<ByteRange> padding = scalePadding(layout, rows, blocks);
+  std::vector<ByteRange> padding;
   std::string image = bytes;
-  if (poison)
+  if (poison) {
+    padding = scalePadding(layout, rows, blocks);
     fillRanges(image, padding, *poison);
+  }
   auto buffer = uploaded(gpu, image);
   if (!buffer)
     return buffer.status();

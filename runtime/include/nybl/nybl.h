@@ -61,7 +61,7 @@ typedef struct nybl_plan nybl_plan;
 NYBL_API const char *nybl_version(void);
 
 /* "NYBL_REFUSED"; a number that is no status gives "NYBL_?". Static. */
-NYBL_API const char *nybl_status_name(nybl_status status);
+NYBL_API const char *nybl_status_name(int status);
 
 /* The sentence of the last call on this thread that did not return NYBL_OK;
    empty if there was none. Valid until the next such call on this thread. */
