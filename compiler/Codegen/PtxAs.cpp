@@ -37,9 +37,9 @@ Expected<Outcome> runProgram(StringRef program,
   StringRef output = log;
   std::optional<StringRef> redirects[] = {StringRef(""), output, output};
   std::string why;
-  int code = llvm::sys::ExecuteAndWait(program, argv, std::nullopt, redirects,
-                                       /*SecondsToWait=*/300, /*MemoryLimit=*/0,
-                                       &why);
+  int code =
+      llvm::sys::ExecuteAndWait(program, argv, std::nullopt, redirects,
+                                /*SecondsToWait=*/300, /*MemoryLimit=*/0, &why);
   auto text = llvm::MemoryBuffer::getFile(log);
   if (code < 0)
     return Status::environment(program.str() + " did not run: " + why);
@@ -138,8 +138,8 @@ Expected<Cubin> nybl::compiler::assemble(const PtxAs &ptxas,
   if (!outcome)
     return outcome.status();
   if (outcome->code != 0)
-    return Status::environment("ptxas " + ptxas.version + " refused the PTX: " +
-                               firstError(outcome->log) +
+    return Status::environment("ptxas " + ptxas.version +
+                               " refused the PTX: " + firstError(outcome->log) +
                                "; repeat with: nybl compile ... --emit ptx -o "
                                "kernel.ptx && " +
                                ptxas.path + " -v " + arch + " kernel.ptx");

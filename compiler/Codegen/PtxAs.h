@@ -16,9 +16,9 @@ struct PtxAs {
   std::string version; ///< "13.0.88"
 };
 
-/// Looks at `given`, NYBL_PTXAS, CUDA_HOME/bin, /usr/local/cuda/bin and PATH, in
-/// this order; a path that was given but does not run is an error. The version
-/// of a path is asked once per process.
+/// Looks at `given`, NYBL_PTXAS, CUDA_HOME/bin, /usr/local/cuda/bin and PATH,
+/// in this order; a path that was given but does not run is an error. The
+/// version of a path is asked once per process.
 Expected<PtxAs> findPtxAs(std::string_view given);
 
 struct Cubin {

@@ -18,9 +18,8 @@ struct Linter {
   bool inKernel = false, waited = false;
 
   void fault(unsigned number, StringRef line, StringRef what) {
-    faults.push_back(("PTX line " + llvm::Twine(number) + " '" + line +
-                      "': " + what)
-                         .str());
+    faults.push_back(
+        ("PTX line " + llvm::Twine(number) + " '" + line + "': " + what).str());
   }
 
   void access(unsigned number, StringRef line, StringRef op, bool predicated) {
@@ -30,7 +29,8 @@ struct Linter {
     if (!predicated)
       fault(number, line, "global memory is touched without a predicate");
     if (!waited)
-      fault(number, line, "global memory is touched before griddepcontrol.wait");
+      fault(number, line,
+            "global memory is touched before griddepcontrol.wait");
     if (op.contains(".v2") || op.contains(".v4") || op.contains(".v8"))
       fault(number, line, "an access was widened");
   }
@@ -74,9 +74,9 @@ struct Linter {
 
 } // namespace
 
-std::vector<std::string>
-nybl::compiler::findPtxFaults(std::string_view ptx, std::string_view kernel,
-                              PtxCounts &counts) {
+std::vector<std::string> nybl::compiler::findPtxFaults(std::string_view ptx,
+                                                       std::string_view kernel,
+                                                       PtxCounts &counts) {
   Linter linter{counts, {}};
   unsigned number = 0;
   bool found = false;
@@ -85,7 +85,8 @@ nybl::compiler::findPtxFaults(std::string_view ptx, std::string_view kernel,
     found |= linter.inKernel;
   }
   if (!found)
-    linter.faults.push_back("the PTX has no entry '" + std::string(kernel) + "'");
+    linter.faults.push_back("the PTX has no entry '" + std::string(kernel) +
+                            "'");
   else if (counts.multiplies == 0)
     linter.faults.push_back("the PTX holds no mma.sync");
   return linter.faults;

@@ -21,9 +21,8 @@ struct PtxCounts {
 /// an unpredicated load or store of global memory; one before
 /// griddepcontrol.wait; a vector load of global memory (a widened one); local
 /// memory; a call; no multiply.
-std::vector<std::string> findPtxFaults(std::string_view ptx,
-                                       std::string_view kernel,
-                                       PtxCounts &counts);
+std::vector<std::string>
+findPtxFaults(std::string_view ptx, std::string_view kernel, PtxCounts &counts);
 
 /// Refused with the first fault.
 Status lintPtx(std::string_view ptx, std::string_view kernel);

@@ -39,14 +39,16 @@ makeTargetMachine(const Chip &chip) {
   initialiseTarget();
   std::string error;
   llvm::Triple triple("nvptx64-nvidia-cuda");
-  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
+  const llvm::Target *target =
+      llvm::TargetRegistry::lookupTarget(triple, error);
   if (!target)
     return Status::environment("this LLVM has no NVPTX target: " + error);
   llvm::TargetOptions options;
-  // What is written is what runs: no multiply and add are fused behind our back.
+  // What is written is what runs: no multiply and add are fused behind our
+  // back.
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
-  std::string features = "+ptx" + std::to_string(chip.ptxMajor) +
-                         std::to_string(chip.ptxMinor);
+  std::string features =
+      "+ptx" + std::to_string(chip.ptxMajor) + std::to_string(chip.ptxMinor);
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
       triple, chip.name, features, options, std::nullopt, std::nullopt,
       llvm::CodeGenOptLevel::Aggressive));
@@ -108,8 +110,8 @@ Expected<std::string> nybl::compiler::translateToPtx(mlir::ModuleOp module,
   return std::string(text.begin(), text.end());
 }
 
-Expected<std::string>
-nybl::compiler::translateToLlvmText(mlir::ModuleOp module, const Chip &chip) {
+Expected<std::string> nybl::compiler::translateToLlvmText(mlir::ModuleOp module,
+                                                          const Chip &chip) {
   auto machine = makeTargetMachine(chip);
   if (!machine)
     return machine.status();

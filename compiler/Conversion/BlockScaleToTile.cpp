@@ -35,25 +35,21 @@ FailureOr<tile::KernelOp> findKernel(ModuleOp module) {
 tile::Bindings bind(block_scale::GemmOp gemm, const GemmProblem &problem,
                     const Schedule &schedule) {
   tile::Bindings bindings;
-  bindings.numbers = {{"N", problem.n},
-                      {"K", problem.k},
-                      {"BM", schedule.tile[0]},
-                      {"BN", schedule.tile[1]},
-                      {"BK", schedule.tile[2]},
-                      {"stages", 1}};
+  bindings.numbers = {{"N", problem.n},         {"K", problem.k},
+                      {"BM", schedule.tile[0]}, {"BN", schedule.tile[1]},
+                      {"BK", schedule.tile[2]}, {"stages", 1}};
   Type element = gemm.getA().getType().getElement();
   Type scale = gemm.getA().getType().getScale();
   MLIRContext *context = gemm.getContext();
-  bindings.arguments = {
-      {"a", element},
-      {"sfa", scale, kBlock, std::string(name(problem.sfa))},
-      {"b", element},
-      {"sfb", scale, kBlock, std::string(name(problem.sfb))},
-      {"d", gemm.getD().getType().getElementType()},
-      {"alpha", Float32Type::get(context)}};
-  bindings.schedule = cta::ScheduleAttr::get(
-      context, StringAttr::get(context, schedule.kind), schedule.tile,
-      schedule.warps);
+  bindings.arguments = {{"a", element},
+                        {"sfa", scale, kBlock, std::string(name(problem.sfa))},
+                        {"b", element},
+                        {"sfb", scale, kBlock, std::string(name(problem.sfb))},
+                        {"d", gemm.getD().getType().getElementType()},
+                        {"alpha", Float32Type::get(context)}};
+  bindings.schedule =
+      cta::ScheduleAttr::get(context, StringAttr::get(context, schedule.kind),
+                             schedule.tile, schedule.warps);
   return bindings;
 }
 
@@ -63,7 +59,8 @@ struct BlockScaleToTilePass
 
   void runOnOperation() override {
     SmallVector<block_scale::GemmOp> gemms;
-    getOperation().walk([&](block_scale::GemmOp gemm) { gemms.push_back(gemm); });
+    getOperation().walk(
+        [&](block_scale::GemmOp gemm) { gemms.push_back(gemm); });
     for (block_scale::GemmOp gemm : gemms)
       if (failed(convert(gemm)))
         return signalPassFailure();
@@ -104,8 +101,8 @@ struct BlockScaleToTilePass
       return failure();
     auto function = gemm->getParentOfType<func::FuncOp>();
     OpBuilder builder(function);
-    if (failed(tile::instantiate(
-            builder, *kernel, bind(gemm, problem, selection->schedule))))
+    if (failed(tile::instantiate(builder, *kernel,
+                                 bind(gemm, problem, selection->schedule))))
       return failure();
     function.erase();
     return success();

@@ -36,9 +36,12 @@ struct CtaTypeConverter : TypeConverter {
       return LLVM::LLVMPointerType::get(context, space);
     };
     addConversion([](Type type) { return type; });
-    addConversion([=](cta::MatrixType) -> Type { return pointer(globalSpace); });
-    addConversion([=](cta::ScalesType) -> Type { return pointer(globalSpace); });
-    addConversion([=](cta::ScalarType) -> Type { return pointer(globalSpace); });
+    addConversion(
+        [=](cta::MatrixType) -> Type { return pointer(globalSpace); });
+    addConversion(
+        [=](cta::ScalesType) -> Type { return pointer(globalSpace); });
+    addConversion(
+        [=](cta::ScalarType) -> Type { return pointer(globalSpace); });
     addConversion([=](cta::StageType) -> Type { return pointer(sharedSpace); });
     addConversion(
         [=](cta::ScaleStageType) -> Type { return pointer(sharedSpace); });
@@ -130,7 +133,8 @@ struct LowerStore : Lowering<cta::StoreOp> {
     if (!wide)
       value = LLVM::BitcastOp::create(b, loc, b.getI16Type(), value);
     inlinePtx(b, loc, {}, {address, value, a.getGuard()},
-              wide ? "@$2 st.global.b32 [$0], $1;" : "@$2 st.global.b16 [$0], $1;",
+              wide ? "@$2 st.global.b32 [$0], $1;"
+                   : "@$2 st.global.b16 [$0], $1;",
               wide ? "l,f,b" : "l,h,b");
     b.eraseOp(op);
     return success();
@@ -213,9 +217,9 @@ struct LowerLdMatrix : Lowering<cta::LdMatrixOp> {
     SmallVector<Type> registers(4, b.getI32Type());
     auto type = LLVM::LLVMStructType::getLiteral(getContext(), registers);
     auto shape = NVVM::LdStMatrixShapeAttr::get(getContext(), 8, 8);
-    Value loaded = NVVM::LdMatrixOp::create(
-        b, loc, type, address, /*num=*/4, NVVM::MMALayout::row, shape,
-        NVVM::LdStMatrixEltType::B16);
+    Value loaded = NVVM::LdMatrixOp::create(b, loc, type, address, /*num=*/4,
+                                            NVVM::MMALayout::row, shape,
+                                            NVVM::LdStMatrixEltType::B16);
     SmallVector<Value> results;
     for (int64_t i = 0; i < 4; ++i)
       results.push_back(LLVM::ExtractValueOp::create(b, loc, loaded, i));
@@ -336,8 +340,7 @@ struct CtaToSM120Pass : public compiler::impl::CtaToSM120Base<CtaToSM120Pass> {
     MLIRContext *context = &getContext();
     CtaTypeConverter types(context);
     RewritePatternSet patterns(context);
-    patterns.add<LowerKernel, LowerTileRange, LowerBarrier,
-                 LowerThreadId,
+    patterns.add<LowerKernel, LowerTileRange, LowerBarrier, LowerThreadId,
                  LowerGrid<cta::GridWaitOp, NVVM::GridDepActionKind::wait>,
                  LowerGrid<cta::GridReleaseOp,
                            NVVM::GridDepActionKind::launch_dependents>,
@@ -350,7 +353,8 @@ struct CtaToSM120Pass : public compiler::impl::CtaToSM120Base<CtaToSM120Pass> {
     target.addLegalOp<ModuleOp>();
     target.addLegalDialect<LLVM::LLVMDialect, NVVM::NVVMDialect,
                            arith::ArithDialect, scf::SCFDialect>();
-    if (failed(applyFullConversion(getOperation(), target, std::move(patterns))))
+    if (failed(
+            applyFullConversion(getOperation(), target, std::move(patterns))))
       signalPassFailure();
   }
 };

@@ -87,7 +87,8 @@ Index TilePlain::number(int64_t value) {
 
 Value TilePlain::argument(Value tileArgument, StringRef suffix) {
   unsigned position = cast<BlockArgument>(tileArgument).getArgNumber();
-  StringRef name = cast<StringAttr>((*source.getSources())[position]).getValue();
+  StringRef name =
+      cast<StringAttr>((*source.getSources())[position]).getValue();
   return kernel.argumentFor((name + suffix).str());
 }
 
@@ -123,8 +124,10 @@ LogicalResult TilePlain::convertForeachTile(tile::ForeachTileOp op) {
   Index tileIndex = index(body->addArgument(builder.getI32Type(), location));
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToEnd(body);
-  mapping.map(op.getBody().getArgument(0), (tileIndex / tilesN * tileM).value());
-  mapping.map(op.getBody().getArgument(1), (tileIndex % tilesN * tileN).value());
+  mapping.map(op.getBody().getArgument(0),
+              (tileIndex / tilesN * tileM).value());
+  mapping.map(op.getBody().getArgument(1),
+              (tileIndex % tilesN * tileN).value());
   for (Operation &inner : op.getBody().front())
     if (failed(convertInTile(inner)))
       return failure();
@@ -159,9 +162,10 @@ LogicalResult TilePlain::cloneArithmetic(Operation &op) {
     return success();
   }
   if (!isa<arith::ArithDialect>(op.getDialect()))
-    return op.emitOpError("has no place here: the plain schedule lays out load, "
-                          "load_scales, dot_scaled, accumulate, map, store and "
-                          "arith on coordinates");
+    return op.emitOpError(
+        "has no place here: the plain schedule lays out load, "
+        "load_scales, dot_scaled, accumulate, map, store and "
+        "arith on coordinates");
   builder.clone(op, mapping);
   return success();
 }
@@ -174,6 +178,4 @@ LogicalResult TilePlain::checkShape(Operation *op, tile::AccType type) {
          << tileM << " x " << tileN << ", got " << type;
 }
 
-void TilePlain::finish() {
-  cta::GridReleaseOp::create(builder, location);
-}
+void TilePlain::finish() { cta::GridReleaseOp::create(builder, location); }

@@ -73,18 +73,18 @@ LogicalResult TilePlain::convertLoad(tile::LoadOp op) {
   Index stride = index(argument(op.getMatrix(), ".stride"));
   auto type = cast<cta::MatrixType>(base.getType());
   Staged to = stageFor(op, /*scales=*/false);
-  forEachBlock(to.rows, coordinate(op.getRow()), coordinate(op.getColumn()),
-               type.getRows(), type.getRowBytes() / blockBytes, op.getLoc(),
-               [&](Index tileRow, Index tileBlock, Index row, Index block,
-                   Value mine, Value inside) {
-                 Index offset =
-                     row.extend() * stride + block.extend() * blockBytes;
-                 Value data = cta::LoadOp::create(builder, op.getLoc(), base,
-                                                  offset, inside);
-                 cta::StoreSharedOp::create(
-                     builder, op.getLoc(), data, to.stage,
-                     tileRow * to.pitch + tileBlock * blockBytes, mine);
-               });
+  forEachBlock(
+      to.rows, coordinate(op.getRow()), coordinate(op.getColumn()),
+      type.getRows(), type.getRowBytes() / blockBytes, op.getLoc(),
+      [&](Index tileRow, Index tileBlock, Index row, Index block, Value mine,
+          Value inside) {
+        Index offset = row.extend() * stride + block.extend() * blockBytes;
+        Value data =
+            cta::LoadOp::create(builder, op.getLoc(), base, offset, inside);
+        cta::StoreSharedOp::create(builder, op.getLoc(), data, to.stage,
+                                   tileRow * to.pitch + tileBlock * blockBytes,
+                                   mine);
+      });
   return success();
 }
 
@@ -97,16 +97,17 @@ LogicalResult TilePlain::convertLoadScales(tile::LoadScalesOp op) {
   if (!layout)
     return op.emitOpError(layout.message());
   Staged to = stageFor(op, /*scales=*/true);
-  forEachBlock(to.rows, coordinate(op.getRow()), coordinate(op.getColumn()),
-               type.getRows(), type.getBlocks(), op.getLoc(),
-               [&](Index tileRow, Index tileBlock, Index row, Index block,
-                   Value mine, Value inside) {
-                 Index offset = scaleByteOffset<Index>(
-                     *layout, type.getBlocks(), row.extend(), block.extend());
-                 Value scale = cta::LoadScaleOp::create(builder, op.getLoc(),
-                                                        base, offset, inside);
-                 cta::StoreScaleOp::create(builder, op.getLoc(), scale, to.stage,
-                                           tileRow * to.pitch + tileBlock, mine);
-               });
+  forEachBlock(
+      to.rows, coordinate(op.getRow()), coordinate(op.getColumn()),
+      type.getRows(), type.getBlocks(), op.getLoc(),
+      [&](Index tileRow, Index tileBlock, Index row, Index block, Value mine,
+          Value inside) {
+        Index offset = scaleByteOffset<Index>(*layout, type.getBlocks(),
+                                              row.extend(), block.extend());
+        Value scale = cta::LoadScaleOp::create(builder, op.getLoc(), base,
+                                               offset, inside);
+        cta::StoreScaleOp::create(builder, op.getLoc(), scale, to.stage,
+                                  tileRow * to.pitch + tileBlock, mine);
+      });
   return success();
 }

@@ -87,14 +87,16 @@ LogicalResult TilePlain::convertDot(tile::DotScaledOp op) {
     SmallVector<cta::LdMatrixOp> bData;
     SmallVector<Value> bScales;
     for (int64_t n = 0; n < nFragments; n += 2)
-      bData.push_back(cta::LdMatrixOp::create(
-          builder, loc, b.stage, (rowB + n * 8) * b.pitch + halfB * 16 + k / 2));
+      bData.push_back(cta::LdMatrixOp::create(builder, loc, b.stage,
+                                              (rowB + n * 8) * b.pitch +
+                                                  halfB * 16 + k / 2));
     for (int64_t n = 0; n < nFragments; ++n)
       bScales.push_back(cta::LoadScaleWordOp::create(
           builder, loc, sb.stage, (scaleRowB + n * 8) * sb.pitch + k / kBlock));
     for (int64_t m = 0; m < mFragments; ++m) {
-      auto aData = cta::LdMatrixOp::create(
-          builder, loc, a.stage, (rowA + m * 16) * a.pitch + halfA * 16 + k / 2);
+      auto aData = cta::LdMatrixOp::create(builder, loc, a.stage,
+                                           (rowA + m * 16) * a.pitch +
+                                               halfA * 16 + k / 2);
       Value aScale = cta::LoadScaleWordOp::create(
           builder, loc, sa.stage, (scaleRowA + m * 16) * sa.pitch + k / kBlock);
       for (int64_t n = 0; n < nFragments; ++n) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Elementwise ops and stores of the plain schedule: each lane holds two columns
-// of two rows per fragment and stores element by element, where they lie inside.
+// of two rows per fragment and stores element by element, where they lie
+// inside.
 
 #include "compiler/Conversion/TilePlain.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -21,8 +22,9 @@ Value TilePlain::scalar(Value tileScalar) {
                                           argument(tileScalar, ".value"));
   Value one = arith::ConstantOp::create(b, location, b.getF32FloatAttr(1.0f));
   Value zero = arith::ConstantOp::create(b, location, b.getI32IntegerAttr(0));
-  Value encode = arith::CmpIOp::create(b, location, arith::CmpIPredicate::ne,
-                                       argument(tileScalar, ".reciprocal"), zero);
+  Value encode =
+      arith::CmpIOp::create(b, location, arith::CmpIPredicate::ne,
+                            argument(tileScalar, ".reciprocal"), zero);
   Value reciprocal = arith::DivFOp::create(b, location, one, given);
   return value =
              arith::SelectOp::create(b, location, encode, reciprocal, given);
@@ -64,9 +66,9 @@ LogicalResult TilePlain::convertStore(tile::StoreOp op) {
     int64_t m = i / 4 / nFragments, n = i / 4 % nFragments, part = i % 4;
     Index row = firstRow + (m * 16 + part / 2 * 8);
     Index column = firstColumn + (n * 8 + part % 2);
-    Value inside = arith::AndIOp::create(
-        builder, loc, row < rowsOf(type.getRows()),
-        column < type.getRowBytes() / bytes);
+    Value inside =
+        arith::AndIOp::create(builder, loc, row < rowsOf(type.getRows()),
+                              column < type.getRowBytes() / bytes);
     Value rounded =
         element.isF32()
             ? values[i]

@@ -50,9 +50,9 @@ LogicalResult addArgument(tile::KernelOp kernel, BlockArgument argument,
              << source << "'";
     int64_t rowBytes =
         *columns * matrix.getElement().getIntOrFloatBitWidth() / 8;
-    result.add(cta::MatrixType::get(context, rowsOf(matrix.getSizes()[0]),
-                                    rowBytes),
-               source, location);
+    result.add(
+        cta::MatrixType::get(context, rowsOf(matrix.getSizes()[0]), rowBytes),
+        source, location);
     result.add(IntegerType::get(context, 64), source + ".stride", location);
     return success();
   }

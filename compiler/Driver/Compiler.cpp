@@ -80,7 +80,8 @@ void Compilation::start() {
   registerDialects(registry);
   registerPtxTranslations(registry);
   context.appendDialectRegistry(registry);
-  context.loadDialect<block_scale::BlockScaleDialect, mlir::func::FuncDialect>();
+  context
+      .loadDialect<block_scale::BlockScaleDialect, mlir::func::FuncDialect>();
   module = block_scale::buildModule(context, problemClass);
   lap("blockscale");
 }
@@ -117,7 +118,8 @@ Status Compilation::runPhase(const char *phase, Build build) {
             !message.empty())
           return mlir::success();
         llvm::raw_string_ostream stream(message);
-        if (auto at = llvm::dyn_cast<mlir::FileLineColLoc>(diagnostic.getLocation()))
+        if (auto at =
+                llvm::dyn_cast<mlir::FileLineColLoc>(diagnostic.getLocation()))
           stream << at.getFilename().getValue() << ":" << at.getLine() << ":"
                  << at.getColumn() << ": ";
         stream << diagnostic;
@@ -180,8 +182,8 @@ Status Compilation::compileToPtx() {
       artefact.text = *text;
     return text.status();
   }
-  Expected<std::string> ptx = translateToPtx(
-      *module, chip, [&](const char *step) { lap(step); });
+  Expected<std::string> ptx =
+      translateToPtx(*module, chip, [&](const char *step) { lap(step); });
   if (!ptx)
     return ptx.status();
   artefact.ptx = *ptx;
@@ -242,9 +244,10 @@ Expected<Artefact> nybl::compiler::compile(std::string_view problemLine,
                                            std::string_view chipName,
                                            const CompileOptions &options) {
   if (!isStage(options.emit))
-    return Status::invalid("unknown stage '" + options.emit +
-                           "': expected blockscale, tile, cta, llvm, ptx, cubin "
-                           "or manifest");
+    return Status::invalid(
+        "unknown stage '" + options.emit +
+        "': expected blockscale, tile, cta, llvm, ptx, cubin "
+        "or manifest");
   Expected<GemmProblem> problem = parseProblem(problemLine);
   if (!problem)
     return problem.status();

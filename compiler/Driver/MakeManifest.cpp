@@ -81,8 +81,8 @@ Manifest nybl::compiler::makeManifest(cta::KernelOp kernel,
   manifest.kernel = kernel.getSymName().str();
   manifest.templateDigest = sha256(templateText);
   manifest.compiler = describe();
-  manifest.ptxVersion = std::to_string(chip.ptxMajor) + "." +
-                        std::to_string(chip.ptxMinor);
+  manifest.ptxVersion =
+      std::to_string(chip.ptxMajor) + "." + std::to_string(chip.ptxMinor);
   manifest.threads = kernel.getThreads();
   manifest.tileM = schedule.tile[0];
   manifest.tileN = schedule.tile[1];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// libnybl_jit: the compiler behind Abi's KernelProvider. The runtime dlopens it.
+// libnybl_jit: the compiler behind Abi's KernelProvider. The runtime dlopens
+// it.
 
 #include "compiler/Driver/Compiler.h"
 #include "runtime/Abi/KernelProvider.h"
@@ -86,9 +87,11 @@ const char *describeProvider() {
 
 extern "C" __attribute__((visibility("default"))) const NyblKernelProvider *
 nybl_kernel_provider() {
-  static const NyblKernelProvider provider = {
-      NYBL_KERNEL_PROVIDER_MAGIC, NYBL_KERNEL_PROVIDER_VERSION,
-      sizeof(NyblKernelProvider), compileRequest,
-      releaseResult,              describeProvider};
+  static const NyblKernelProvider provider = {NYBL_KERNEL_PROVIDER_MAGIC,
+                                              NYBL_KERNEL_PROVIDER_VERSION,
+                                              sizeof(NyblKernelProvider),
+                                              compileRequest,
+                                              releaseResult,
+                                              describeProvider};
   return &provider;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// L1. For each access the question is whether a thread that passes the guard can
-// leave the operand's extent; the answer must be no, and the guard must let some
-// thread pass, or the lemma would be empty.
+// L1. For each access the question is whether a thread that passes the guard
+// can leave the operand's extent; the answer must be no, and the guard must let
+// some thread pass, or the lemma would be empty.
 
 #include "compiler/Legality/Prove.h"
 #include "runtime/Abi/ScaleFormula.h"
@@ -37,17 +37,20 @@ public:
       : kernel(kernel), slicer(slicer) {}
 
   FailureOr<Shown> run() {
-    WalkResult result = kernel.walk([&](cta::GlobalAccess access) -> WalkResult {
-      return prove(access);
-    });
+    WalkResult result = kernel.walk(
+        [&](cta::GlobalAccess access) -> WalkResult { return prove(access); });
     if (result.wasInterrupted())
       return failure();
-    if (count == 0) {
-      kernel.emitOpError("not proven: it accesses no operand");
-      return failure();
-    }
-    return Shown{std::to_string(count) + " accesses, each class never; sample: " +
-                 firstSample};
+    for (BlockArgument argument : kernel.getBody().getArguments())
+      if (isa<cta::MatrixType, cta::ScalesType>(argument.getType()) &&
+          !reached.contains(argument)) {
+        kernel.emitOpError("not proven: no thread ever accesses '")
+            << kernel.sourceOf(argument) << "', for no M";
+        return failure();
+      }
+    return Shown{std::to_string(count) + " accesses, each class never, " +
+                 std::to_string(idle) +
+                 " of them in no launch; sample: " + firstSample};
   }
 
 private:
@@ -56,7 +59,8 @@ private:
                             const Offset &offset, ArrayRef<LessThan> guard);
   LogicalResult proveScales(cta::GlobalAccess access, cta::ScalesType type,
                             const Offset &offset, ArrayRef<LessThan> guard);
-  LogicalResult proveInhabited(Operation *op, ArrayRef<LessThan> guard);
+  /// Some thread passes the guard; nothing if that is too large a question.
+  std::optional<bool> isInhabited(ArrayRef<LessThan> guard);
   /// The guard implies small < large.
   LogicalResult proveLess(Operation *op, ArrayRef<LessThan> guard,
                           const LessThan &less, const Twine &meaning);
@@ -68,10 +72,12 @@ private:
 
   cta::KernelOp kernel;
   Slicer &slicer;
-  size_t count = 0;
+  size_t count = 0, idle = 0;
   std::string firstSample;
+  llvm::DenseSet<Value> reached; ///< operands that some thread does access
   /// Answers of "conjunct implies less": many accesses share a row or a column.
-  using Implication = std::tuple<AffineExpr, AffineExpr, AffineExpr, AffineExpr>;
+  using Implication =
+      std::tuple<AffineExpr, AffineExpr, AffineExpr, AffineExpr>;
   llvm::DenseMap<Implication, bool> implied;
   bool implies(const LessThan &conjunct, const LessThan &less);
   Query::Answer askNegation(ArrayRef<LessThan> guard, const LessThan &less,
@@ -95,8 +101,14 @@ LogicalResult AccessProver::prove(cta::GlobalAccess access) {
       return failure();
     guard = std::move(*conjuncts);
   }
-  if (failed(proveInhabited(access, guard)))
-    return failure();
+  std::optional<bool> inhabited = isInhabited(guard);
+  if (!inhabited)
+    return access.emitError("not proven: its guard is too large a question");
+  if (!*inhabited) { // a small N leaves some rows of the tile without work
+    ++idle;
+    return success();
+  }
+  reached.insert(base);
   if (auto matrix = dyn_cast<cta::MatrixType>(base.getType()))
     return proveMatrix(access, matrix, *offset, guard);
   return proveScales(access, cast<cta::ScalesType>(base.getType()), *offset,
@@ -119,7 +131,8 @@ LogicalResult AccessProver::proveMatrix(cta::GlobalAccess access,
                        "a negative row of '" + name + "'")) ||
       failed(proveLess(access, guard, {zero, offset.plain + 1},
                        "a byte before a row of '" + name + "'")) ||
-      failed(proveLess(access, guard, {offset.factor, slicer.rows(type.getRows())},
+      failed(proveLess(access, guard,
+                       {offset.factor, slicer.rows(type.getRows())},
                        "a row of '" + name + "' past its last")) ||
       failed(proveLess(access, guard,
                        {lastByte, slicer.constant(type.getRowBytes())},
@@ -181,17 +194,15 @@ LogicalResult AccessProver::proveScales(cta::GlobalAccess access,
   if (failed(proveLess(access, guard, {zero, at + 1},
                        "a byte before '" + name + "'")) ||
       failed(proveLess(access, guard, {row, rows},
-                       "a scale factor of '" + name +
-                           "' in a padding row")) ||
-      failed(proveLess(access, guard, {block, blocks},
-                       "a scale factor of '" + name +
-                           "' in a padding K block")))
+                       "a scale factor of '" + name + "' in a padding row")) ||
+      failed(
+          proveLess(access, guard, {block, blocks},
+                    "a scale factor of '" + name + "' in a padding K block")))
     return failure();
   return success();
 }
 
-LogicalResult AccessProver::proveInhabited(Operation *op,
-                                           ArrayRef<LessThan> guard) {
+std::optional<bool> AccessProver::isInhabited(ArrayRef<LessThan> guard) {
   // The first thread of the first tile, with M as large as it gets, passes most
   // guards; only where it does not is the library asked.
   Sample point;
@@ -203,13 +214,13 @@ LogicalResult AccessProver::proveInhabited(Operation *op,
       query.require(less);
     Query::Answer answer = query.solve(&point);
     if (answer == Query::Answer::TooLarge)
-      return op->emitError("not proven: the guard is too large a question");
+      return std::nullopt;
     if (answer == Query::Answer::Empty)
-      return op->emitError("refuted: no thread ever passes this guard, for no M");
+      return false;
   }
   if (firstSample.empty())
     firstSample = describe(slicer, point);
-  return success();
+  return true;
 }
 
 Query::Answer AccessProver::askNegation(ArrayRef<LessThan> guard,

@@ -24,8 +24,8 @@ FailureOr<Shown> nybl::compiler::proveNoWrap(cta::KernelOp kernel,
         << " bits; compute it in 64 bits, or bound its parts";
     return failure();
   }
-  // The tile loop adds the grid's size (at most the count) to an index below the
-  // count.
+  // The tile loop adds the grid's size (at most the count) to an index below
+  // the count.
   WalkResult result = kernel.walk([&](cta::TileRangeOp range) -> WalkResult {
     FailureOr<AffineExpr> count = slicer.index(range.getCount());
     if (succeeded(count) && slicer.bounds(*count).high * 2 <= largest(32))

@@ -45,11 +45,11 @@ cta::CertificateAttr nybl::compiler::prove(cta::KernelOp kernel) {
   SmallVector<cta::LemmaAttr> lemmas;
   lemmas.push_back(lemma("L1", cta::LemmaState::Proven, access->detail));
   for (StringRef name : {"L2", "L3", "L4", "L5"})
-    lemmas.push_back(lemma(name, cta::LemmaState::Unproven,
-                           "this prover does not ask it"));
+    lemmas.push_back(
+        lemma(name, cta::LemmaState::Unproven, "this prover does not ask it"));
   lemmas.push_back(lemma("L6", cta::LemmaState::Proven, noWrap->detail));
-  lemmas.push_back(lemma("L7", cta::LemmaState::Unproven,
-                         "this prover does not ask it"));
+  lemmas.push_back(
+      lemma("L7", cta::LemmaState::Unproven, "this prover does not ask it"));
   return cta::CertificateAttr::get(
       context, StringAttr::get(context, proverVersion), rowsMax,
       StringAttr::get(context, hashOf(kernel)), lemmas);
@@ -58,7 +58,8 @@ cta::CertificateAttr nybl::compiler::prove(cta::KernelOp kernel) {
 namespace {
 
 struct ProveNonInterferencePass
-    : public compiler::impl::ProveNonInterferenceBase<ProveNonInterferencePass> {
+    : public compiler::impl::ProveNonInterferenceBase<
+          ProveNonInterferencePass> {
   void runOnOperation() override {
     for (cta::KernelOp kernel : getOperation().getOps<cta::KernelOp>()) {
       kernel.removeCertificateAttr();

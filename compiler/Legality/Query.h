@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Emptiness questions: is there a thread, a tile, a K step and an M that satisfy
-// some inequalities? Answered by MLIR's Presburger library.
+// Emptiness questions: is there a thread, a tile, a K step and an M that
+// satisfy some inequalities? Answered by MLIR's Presburger library.
 #ifndef NYBL_COMPILER_LEGALITY_QUERY_H
 #define NYBL_COMPILER_LEGALITY_QUERY_H
 
@@ -19,9 +19,7 @@ public:
 
   /// Adds expr >= 0.
   void require(mlir::AffineExpr nonNegative);
-  void require(const LessThan &less) {
-    require(less.large - less.small - 1);
-  }
+  void require(const LessThan &less) { require(less.large - less.small - 1); }
 
   enum class Answer { Empty, Inhabited, TooLarge };
   /// The library cannot be interrupted, so a query of more than `maxVariables`

@@ -38,9 +38,9 @@ static InFlightDiagnostic outside(Operation *op, const Twine &why) {
 FailureOr<Offset> Slicer::offset(Value value) {
   if (auto found = known.find(value); found != known.end())
     return found->second;
-  FailureOr<Offset> result =
-      isa<BlockArgument>(value) ? sliceArgument(cast<BlockArgument>(value))
-                                : sliceOp(value.getDefiningOp());
+  FailureOr<Offset> result = isa<BlockArgument>(value)
+                                 ? sliceArgument(cast<BlockArgument>(value))
+                                 : sliceOp(value.getDefiningOp());
   if (succeeded(result))
     known[value] = *result;
   return result;
@@ -120,9 +120,8 @@ FailureOr<Offset> Slicer::sliceDivRem(Operation *op) {
     return failure();
   }
   int64_t by = divisor.getSExtValue();
-  return Offset{isa<arith::DivUIOp>(op) ? lhs->floorDiv(by) : *lhs % by,
-                constant(0),
-                {}};
+  return Offset{
+      isa<arith::DivUIOp>(op) ? lhs->floorDiv(by) : *lhs % by, constant(0), {}};
 }
 
 FailureOr<Offset> Slicer::sliceOp(Operation *op) {

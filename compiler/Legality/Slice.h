@@ -23,13 +23,13 @@ inline constexpr int64_t strideMax = (int64_t(1) << 32) - 1;
 /// other leaves.
 struct Leaf {
   mlir::Value value;
-  std::string name;    ///< in the user's words: "M", "thread", "tile", "K step"
+  std::string name; ///< in the user's words: "M", "thread", "tile", "K step"
   mlir::AffineExpr max;
 };
 
 /// value = plain + factor * stride, stride being one of the kernel's arguments
-/// (products of two unknowns have no place in Presburger arithmetic, so rows and
-/// bytes within a row are kept apart).
+/// (products of two unknowns have no place in Presburger arithmetic, so rows
+/// and bytes within a row are kept apart).
 struct Offset {
   mlir::AffineExpr plain, factor;
   mlir::Value stride;

@@ -58,10 +58,10 @@ void nybl::compiler::registerDialects(DialectRegistry &registry) {
 }
 
 void nybl::compiler::registerPipelines() {
-  PassPipelineRegistration<> tile(
-      "nybl-tile", "blockscale -> tile, sm_120a", [](OpPassManager &passes) {
-        buildTilePhase(passes, {"sm_120a", "", ""});
-      });
+  PassPipelineRegistration<> tile("nybl-tile", "blockscale -> tile, sm_120a",
+                                  [](OpPassManager &passes) {
+                                    buildTilePhase(passes, {"sm_120a", "", ""});
+                                  });
   PassPipelineRegistration<> cta("nybl-cta", "tile -> cta", buildCtaPhase);
   PassPipelineRegistration<> prove("nybl-prove", "prove cta", buildProvePhase);
   PassPipelineRegistration<> lower("nybl-lower", "cta -> llvm",

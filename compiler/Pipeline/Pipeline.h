@@ -19,7 +19,8 @@ struct PipelineOptions {
 };
 
 /// blockscale -> tile: a template, instantiated.
-void buildTilePhase(mlir::OpPassManager &passes, const PipelineOptions &options);
+void buildTilePhase(mlir::OpPassManager &passes,
+                    const PipelineOptions &options);
 /// tile -> cta: laid out over warps.
 void buildCtaPhase(mlir::OpPassManager &passes);
 /// cta -> cta with a certificate.

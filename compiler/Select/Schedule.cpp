@@ -15,7 +15,8 @@ std::string nybl::compiler::print(const Schedule &s) {
                      s.tile[1], s.tile[2], s.warps[0], s.warps[1]);
 }
 
-/// "128x64" into `numbers`; true if it holds exactly that many, each in 1..4096.
+/// "128x64" into `numbers`; true if it holds exactly that many, each
+/// in 1..4096.
 static bool parseProduct(std::string_view text, std::span<int64_t> numbers) {
   const char *at = text.data(), *end = at + text.size();
   for (size_t i = 0; i < numbers.size(); ++i) {
@@ -36,26 +37,30 @@ static Status parseWord(std::string_view word, Schedule &schedule) {
       equals == word.npos ? std::string_view() : word.substr(equals + 1);
   if (key == "kind") {
     if (value != "plain")
-      return Status::invalid(fmt::format(
-          "at '{}' of the schedule: expected kind=plain, got '{}'", word, value));
+      return Status::invalid(
+          fmt::format("at '{}' of the schedule: expected kind=plain, got '{}'",
+                      word, value));
     schedule.kind = value;
     return Status::ok();
   }
   if (key == "tile")
     return parseProduct(value, schedule.tile)
                ? Status::ok()
-               : Status::invalid(fmt::format("at '{}' of the schedule: expected "
-                                             "tile=MxNxK, such as 128x128x128",
-                                             word));
+               : Status::invalid(
+                     fmt::format("at '{}' of the schedule: expected "
+                                 "tile=MxNxK, such as 128x128x128",
+                                 word));
   if (key == "warps")
     return parseProduct(value, schedule.warps)
                ? Status::ok()
-               : Status::invalid(fmt::format("at '{}' of the schedule: expected "
-                                             "warps=MxN, such as 2x4",
-                                             word));
-  return Status::invalid(fmt::format("at '{}' of the schedule: unknown key '{}', "
-                                     "expected kind, tile or warps",
-                                     word, key));
+               : Status::invalid(
+                     fmt::format("at '{}' of the schedule: expected "
+                                 "warps=MxN, such as 2x4",
+                                 word));
+  return Status::invalid(
+      fmt::format("at '{}' of the schedule: unknown key '{}', "
+                  "expected kind, tile or warps",
+                  word, key));
 }
 
 Expected<Schedule> nybl::compiler::parseSchedule(std::string_view text) {
@@ -83,18 +88,21 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
   if (s.tile[2] % 64 != 0)
     return refuse("tile k must be a multiple of 64");
   if (s.threads() > 1024)
-    return refuse(fmt::format("expected at most 1024 threads, got {}", s.threads()));
+    return refuse(
+        fmt::format("expected at most 1024 threads, got {}", s.threads()));
   int64_t accumulators = s.tile[0] * s.tile[1] / s.threads();
   if (accumulators > 128)
     return refuse(fmt::format("expected at most 128 accumulators a thread, got "
                               "{}: use more warps or a smaller tile",
                               accumulators));
   // Data rows are padded by 16 bytes against bank conflicts; one byte a scale.
-  int64_t shared = (s.tile[0] + s.tile[1]) * (s.tile[2] / 2 + 16 + s.tile[2] / 16);
+  int64_t shared =
+      (s.tile[0] + s.tile[1]) * (s.tile[2] / 2 + 16 + s.tile[2] / 16);
   constexpr int64_t staticLimit = 48 * 1024;
   if (shared > staticLimit)
-    return refuse(fmt::format("expected at most {} bytes of shared memory on {}, "
-                              "got {}",
-                              staticLimit, chip.name, shared));
+    return refuse(
+        fmt::format("expected at most {} bytes of shared memory on {}, "
+                    "got {}",
+                    staticLimit, chip.name, shared));
   return Status::ok();
 }

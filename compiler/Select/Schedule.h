@@ -14,9 +14,9 @@
 namespace nybl::compiler {
 
 struct Schedule {
-  std::string kind = "plain";              ///< synchronous copies, one role
+  std::string kind = "plain";                 ///< synchronous copies, one role
   std::array<int64_t, 3> tile{128, 128, 128}; ///< CTA tile m, n, k in elements
-  std::array<int64_t, 2> warps{2, 4};      ///< warps along m and n
+  std::array<int64_t, 2> warps{2, 4};         ///< warps along m and n
 
   int64_t threads() const { return warps[0] * warps[1] * 32; }
   friend bool operator==(const Schedule &, const Schedule &) = default;

@@ -12,8 +12,7 @@ using namespace nybl::block_scale;
 
 static ParseResult parseShape(AsmParser &parser, SmallVector<int64_t> &shape,
                               Type &element) {
-  return failure(parser.parseDimensionList(shape) ||
-                 parser.parseType(element));
+  return failure(parser.parseDimensionList(shape) || parser.parseType(element));
 }
 
 static void printShape(AsmPrinter &printer, ArrayRef<int64_t> shape,
@@ -39,9 +38,10 @@ void BlockScaleDialect::initialize() {
       >();
 }
 
-LogicalResult ScaledTensorType::verify(function_ref<InFlightDiagnostic()> emitError,
-                                 ArrayRef<int64_t> shape, Type element,
-                                 Type scale, int64_t block, StringAttr layout) {
+LogicalResult
+ScaledTensorType::verify(function_ref<InFlightDiagnostic()> emitError,
+                         ArrayRef<int64_t> shape, Type element, Type scale,
+                         int64_t block, StringAttr layout) {
   if (shape.size() != 2)
     return emitError() << "expected rows and columns, got " << shape.size()
                        << " dimensions";

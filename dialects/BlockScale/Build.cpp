@@ -21,18 +21,20 @@ static Type outputType(MLIRContext *context, OutputType type) {
   return Float32Type::get(context);
 }
 
-static ScaledTensorType tensorType(MLIRContext *context, int64_t rows, int64_t k,
-                             ScaleLayout layout) {
-  return ScaledTensorType::get(context, {rows, k}, Float4E2M1FNType::get(context),
-                         Float8E4M3FNType::get(context), kBlock,
-                         StringAttr::get(context, name(layout)));
+static ScaledTensorType tensorType(MLIRContext *context, int64_t rows,
+                                   int64_t k, ScaleLayout layout) {
+  return ScaledTensorType::get(context, {rows, k},
+                               Float4E2M1FNType::get(context),
+                               Float8E4M3FNType::get(context), kBlock,
+                               StringAttr::get(context, name(layout)));
 }
 
 OwningOpRef<ModuleOp>
 nybl::block_scale::buildModule(MLIRContext &context,
                                const GemmProblem &problemClass) {
   Location location = UnknownLoc::get(&context);
-  int64_t m = problemClass.m.isFixed() ? problemClass.m.low : ShapedType::kDynamic;
+  int64_t m =
+      problemClass.m.isFixed() ? problemClass.m.low : ShapedType::kDynamic;
   SmallVector<Type> inputs{
       tensorType(&context, m, problemClass.k, problemClass.sfa),
       tensorType(&context, problemClass.n, problemClass.k, problemClass.sfb)};

@@ -22,9 +22,9 @@ static ParseResult parseNames(OpAsmParser &parser, StringRef keyword,
     names.push_back(parser.getBuilder().getStringAttr(name));
     return success();
   };
-  return failure(parser.parseKeyword(keyword) ||
-                 parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren,
-                                                parseName));
+  return failure(
+      parser.parseKeyword(keyword) ||
+      parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseName));
 }
 
 static void printNames(OpAsmPrinter &printer, StringRef keyword,
@@ -59,10 +59,9 @@ void KernelOp::print(OpAsmPrinter &printer) {
   printer << ", ";
   printNames(printer, "params", getParams());
   printer << ">(";
-  llvm::interleaveComma(getBody().getArguments(), printer,
-                        [&](BlockArgument argument) {
-                          printer.printRegionArgument(argument);
-                        });
+  llvm::interleaveComma(
+      getBody().getArguments(), printer,
+      [&](BlockArgument argument) { printer.printRegionArgument(argument); });
   printer << ") ";
   printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(),
                                            {"sym_name", "dims", "params"});
@@ -195,7 +194,8 @@ void ForeachTileOp::print(OpAsmPrinter &printer) {
   printSizeTuple(printer, getExtents());
   printer << " by ";
   printSizeTuple(printer, getSteps());
-  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(), {"extents", "steps"});
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(),
+                                           {"extents", "steps"});
   printer << " ";
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }
@@ -265,7 +265,7 @@ void AccumulateOp::print(OpAsmPrinter &printer) {
   printer << ") : ";
   llvm::interleaveComma(getResultTypes(), printer);
   printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(),
-                                {"extent", "step", "stages"});
+                                           {"extent", "step", "stages"});
   printer << " ";
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }

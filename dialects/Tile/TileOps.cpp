@@ -18,9 +18,10 @@ static LogicalResult expectRank2(Operation *op, ArrayRef<Attribute> sizes,
 }
 
 LogicalResult LoadOp::verify() {
-  return success(
-      succeeded(expectRank2(*this, getMatrix().getType().getSizes(), "a matrix")) &&
-      succeeded(expectRank2(*this, getResult().getType().getSizes(), "a tile")));
+  return success(succeeded(expectRank2(*this, getMatrix().getType().getSizes(),
+                                       "a matrix")) &&
+                 succeeded(expectRank2(*this, getResult().getType().getSizes(),
+                                       "a tile")));
 }
 
 LogicalResult LoadScalesOp::verify() {
@@ -38,7 +39,8 @@ LogicalResult LoadScalesOp::verify() {
 
 LogicalResult StoreOp::verify() {
   return success(
-      succeeded(expectRank2(*this, getMatrix().getType().getSizes(), "a matrix")) &&
+      succeeded(
+          expectRank2(*this, getMatrix().getType().getSizes(), "a matrix")) &&
       succeeded(expectRank2(*this, getValue().getType().getSizes(), "a tile")));
 }
 
@@ -46,7 +48,8 @@ LogicalResult DotScaledOp::verify() {
   ArrayRef<Attribute> a = getA().getType().getSizes();
   ArrayRef<Attribute> b = getB().getType().getSizes();
   ArrayRef<Attribute> acc = getAcc().getType().getSizes();
-  if (failed(expectRank2(*this, a, "a")) || failed(expectRank2(*this, b, "b")) ||
+  if (failed(expectRank2(*this, a, "a")) ||
+      failed(expectRank2(*this, b, "b")) ||
       failed(expectRank2(*this, acc, "an accumulator")))
     return failure();
   if (getSa().getType().getSizes() != a || getSb().getType().getSizes() != b)

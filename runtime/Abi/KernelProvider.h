@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The wall between runtime and compiler: a C interface that libnybl_jit exports
-// and the runtime looks up by dlopen. Plain C so that the two sides may be built
-// by different compilers; magic and version are checked before anything else.
+// and the runtime looks up by dlopen. Plain C so that the two sides may be
+// built by different compilers; magic and version are checked before anything
+// else.
 #ifndef NYBL_RUNTIME_ABI_KERNELPROVIDER_H
 #define NYBL_RUNTIME_ABI_KERNELPROVIDER_H
 
@@ -26,17 +27,18 @@ typedef struct NyblBytes {
 
 /* All strings are NUL-terminated UTF-8; null means "not given". */
 typedef struct NyblCompileRequest {
-  size_t size;              /* sizeof(NyblCompileRequest) */
-  const char *problem;      /* problem line; specialised by the provider */
-  const char *chip;         /* full chip name with suffix: "sm_120a" */
-  const char *schedule;     /* "key=value ..." or null: chosen by Select */
-  const char *template_text;/* a kernel in the Tile dialect or null: built in */
-  const char *emit;         /* blockscale|tile|cta|llvm|ptx|cubin|manifest:
-                               where to stop, and what `text` returns; null is
-                               cubin. "ptx" makes no cubin */
-  const char *dump_dir;     /* numbered dumps after each phase, or null */
-  const char *ptxas;        /* path of ptxas or null: found by the provider */
-  int verify_each;          /* verifier after every pass */
+  size_t size;          /* sizeof(NyblCompileRequest) */
+  const char *problem;  /* problem line; specialised by the provider */
+  const char *chip;     /* full chip name with suffix: "sm_120a" */
+  const char *schedule; /* "key=value ..." or null: chosen by Select */
+  const char
+      *template_text;   /* a kernel in the Tile dialect or null: built in */
+  const char *emit;     /* blockscale|tile|cta|llvm|ptx|cubin|manifest:
+                           where to stop, and what `text` returns; null is
+                           cubin. "ptx" makes no cubin */
+  const char *dump_dir; /* numbered dumps after each phase, or null */
+  const char *ptxas;    /* path of ptxas or null: found by the provider */
+  int verify_each;      /* verifier after every pass */
 } NyblCompileRequest;
 
 /* Codes are those of nybl::ErrorCode in order: 0 ok, 1 invalid, 2 refused,

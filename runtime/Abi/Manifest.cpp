@@ -187,9 +187,10 @@ void Reader::field(const char *name, T &part) {
 /// A launch divides by these and multiplies with them.
 Status checkRanges(const Manifest &m) {
   auto expect = [](bool holds, const char *field, int64_t value) {
-    return holds ? Status::ok()
-                 : Status::invalid(fmt::format(
-                       "manifest field '{}': {} is out of range", field, value));
+    return holds
+               ? Status::ok()
+               : Status::invalid(fmt::format(
+                     "manifest field '{}': {} is out of range", field, value));
   };
   for (Status status :
        {expect(m.threads >= 1 && m.threads <= 1024, "threads", m.threads),
@@ -229,9 +230,10 @@ Expected<Manifest> nybl::parseManifest(std::string_view text) {
   int64_t version = 0;
   reader.field("version", version);
   if (reader.error.empty() && version != Manifest::currentVersion)
-    return Status::invalid(fmt::format("manifest field 'version': expected {}, got "
-                                       "{}; rebuild the artefact",
-                                       Manifest::currentVersion, version));
+    return Status::invalid(
+        fmt::format("manifest field 'version': expected {}, got "
+                    "{}; rebuild the artefact",
+                    Manifest::currentVersion, version));
   Manifest manifest;
   fields(reader, manifest);
   reader.finish();

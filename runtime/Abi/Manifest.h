@@ -61,11 +61,11 @@ struct Certificate {
 struct Manifest {
   static constexpr int64_t currentVersion = 1;
 
-  std::string key;      ///< SHA-256 of the request, hex
-  std::string problem;  ///< the problem class, canonical line
-  std::string chip;     ///< full name with suffix
-  std::string schedule; ///< "key=value ..."
-  std::string kernel;   ///< entry point
+  std::string key;            ///< SHA-256 of the request, hex
+  std::string problem;        ///< the problem class, canonical line
+  std::string chip;           ///< full name with suffix
+  std::string schedule;       ///< "key=value ..."
+  std::string kernel;         ///< entry point
   std::string templateDigest; ///< SHA-256 of the template's text
   std::string compiler;       ///< fingerprint
   std::string ptxVersion;     ///< "8.7"
@@ -78,9 +78,9 @@ struct Manifest {
   int64_t tileM = 0, tileN = 0;
   std::vector<KernelParameter> parameters;
   std::vector<Precondition> preconditions;
-  int64_t registers = -1;    ///< per thread; -1 if no cubin was made
+  int64_t registers = -1; ///< per thread; -1 if no cubin was made
   int64_t spillBytes = 0;
-  int64_t staticShared = 0;  ///< bytes
+  int64_t staticShared = 0; ///< bytes
   Certificate certificate;
 
   friend bool operator==(const Manifest &, const Manifest &) = default;

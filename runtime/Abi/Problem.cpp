@@ -46,8 +46,8 @@ Expected<int64_t> parseNumber(const Word &word, std::string_view text) {
   int64_t number = 0;
   auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty() ||
-      number < 0 || number > maxExtent)
+  if (error != std::errc() || end != text.data() + text.size() ||
+      text.empty() || number < 0 || number > maxExtent)
     return at(word, fmt::format("expected a number from 0 to {}, got '{}'",
                                 maxExtent, text));
   return number;
@@ -71,8 +71,9 @@ Status parseM(const Word &word, GemmProblem &problem) {
   if (!high)
     return high.status();
   if (*low > *high)
-    return at(word, fmt::format("expected m=LOW..HIGH with LOW <= HIGH, got {} > {}",
-                                *low, *high));
+    return at(word,
+              fmt::format("expected m=LOW..HIGH with LOW <= HIGH, got {} > {}",
+                          *low, *high));
   problem.m = {*low, *high};
   return Status::ok();
 }
@@ -89,9 +90,10 @@ Status parseK(const Word &word, GemmProblem &problem) {
   if (!number)
     return number.status();
   if (*number == 0 || *number % kBlock != 0)
-    return at(word, fmt::format("k must be a positive multiple of {} (one scale "
-                                "factor covers {} elements), got {}",
-                                kBlock, kBlock, *number));
+    return at(word,
+              fmt::format("k must be a positive multiple of {} (one scale "
+                          "factor covers {} elements), got {}",
+                          kBlock, kBlock, *number));
   problem.k = *number;
   return Status::ok();
 }
@@ -117,8 +119,8 @@ Status parseOutput(const Word &word, GemmProblem &problem) {
       problem.d = type;
       return Status::ok();
     }
-  return at(word, fmt::format("expected d=bf16, f16 or f32, got '{}'",
-                              word.value()));
+  return at(word,
+            fmt::format("expected d=bf16, f16 or f32, got '{}'", word.value()));
 }
 
 Status parseAlpha(const Word &word, GemmProblem &problem) {
@@ -151,9 +153,10 @@ Status parseWord(const Word &word, GemmProblem &problem) {
     return parseAlpha(word, problem);
   if (key == "bias" || key == "act")
     return parseOneOf(word, "none");
-  return at(word, fmt::format("unknown key '{}': expected m, n, k, a, b, sfa, sfb, "
-                              "d, alpha, bias or act",
-                              key));
+  return at(word,
+            fmt::format("unknown key '{}': expected m, n, k, a, b, sfa, sfb, "
+                        "d, alpha, bias or act",
+                        key));
 }
 
 } // namespace
@@ -208,8 +211,8 @@ Expected<GemmProblem> nybl::parseProblem(std::string_view line) {
     haveK |= words[i].key() == "k";
   }
   if (!haveN || !haveK)
-    return Status::invalid(fmt::format("expected {}=NUMBER in '{}'",
-                                       haveN ? "k" : "n", line));
+    return Status::invalid(
+        fmt::format("expected {}=NUMBER in '{}'", haveN ? "k" : "n", line));
   return problem;
 }
 
@@ -217,10 +220,11 @@ std::string nybl::print(const GemmProblem &p) {
   std::string m = p.m.isFree()    ? "?"
                   : p.m.isFixed() ? fmt::format("{}", p.m.low)
                                   : fmt::format("{}..{}", p.m.low, p.m.high);
-  return fmt::format("gemm m={} n={} k={} a={} b={} sfa={} sfb={} d={} alpha={} "
-                     "bias=none act=none",
-                     m, p.n, p.k, name(p.a), name(p.b), name(p.sfa), name(p.sfb),
-                     name(p.d), name(p.alpha));
+  return fmt::format(
+      "gemm m={} n={} k={} a={} b={} sfa={} sfb={} d={} alpha={} "
+      "bias=none act=none",
+      m, p.n, p.k, name(p.a), name(p.b), name(p.sfa), name(p.sfb), name(p.d),
+      name(p.alpha));
 }
 
 GemmProblem nybl::specialise(const GemmProblem &problem) {

@@ -7,7 +7,8 @@
 //        alpha=tensor bias=none act=none
 //
 // D[M,N] = alpha * A[M,K] * B[N,K]^T. A and B are e2m1, two a byte, the even
-// element in the low nibble, K contiguous; one ue4m3 scale per 16 elements of K.
+// element in the low nibble, K contiguous; one ue4m3 scale per 16 elements of
+// K.
 #ifndef NYBL_RUNTIME_ABI_PROBLEM_H
 #define NYBL_RUNTIME_ABI_PROBLEM_H
 
@@ -35,7 +36,8 @@ struct Extent {
 
 enum class ElementFormat : uint32_t { NvFp4 = 1 };
 enum class OutputType : uint32_t { BF16 = 1, F16 = 2, F32 = 3 };
-/// none: alpha is 1. tensor: one f32, a device pointer or a host value at launch.
+/// none: alpha is 1. tensor: one f32, a device pointer or a host value at
+/// launch.
 enum class AlphaKind : uint32_t { None = 1, Tensor = 2 };
 
 std::string_view name(ElementFormat format);

@@ -30,7 +30,9 @@ const Entry &entryOf(ScaleLayout layout) {
   return entries[0];
 }
 
-int64_t roundUp(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
+int64_t roundUp(int64_t value, int64_t to) {
+  return (value + to - 1) / to * to;
+}
 
 } // namespace
 

@@ -17,8 +17,8 @@ namespace nybl {
 
 /// One byte a scale; r = row, c = K block, C = K blocks a row (unpadded).
 ///   Linear   r * C + c                                       (no padding)
-///   T128x4   ((r/128) * ceil(C/4) + c/4) * 512 + (r%32)*16 + (r%128)/32*4 + c%4
-///   T8x4     ((r/8)   * ceil(C/4) + c/4) * 32  + (r%8)*4 + c%4
+///   T128x4   ((r/128) * ceil(C/4) + c/4) * 512 + (r%32)*16 + (r%128)/32*4 +
+///   c%4 T8x4     ((r/8)   * ceil(C/4) + c/4) * 32  + (r%8)*4 + c%4
 /// Values are frozen: they travel through the C header.
 enum class ScaleLayout : uint32_t { Linear = 1, T128x4 = 2, T8x4 = 3 };
 

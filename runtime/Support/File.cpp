@@ -22,7 +22,7 @@ Expected<std::string> nybl::readFile(const std::string &path) {
   int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0)
     return failed("open", path);
-  struct stat info {};
+  struct stat info{};
   std::string bytes;
   Status status = Status::ok();
   if (::fstat(file, &info) != 0)

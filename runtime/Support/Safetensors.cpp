@@ -18,11 +18,11 @@ static constexpr uint64_t maxHeader = 100'000'000;
 
 unsigned nybl::bitsOfDtype(std::string_view dtype) {
   static constexpr std::pair<std::string_view, unsigned> table[] = {
-      {"F64", 64},     {"I64", 64},     {"U64", 64},     {"F32", 32},
-      {"I32", 32},     {"U32", 32},     {"F16", 16},     {"BF16", 16},
-      {"I16", 16},     {"U16", 16},     {"I8", 8},       {"U8", 8},
-      {"BOOL", 8},     {"F8_E4M3", 8},  {"F8_E5M2", 8},  {"F8_E8M0", 8},
-      {"F6_E2M3", 6},  {"F6_E3M2", 6},  {"F4", 4}};
+      {"F64", 64},    {"I64", 64},    {"U64", 64},    {"F32", 32},
+      {"I32", 32},    {"U32", 32},    {"F16", 16},    {"BF16", 16},
+      {"I16", 16},    {"U16", 16},    {"I8", 8},      {"U8", 8},
+      {"BOOL", 8},    {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8},
+      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4}};
   for (auto &[name, bits] : table)
     if (name == dtype)
       return bits;
@@ -63,13 +63,15 @@ public:
     for (auto &[name, entry] : json.items()) {
       if (name == "__metadata__")
         continue;
-      if (Status status = readEntry(name, entry, tensors.emplace_back()); !status)
+      if (Status status = readEntry(name, entry, tensors.emplace_back());
+          !status)
         return status;
     }
-    std::sort(tensors.begin(), tensors.end(), [](const Tensor &a, const Tensor &b) {
-      return std::pair(a.bytes.data(), a.bytes.size()) <
-             std::pair(b.bytes.data(), b.bytes.size());
-    });
+    std::sort(tensors.begin(), tensors.end(),
+              [](const Tensor &a, const Tensor &b) {
+                return std::pair(a.bytes.data(), a.bytes.size()) <
+                       std::pair(b.bytes.data(), b.bytes.size());
+              });
     return checkCover(tensors) ? Expected(std::move(tensors))
                                : bad("its tensors overlap or leave gaps");
   }
@@ -109,16 +111,18 @@ private:
       if (bits > (static_cast<unsigned __int128>(1) << 60))
         return refuse("its shape is too large");
     }
-    uint64_t begin = offsets[0].get<uint64_t>(), end = offsets[1].get<uint64_t>();
+    uint64_t begin = offsets[0].get<uint64_t>(),
+             end = offsets[1].get<uint64_t>();
     if (begin > end || end > data.size())
       return bad(fmt::format("tensor '{}' ends at byte {} of {} bytes of data: "
                              "the file is truncated or its header wrong",
                              name, end, data.size()));
     if (bitsOfDtype(tensor.dtype) != 0 && (bits + 7) / 8 != end - begin)
-      return bad(fmt::format("tensor '{}': {} elements of {} need {} bytes, its "
-                             "offsets span {}",
-                             name, tensor.elements(), tensor.dtype,
-                             static_cast<uint64_t>((bits + 7) / 8), end - begin));
+      return bad(
+          fmt::format("tensor '{}': {} elements of {} need {} bytes, its "
+                      "offsets span {}",
+                      name, tensor.elements(), tensor.dtype,
+                      static_cast<uint64_t>((bits + 7) / 8), end - begin));
     tensor.bytes = data.subspan(begin, end - begin);
     return Status::ok();
   }
@@ -150,10 +154,10 @@ Expected<SafetensorsFile> SafetensorsFile::parse(std::string bytes,
         name, bytes.size()));
   std::memcpy(&headerBytes, bytes.data(), 8);
   if (headerBytes > maxHeader || headerBytes > bytes.size() - 8)
-    return Status::invalid(fmt::format(
-        "'{}' is no valid safetensors file: a header of {} bytes does not fit a "
-        "file of {}",
-        name, headerBytes, bytes.size()));
+    return Status::invalid(fmt::format("'{}' is no valid safetensors file: a "
+                                       "header of {} bytes does not fit a "
+                                       "file of {}",
+                                       name, headerBytes, bytes.size()));
   SafetensorsFile file;
   file.source = name;
   file.content.assign(bytes.begin() + 8 + static_cast<long>(headerBytes),
@@ -188,9 +192,9 @@ Expected<const Tensor *> SafetensorsFile::require(std::string_view name) const {
   for (const Tensor &tensor : list)
     if (names.size() < 400)
       names += (names.empty() ? "" : ", ") + tensor.name;
-  return Status::invalid(fmt::format("expected a tensor '{}' in '{}', which holds: {}",
-                                     name, source,
-                                     names.empty() ? "nothing" : names));
+  return Status::invalid(
+      fmt::format("expected a tensor '{}' in '{}', which holds: {}", name,
+                  source, names.empty() ? "nothing" : names));
 }
 
 Status nybl::writeSafetensors(const std::string &path,

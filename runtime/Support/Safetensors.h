@@ -24,8 +24,8 @@ struct Tensor {
   int64_t elements() const;
 };
 
-/// A file in memory. Validated as a whole when it is read: lengths, names, types
-/// and shapes agree with the bytes, nothing overlaps, nothing is missing.
+/// A file in memory. Validated as a whole when it is read: lengths, names,
+/// types and shapes agree with the bytes, nothing overlaps, nothing is missing.
 class SafetensorsFile {
 public:
   static Expected<SafetensorsFile> read(const std::string &path);

@@ -22,7 +22,9 @@ Manifest sample() {
   m.parameters = {{"a", "pointer"}, {"m", "i32"}};
   m.preconditions = {{"alignment", "a", 8}, {"rows_max", "m", 1 << 24}};
   m.registers = 96;
-  m.certificate = {"nybl-prover 1", "abcd", 1 << 24,
+  m.certificate = {"nybl-prover 1",
+                   "abcd",
+                   1 << 24,
                    {{"L1", true, "shown"}, {"L2", false, "not asked"}}};
   return m;
 }

@@ -16,8 +16,9 @@ namespace {
 TEST(Problem, CanonicalForm) {
   auto p = parseProblem("gemm k=7168  n=4096\tsfa=8x4");
   ASSERT_TRUE(p) << p.message();
-  EXPECT_EQ(print(*p), "gemm m=? n=4096 k=7168 a=nvfp4 b=nvfp4 sfa=8x4 sfb=128x4 "
-                       "d=bf16 alpha=tensor bias=none act=none");
+  EXPECT_EQ(print(*p),
+            "gemm m=? n=4096 k=7168 a=nvfp4 b=nvfp4 sfa=8x4 sfb=128x4 "
+            "d=bf16 alpha=tensor bias=none act=none");
 }
 
 TEST(Problem, Extents) {
@@ -35,7 +36,8 @@ GemmProblem randomProblem(std::mt19937 &random) {
   };
   GemmProblem p;
   int64_t low = pick(0, 100);
-  Extent choices[] = {Extent::free(), Extent::fixed(low), {low, low + pick(0, 9)}};
+  Extent choices[] = {
+      Extent::free(), Extent::fixed(low), {low, low + pick(0, 9)}};
   p.m = choices[pick(0, 2)];
   p.n = pick(0, 100000);
   p.k = 16 * pick(1, 1000);
@@ -84,17 +86,18 @@ struct Bad {
 
 TEST(Problem, ErrorsPointAtTheWord) {
   const Bad table[] = {
-      {"", "expected a problem line such as 'gemm m=? n=4096 k=7168', got nothing"},
+      {"",
+       "expected a problem line such as 'gemm m=? n=4096 k=7168', got nothing"},
       {"gem n=8 k=16", "at word 1 'gem': unknown operation: expected gemm"},
-      {"gemm n=8 k=70",
-       "at word 3 'k=70': k must be a positive multiple of 16 (one scale factor "
-       "covers 16 elements), got 70"},
+      {"gemm n=8 k=70", "at word 3 'k=70': k must be a positive multiple of 16 "
+                        "(one scale factor "
+                        "covers 16 elements), got 70"},
       {"gemm n=8 k=0",
        "at word 3 'k=0': k must be a positive multiple of 16 (one scale factor "
        "covers 16 elements), got 0"},
-      {"gemm n=8 kk=16",
-       "at word 3 'kk=16': unknown key 'kk': expected m, n, k, a, b, sfa, sfb, d, "
-       "alpha, bias or act"},
+      {"gemm n=8 kk=16", "at word 3 'kk=16': unknown key 'kk': expected m, n, "
+                         "k, a, b, sfa, sfb, d, "
+                         "alpha, bias or act"},
       {"gemm n=8 k=16 n=9", "at word 4 'n=9': 'n' was given before, at word 2"},
       {"gemm n=8", "expected k=NUMBER in 'gemm n=8'"},
       {"gemm k=16", "expected n=NUMBER in 'gemm k=16'"},
@@ -107,8 +110,9 @@ TEST(Problem, ErrorsPointAtTheWord) {
        "2147483647, got '99999999999999999999'"},
       {"gemm m=5..3 n=8 k=16",
        "at word 2 'm=5..3': expected m=LOW..HIGH with LOW <= HIGH, got 5 > 3"},
-      {"gemm n=8 k=16 sfa=4x4", "at word 4 'sfa=4x4': unknown scale layout '4x4': "
-                                "expected linear, 128x4 or 8x4"},
+      {"gemm n=8 k=16 sfa=4x4",
+       "at word 4 'sfa=4x4': unknown scale layout '4x4': "
+       "expected linear, 128x4 or 8x4"},
       {"gemm n=8 k=16 a=mxfp4",
        "at word 4 'a=mxfp4': expected a=nvfp4, got 'mxfp4'"},
       {"gemm n=8 k=16 act=gelu",

@@ -16,7 +16,8 @@ constexpr ScaleLayout allLayouts[] = {ScaleLayout::Linear, ScaleLayout::T128x4,
 
 /// The layout as nested strides, written without the library's formula: (outer
 /// row tile, outer block tile, row parts..., block in tile).
-int64_t secondFormula(ScaleLayout layout, int64_t blocks, int64_t r, int64_t c) {
+int64_t secondFormula(ScaleLayout layout, int64_t blocks, int64_t r,
+                      int64_t c) {
   if (layout == ScaleLayout::Linear)
     return c + blocks * r;
   int64_t across = blocks / 4 + (blocks % 4 != 0);
@@ -41,11 +42,11 @@ struct Vector {
 };
 
 // K = 512: 32 blocks a row. FlashInfer and cuBLASLt agree on these.
-constexpr Vector published[] = {
-    {0, 1, 1, 1},       {1, 0, 16, 4},         {31, 0, 496, 796},
-    {32, 0, 4, 1024},   {33, 2, 22, 1030},     {127, 3, 511, 3871},
-    {0, 4, 512, 32},    {5, 7, 595, 55},       {128, 0, 4096, 4096},
-    {200, 17, 6281, 6529}};
+constexpr Vector published[] = {{0, 1, 1, 1},         {1, 0, 16, 4},
+                                {31, 0, 496, 796},    {32, 0, 4, 1024},
+                                {33, 2, 22, 1030},    {127, 3, 511, 3871},
+                                {0, 4, 512, 32},      {5, 7, 595, 55},
+                                {128, 0, 4096, 4096}, {200, 17, 6281, 6529}};
 
 TEST(ScaleLayout, PublishedVectors) {
   for (const Vector &v : published) {

@@ -2,8 +2,8 @@
 //
 // Safetensors: what is written is read; whatever else comes is one clear error.
 
-#include "runtime/Support/File.h"
 #include "runtime/Support/Safetensors.h"
+#include "runtime/Support/File.h"
 
 #include <cstring>
 #include <filesystem>
@@ -28,7 +28,8 @@ struct Folder {
 
 std::string assemble(const std::string &header, const std::string &data) {
   uint64_t length = header.size();
-  return std::string(reinterpret_cast<const char *>(&length), 8) + header + data;
+  return std::string(reinterpret_cast<const char *>(&length), 8) + header +
+         data;
 }
 
 TEST(Safetensors, RoundTripAndSameBytes) {

@@ -13,9 +13,9 @@ static Place window(Warp &w, std::vector<uint8_t> &data, uint8_t *shadow,
     return {data.data() + base + offset, shadow ? shadow + offset : nullptr,
             space};
   w.report(FindingKind::OutOfBounds, lane, offset,
-           std::to_string(bytes) + " bytes at offset " + std::to_string(offset) +
-               " of " + std::to_string(size) + " bytes of " + name(space) +
-               " memory");
+           std::to_string(bytes) + " bytes at offset " +
+               std::to_string(offset) + " of " + std::to_string(size) +
+               " bytes of " + name(space) + " memory");
   return {};
 }
 

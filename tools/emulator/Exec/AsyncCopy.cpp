@@ -18,8 +18,9 @@ void copyAsync(Warp &w, const Instr &in) {
       return;
     uint64_t to = addressOf(w, in, lane);
     uint64_t from = w.q(in.b)[lane] + in.target;
-    uint32_t size = in.c == noSlot ? in.bytes
-                                   : std::min<uint32_t>(w.w(in.c)[lane], in.bytes);
+    uint32_t size = in.c == noSlot
+                        ? in.bytes
+                        : std::min<uint32_t>(w.w(in.c)[lane], in.bytes);
     Place target = resolve(w, MemorySpace::Shared, lane, to, in.bytes);
     if (!target.data)
       return;
@@ -98,4 +99,6 @@ void decodeCp(Decoder &d) {
 
 } // namespace
 
-void nybl::emu::addAsyncCopyOpcodes(OpcodeTable &table) { table["cp"] = decodeCp; }
+void nybl::emu::addAsyncCopyOpcodes(OpcodeTable &table) {
+  table["cp"] = decodeCp;
+}

@@ -44,8 +44,9 @@ void barrier(Warp &w, const Instr &in) {
   Cta &cta = w.cta;
   unsigned first = static_cast<unsigned>(__builtin_ctz(w.active));
   if (w.active != w.lanes)
-    return w.report(FindingKind::BarrierMisuse, first, 0,
-                    "an aligned barrier reached by some lanes of the warp only");
+    return w.report(
+        FindingKind::BarrierMisuse, first, 0,
+        "an aligned barrier reached by some lanes of the warp only");
   uint32_t id = w.w(in.a)[first];
   if (id >= 16)
     return w.report(FindingKind::BarrierMisuse, first, id,
@@ -100,10 +101,10 @@ void decodeBarrier(Decoder &d) {
 
 /// Ordering has nothing to do here: accesses complete in the order of issue.
 void decodeFence(Decoder &d) {
-  for (std::string_view q : {"sc", "acq_rel", "acquire", "release", "cta",
-                             "cluster", "gpu", "gl", "sys", "proxy", "async",
-                             "global", "shared::cta", "async.global",
-                             "mbarrier_init", "alias"})
+  for (std::string_view q :
+       {"sc", "acq_rel", "acquire", "release", "cta", "cluster", "gpu", "gl",
+        "sys", "proxy", "async", "global", "shared::cta", "async.global",
+        "mbarrier_init", "alias"})
     d.take(q);
   d.out.run = nothing;
 }

@@ -16,7 +16,7 @@ namespace {
 /// Everything a scalar conversion needs; kept in Instr::list as raw numbers.
 struct Conversion {
   Type to, from;
-  int rounding;      ///< 0..3 rn rz rm rp, 4..7 rni rzi rmi rpi, -1 none
+  int rounding; ///< 0..3 rn rz rm rp, 4..7 rni rzi rmi rpi, -1 none
   bool saturate, flush, satfinite, relu;
 };
 
@@ -38,16 +38,21 @@ int64_t pack(const Conversion &c) {
 
 double roundInteger(double v, int mode) {
   switch (mode & 3) {
-  case 0: return std::nearbyint(v);
-  case 1: return std::trunc(v);
-  case 2: return std::floor(v);
-  default: return std::ceil(v);
+  case 0:
+    return std::nearbyint(v);
+  case 1:
+    return std::trunc(v);
+  case 2:
+    return std::floor(v);
+  default:
+    return std::ceil(v);
   }
 }
 
 const NarrowFormat *narrowOf(Type type) {
-  return type == Type::F16 ? &f16Format : type == Type::BF16 ? &bf16Format
-                                                              : nullptr;
+  return type == Type::F16    ? &f16Format
+         : type == Type::BF16 ? &bf16Format
+                              : nullptr;
 }
 
 double readFloat(Type type, uint64_t bits) {
@@ -129,7 +134,8 @@ uint64_t convertOne(const Conversion &c, uint64_t bits) {
     return writeFloat(c, static_cast<double>(exact));
   }
   double v = readFloat(c.from, bits);
-  if (c.flush && c.from == Type::F32 && std::fpclassify(float(v)) == FP_SUBNORMAL)
+  if (c.flush && c.from == Type::F32 &&
+      std::fpclassify(float(v)) == FP_SUBNORMAL)
     v = std::copysign(0.0, v);
   if (isFloatType(c.to) || c.to == Type::TF32)
     return writeFloat(c, c.rounding >= 4 ? roundInteger(v, c.rounding) : v);
@@ -137,8 +143,9 @@ uint64_t convertOne(const Conversion &c, uint64_t bits) {
     return 0;
   v = roundInteger(v, std::max(c.rounding, 0));
   double limit = std::ldexp(1.0, 100);
-  return writeInteger(c, static_cast<__int128>(std::fmin(std::fmax(v, -limit), limit)),
-                      /*clamp=*/true);
+  return writeInteger(
+      c, static_cast<__int128>(std::fmin(std::fmax(v, -limit), limit)),
+      /*clamp=*/true);
 }
 
 void convertScalar(Warp &w, const Instr &in) {
@@ -162,17 +169,23 @@ void convertInteger(Warp &w, const Instr &in) {
 
 const NarrowFormat *pairFormat(Type type) {
   switch (type) {
-  case Type::F16x2: return &f16Format;
-  case Type::BF16x2: return &bf16Format;
-  case Type::E4M3x2: return &e4m3Format;
-  case Type::E5M2x2: return &e5m2Format;
-  case Type::E2M1x2: return &e2m1Format;
-  default: return nullptr;
+  case Type::F16x2:
+    return &f16Format;
+  case Type::BF16x2:
+    return &bf16Format;
+  case Type::E4M3x2:
+    return &e4m3Format;
+  case Type::E5M2x2:
+    return &e5m2Format;
+  case Type::E2M1x2:
+    return &e2m1Format;
+  default:
+    return nullptr;
   }
 }
 
 unsigned pairBits(Type type) {
-  return type == Type::E2M1x2 ? 4
+  return type == Type::E2M1x2                          ? 4
          : type == Type::F16x2 || type == Type::BF16x2 ? 16
                                                        : 8;
 }
@@ -205,7 +218,8 @@ void convertPair(Warp &w, const Instr &in) {
           : c.from == Type::UE8M0x2
               ? ((w.w(in.a)[i] >> (8 * k) & 0xff) == 0xff
                      ? NAN
-                     : std::ldexp(1.0, int(w.w(in.a)[i] >> (8 * k) & 0xff) - 127))
+                     : std::ldexp(1.0,
+                                  int(w.w(in.a)[i] >> (8 * k) & 0xff) - 127))
               : decodeNarrow(*from, w.w(in.a)[i] >> (fromBits * k) &
                                         ((1u << fromBits) - 1));
     uint32_t result = 0;
@@ -222,9 +236,7 @@ void convertPair(Warp &w, const Instr &in) {
   });
 }
 
-bool isPair(Type type) {
-  return pairFormat(type) || type == Type::UE8M0x2;
-}
+bool isPair(Type type) { return pairFormat(type) || type == Type::UE8M0x2; }
 
 Handler widening(Type to, Type from) {
   if (to == Type::U64 && from == Type::U32)
@@ -239,7 +251,8 @@ Handler widening(Type to, Type from) {
 
 void decodeCvt(Decoder &d) {
   Conversion c{};
-  c.rounding = d.takeOneOf({"rn", "rz", "rm", "rp", "rni", "rzi", "rmi", "rpi"});
+  c.rounding =
+      d.takeOneOf({"rn", "rz", "rm", "rp", "rni", "rzi", "rmi", "rpi"});
   c.saturate = d.take("sat");
   c.flush = d.take("ftz");
   c.satfinite = d.take("satfinite");
@@ -259,8 +272,8 @@ void decodeCvt(Decoder &d) {
     if (isPair(c.from))
       return d.fail("the types do not fit cvt");
     Handler wide = c.saturate ? nullptr : widening(c.to, c.from);
-    bool truncates = !isFloatType(c.to) && !isFloatType(c.from) && !c.saturate &&
-                     !isSignedType(c.from);
+    bool truncates = !isFloatType(c.to) && !isFloatType(c.from) &&
+                     !c.saturate && !isSignedType(c.from);
     d.simple(wide ? wide : convertScalar, truncates ? taintTruncate : taintAny,
              c.from, 2);
   }
@@ -270,4 +283,6 @@ void decodeCvt(Decoder &d) {
 
 } // namespace
 
-void nybl::emu::addConvertOpcodes(OpcodeTable &table) { table["cvt"] = decodeCvt; }
+void nybl::emu::addConvertOpcodes(OpcodeTable &table) {
+  table["cvt"] = decodeCvt;
+}

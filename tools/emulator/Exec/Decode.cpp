@@ -13,20 +13,19 @@ static constexpr struct {
   std::string_view name;
   Type type;
   unsigned bytes;
-} typeTable[] = {
-    {"b8", Type::B8, 1},       {"b16", Type::B16, 2},
-    {"b32", Type::B32, 4},     {"b64", Type::B64, 8},
-    {"b128", Type::B128, 16},  {"u8", Type::U8, 1},
-    {"u16", Type::U16, 2},     {"u32", Type::U32, 4},
-    {"u64", Type::U64, 8},     {"s8", Type::S8, 1},
-    {"s16", Type::S16, 2},     {"s32", Type::S32, 4},
-    {"s64", Type::S64, 8},     {"f16", Type::F16, 2},
-    {"f16x2", Type::F16x2, 4}, {"bf16", Type::BF16, 2},
-    {"bf16x2", Type::BF16x2, 4}, {"f32", Type::F32, 4},
-    {"f32x2", Type::F32x2, 8}, {"f64", Type::F64, 8},
-    {"pred", Type::Pred, 4},   {"tf32", Type::TF32, 4},
-    {"e4m3x2", Type::E4M3x2, 2}, {"e5m2x2", Type::E5M2x2, 2},
-    {"e2m1x2", Type::E2M1x2, 1}, {"ue8m0x2", Type::UE8M0x2, 2}};
+} typeTable[] = {{"b8", Type::B8, 1},         {"b16", Type::B16, 2},
+                 {"b32", Type::B32, 4},       {"b64", Type::B64, 8},
+                 {"b128", Type::B128, 16},    {"u8", Type::U8, 1},
+                 {"u16", Type::U16, 2},       {"u32", Type::U32, 4},
+                 {"u64", Type::U64, 8},       {"s8", Type::S8, 1},
+                 {"s16", Type::S16, 2},       {"s32", Type::S32, 4},
+                 {"s64", Type::S64, 8},       {"f16", Type::F16, 2},
+                 {"f16x2", Type::F16x2, 4},   {"bf16", Type::BF16, 2},
+                 {"bf16x2", Type::BF16x2, 4}, {"f32", Type::F32, 4},
+                 {"f32x2", Type::F32x2, 8},   {"f64", Type::F64, 8},
+                 {"pred", Type::Pred, 4},     {"tf32", Type::TF32, 4},
+                 {"e4m3x2", Type::E4M3x2, 2}, {"e5m2x2", Type::E5M2x2, 2},
+                 {"e2m1x2", Type::E2M1x2, 1}, {"ue8m0x2", Type::UE8M0x2, 2}};
 
 Type nybl::emu::typeNamed(std::string_view name) {
   for (auto &entry : typeTable)
@@ -113,15 +112,24 @@ Slot Decoder::constant(uint64_t bits, bool wide) {
 
 Slot Decoder::special(std::string_view name) {
   static constexpr std::pair<std::string_view, Special> names[] = {
-      {"%tid.x", Special::TidX},       {"%tid.y", Special::TidY},
-      {"%tid.z", Special::TidZ},       {"%ntid.x", Special::NTidX},
-      {"%ntid.y", Special::NTidY},     {"%ntid.z", Special::NTidZ},
-      {"%ctaid.x", Special::CtaX},     {"%ctaid.y", Special::CtaY},
-      {"%ctaid.z", Special::CtaZ},     {"%nctaid.x", Special::NCtaX},
-      {"%nctaid.y", Special::NCtaY},   {"%nctaid.z", Special::NCtaZ},
-      {"%laneid", Special::LaneId},    {"%warpid", Special::WarpId},
-      {"%nwarpid", Special::NWarpId},  {"%smid", Special::SmId},
-      {"%nsmid", Special::NSmId},      {"%gridid", Special::GridId},
+      {"%tid.x", Special::TidX},
+      {"%tid.y", Special::TidY},
+      {"%tid.z", Special::TidZ},
+      {"%ntid.x", Special::NTidX},
+      {"%ntid.y", Special::NTidY},
+      {"%ntid.z", Special::NTidZ},
+      {"%ctaid.x", Special::CtaX},
+      {"%ctaid.y", Special::CtaY},
+      {"%ctaid.z", Special::CtaZ},
+      {"%nctaid.x", Special::NCtaX},
+      {"%nctaid.y", Special::NCtaY},
+      {"%nctaid.z", Special::NCtaZ},
+      {"%laneid", Special::LaneId},
+      {"%warpid", Special::WarpId},
+      {"%nwarpid", Special::NWarpId},
+      {"%smid", Special::SmId},
+      {"%nsmid", Special::NSmId},
+      {"%gridid", Special::GridId},
       {"%lanemask_eq", Special::LaneMaskEq},
       {"%lanemask_lt", Special::LaneMaskLt},
       {"%lanemask_le", Special::LaneMaskLe},
@@ -282,7 +290,8 @@ bool Decoder::decode(const ptx::Instruction &instruction) {
   }
   base = qualifiers.front();
   qualifiers.erase(qualifiers.begin());
-  out.guard = instruction.guard < 0 ? noSlot : static_cast<Slot>(instruction.guard);
+  out.guard =
+      instruction.guard < 0 ? noSlot : static_cast<Slot>(instruction.guard);
   out.guardNegated = instruction.guardNegated;
   auto found = opcodes().find(base);
   if (found == opcodes().end())

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// From parsed to decoded instructions. Each file of handlers adds its opcodes to
-// one table; a decoder takes the qualifiers it knows, in any order (compilers
-// write mma's in two orders), and what is left over is an error.
+// From parsed to decoded instructions. Each file of handlers adds its opcodes
+// to one table; a decoder takes the qualifiers it knows, in any order
+// (compilers write mma's in two orders), and what is left over is an error.
 #ifndef NYBL_EMULATOR_EXEC_DECODE_H
 #define NYBL_EMULATOR_EXEC_DECODE_H
 
@@ -14,8 +14,32 @@
 namespace nybl::emu {
 
 enum class Type : uint8_t {
-  None, B8, B16, B32, B64, B128, U8, U16, U32, U64, S8, S16, S32, S64,
-  F16, F16x2, BF16, BF16x2, F32, F32x2, F64, Pred, TF32, E4M3x2, E5M2x2, E2M1x2,
+  None,
+  B8,
+  B16,
+  B32,
+  B64,
+  B128,
+  U8,
+  U16,
+  U32,
+  U64,
+  S8,
+  S16,
+  S32,
+  S64,
+  F16,
+  F16x2,
+  BF16,
+  BF16x2,
+  F32,
+  F32x2,
+  F64,
+  Pred,
+  TF32,
+  E4M3x2,
+  E5M2x2,
+  E2M1x2,
   UE8M0x2
 };
 
@@ -39,7 +63,7 @@ public:
   std::string run();
 
   // For the decoders of opcodes ---------------------------------------------
-  std::string_view base; ///< the opcode's first part
+  std::string_view base;                    ///< the opcode's first part
   std::vector<std::string_view> qualifiers; ///< those nobody took yet
   const ptx::Instruction *source = nullptr;
   Instr out;
@@ -104,17 +128,17 @@ void addControlOpcodes(OpcodeTable &table);
 void addWarpOpcodes(OpcodeTable &table);
 
 // Taint rules (Taint.cpp); one bit for each nibble ---------------------------
-void taintCopy(Warp &w, const Instr &in);    ///< d = a, nibble by nibble
-void taintAny(Warp &w, const Instr &in);     ///< any nibble of a, b, c: all
-void taintUpward(Warp &w, const Instr &in);  ///< from the lowest one upward
+void taintCopy(Warp &w, const Instr &in);   ///< d = a, nibble by nibble
+void taintAny(Warp &w, const Instr &in);    ///< any nibble of a, b, c: all
+void taintUpward(Warp &w, const Instr &in); ///< from the lowest one upward
 void taintAnd(Warp &w, const Instr &in);
 void taintOr(Warp &w, const Instr &in);
 void taintXor(Warp &w, const Instr &in);
-void taintShift(Warp &w, const Instr &in);   ///< flag: right
+void taintShift(Warp &w, const Instr &in); ///< flag: right
 void taintPermute(Warp &w, const Instr &in);
-void taintSelect(Warp &w, const Instr &in);  ///< c is the predicate
-void taintCompare(Warp &w, const Instr &in); ///< d (and e) are predicates
-void taintGuard(Warp &w, const Instr &in);   ///< a marked branch is a finding
+void taintSelect(Warp &w, const Instr &in);   ///< c is the predicate
+void taintCompare(Warp &w, const Instr &in);  ///< d (and e) are predicates
+void taintGuard(Warp &w, const Instr &in);    ///< a marked branch is a finding
 void taintTruncate(Warp &w, const Instr &in); ///< keep the low `bytes`
 
 } // namespace nybl::emu

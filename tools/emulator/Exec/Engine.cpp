@@ -38,7 +38,8 @@ uint64_t roundUp(uint64_t value, uint64_t to) {
 
 class Loader {
 public:
-  Loader(const ptx::Module &module, const ChipLimits &chip, GlobalMemory &memory)
+  Loader(const ptx::Module &module, const ChipLimits &chip,
+         GlobalMemory &memory)
       : module(module), chip(chip), memory(memory),
         program(std::make_shared<LoadedProgram>()) {}
 

@@ -50,10 +50,10 @@ loadProgram(std::string_view ptx, const ChipLimits &chip, GlobalMemory &memory);
 struct LaunchConfig {
   Dim3 grid, block;
   uint32_t dynamicShared = 0;
-  unsigned hostThreads = 0;  ///< 0: all cores
-  unsigned multiprocessors = 1; ///< %nsmid
-  bool checks = true;        ///< reads of uninitialised memory
-  bool poison = true;        ///< follow marked bytes
+  unsigned hostThreads = 0;              ///< 0: all cores
+  unsigned multiprocessors = 1;          ///< %nsmid
+  bool checks = true;                    ///< reads of uninitialised memory
+  bool poison = true;                    ///< follow marked bytes
   uint64_t maxSteps = uint64_t(1) << 36; ///< warp instructions per CTA
 };
 

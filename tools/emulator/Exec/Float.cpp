@@ -104,7 +104,8 @@ void floatFma(Warp &w, const Instr &in) {
   });
 }
 
-/// f16 and bf16: one or two values in a lane; double holds every exact result of
+/// f16 and bf16: one or two values in a lane; double holds every exact result
+/// of
 /// +, -, * on them, fma is rounded once from it where it fits.
 template <bool brain, typename Op, unsigned operandCount>
 void halfOp(Warp &w, const Instr &in) {
@@ -146,22 +147,36 @@ struct HAbsolute { static double apply(double a, double, double) { return std::f
 template <typename Op, typename HalfOp>
 Handler binaryFor(Type type) {
   switch (type) {
-  case Type::F32: return floatBinary<float, Op>;
-  case Type::F64: return floatBinary<double, Op>;
-  case Type::F16: case Type::F16x2: return halfOp<false, HalfOp, 2>;
-  case Type::BF16: case Type::BF16x2: return halfOp<true, HalfOp, 2>;
-  default: return nullptr;
+  case Type::F32:
+    return floatBinary<float, Op>;
+  case Type::F64:
+    return floatBinary<double, Op>;
+  case Type::F16:
+  case Type::F16x2:
+    return halfOp<false, HalfOp, 2>;
+  case Type::BF16:
+  case Type::BF16x2:
+    return halfOp<true, HalfOp, 2>;
+  default:
+    return nullptr;
   }
 }
 
 template <typename Op, typename HalfOp>
 Handler unaryFor(Type type) {
   switch (type) {
-  case Type::F32: return floatUnary<float, Op>;
-  case Type::F64: return floatUnary<double, Op>;
-  case Type::F16: case Type::F16x2: return halfOp<false, HalfOp, 1>;
-  case Type::BF16: case Type::BF16x2: return halfOp<true, HalfOp, 1>;
-  default: return nullptr;
+  case Type::F32:
+    return floatUnary<float, Op>;
+  case Type::F64:
+    return floatUnary<double, Op>;
+  case Type::F16:
+  case Type::F16x2:
+    return halfOp<false, HalfOp, 1>;
+  case Type::BF16:
+  case Type::BF16x2:
+    return halfOp<true, HalfOp, 1>;
+  default:
+    return nullptr;
   }
 }
 
@@ -177,8 +192,9 @@ void takeFloatFlags(Decoder &d) {
   d.out.mode = static_cast<uint8_t>(std::max(rounding, 0));
   d.take("approx");
   d.take("full");
-  d.out.imm = (d.take("ftz") ? flushBit : 0) | (d.take("sat") ? saturateBit : 0) |
-              (d.take("NaN") ? nanBit : 0) | (d.take("relu") ? reluBit : 0);
+  d.out.imm = (d.take("ftz") ? flushBit : 0) |
+              (d.take("sat") ? saturateBit : 0) | (d.take("NaN") ? nanBit : 0) |
+              (d.take("relu") ? reluBit : 0);
 }
 
 void decodeFloat(Decoder &d, Handler (*pick)(Type), size_t count) {
@@ -197,11 +213,18 @@ void decodeFloat(Decoder &d, Handler (*pick)(Type), size_t count) {
 
 Handler fmaFor(Type type) {
   switch (type) {
-  case Type::F32: return floatFma<float>;
-  case Type::F64: return floatFma<double>;
-  case Type::F16: case Type::F16x2: return halfOp<false, HFma, 3>;
-  case Type::BF16: case Type::BF16x2: return halfOp<true, HFma, 3>;
-  default: return nullptr;
+  case Type::F32:
+    return floatFma<float>;
+  case Type::F64:
+    return floatFma<double>;
+  case Type::F16:
+  case Type::F16x2:
+    return halfOp<false, HFma, 3>;
+  case Type::BF16:
+  case Type::BF16x2:
+    return halfOp<true, HFma, 3>;
+  default:
+    return nullptr;
   }
 }
 
@@ -225,8 +248,8 @@ void testProperty(Warp &w, const Instr &in) {
 }
 
 void decodeTestp(Decoder &d) {
-  int kind = d.takeOneOf({"finite", "infinite", "number", "notanumber", "normal",
-                          "subnormal"});
+  int kind = d.takeOneOf(
+      {"finite", "infinite", "number", "notanumber", "normal", "subnormal"});
   Type type = d.takeType();
   d.simple(type == Type::F64 ? testProperty<double> : testProperty<float>,
            taintAny, type, 2);
@@ -261,7 +284,9 @@ void decodeFloatArithmetic(Decoder &d) {
 
 void nybl::emu::addFloatOpcodes(OpcodeTable &table) {
   table["fma"] = [](Decoder &d) { decodeFloat(d, fmaFor, 4); };
-  table["rcp"] = [](Decoder &d) { decodeFloat(d, wideUnaryFor<FReciprocal>, 2); };
+  table["rcp"] = [](Decoder &d) {
+    decodeFloat(d, wideUnaryFor<FReciprocal>, 2);
+  };
   table["sqrt"] = [](Decoder &d) { decodeFloat(d, wideUnaryFor<FRoot>, 2); };
   table["rsqrt"] = [](Decoder &d) {
     decodeFloat(d, wideUnaryFor<FReciprocalRoot>, 2);

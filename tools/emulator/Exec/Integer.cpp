@@ -105,11 +105,13 @@ Handler byInteger(Type type, F f) {
 
 template <typename Op>
 Handler unaryOf(Type type) {
-  return byInteger(type, []<typename T>() -> Handler { return unary<T, T, Op>; });
+  return byInteger(type,
+                   []<typename T>() -> Handler { return unary<T, T, Op>; });
 }
 template <typename Op>
 Handler binaryOf(Type type) {
-  return byInteger(type, []<typename T>() -> Handler { return binary<T, T, Op>; });
+  return byInteger(type,
+                   []<typename T>() -> Handler { return binary<T, T, Op>; });
 }
 template <typename Op>
 Handler ternaryOf(Type type) {
@@ -118,14 +120,13 @@ Handler ternaryOf(Type type) {
 }
 template <typename Op>
 Handler shiftOf(Type type) {
-  return byInteger(type, []<typename T>() -> Handler {
-    return binary<T, T, Op, uint32_t>;
-  });
+  return byInteger(
+      type, []<typename T>() -> Handler { return binary<T, T, Op, uint32_t>; });
 }
 template <typename Op>
 Handler countOf(Type type) {
-  return byInteger(type,
-                   []<typename T>() -> Handler { return unary<uint32_t, T, Op>; });
+  return byInteger(
+      type, []<typename T>() -> Handler { return unary<uint32_t, T, Op>; });
 }
 
 void typed(Decoder &d, Handler (*pick)(Type), Handler taint, size_t count) {
@@ -159,16 +160,20 @@ void decodeWide(Decoder &d, Type type, bool add) {
   Handler handler = nullptr;
   switch (type) {
   case Type::U16:
-    handler = add ? multiplyAddWide<uint16_t, uint32_t> : multiplyWide<uint16_t, uint32_t>;
+    handler = add ? multiplyAddWide<uint16_t, uint32_t>
+                  : multiplyWide<uint16_t, uint32_t>;
     break;
   case Type::S16:
-    handler = add ? multiplyAddWide<int16_t, int32_t> : multiplyWide<int16_t, int32_t>;
+    handler = add ? multiplyAddWide<int16_t, int32_t>
+                  : multiplyWide<int16_t, int32_t>;
     break;
   case Type::U32:
-    handler = add ? multiplyAddWide<uint32_t, uint64_t> : multiplyWide<uint32_t, uint64_t>;
+    handler = add ? multiplyAddWide<uint32_t, uint64_t>
+                  : multiplyWide<uint32_t, uint64_t>;
     break;
   case Type::S32:
-    handler = add ? multiplyAddWide<int32_t, int64_t> : multiplyWide<int32_t, int64_t>;
+    handler = add ? multiplyAddWide<int32_t, int64_t>
+                  : multiplyWide<int32_t, int64_t>;
     break;
   default:
     d.fail(".wide takes 16- and 32-bit types");
@@ -227,7 +232,8 @@ void insertField(Warp &w, const Instr &in) {
     uint32_t at = c[i] & 0xff, length = e[i] & 0xff;
     uint64_t field = ((uint64_t(1) << std::min(length, 32u)) - 1)
                      << std::min(at, 32u);
-    return uint32_t((b[i] & ~field) | ((uint64_t(a[i]) << std::min(at, 32u)) & field));
+    return uint32_t((b[i] & ~field) |
+                    ((uint64_t(a[i]) << std::min(at, 32u)) & field));
   });
 }
 
@@ -241,7 +247,8 @@ void taintInsert(Warp &w, const Instr &in) {
 void maskBits(Warp &w, const Instr &in) {
   const uint32_t *a = w.w(in.a), *b = w.w(in.b);
   eachLane<uint32_t>(w, in.d, [&](unsigned i) {
-    uint32_t at = in.flag ? a[i] & 31 : a[i], length = in.flag ? b[i] & 31 : b[i];
+    uint32_t at = in.flag ? a[i] & 31 : a[i],
+             length = in.flag ? b[i] & 31 : b[i];
     if (at >= 32 || length == 0)
       return 0u;
     uint64_t mask = (uint64_t(1) << std::min(length, 32u)) - 1;
@@ -253,8 +260,22 @@ void maskBits(Warp &w, const Instr &in) {
 // Comparison and selection
 //===----------------------------------------------------------------------===//
 
-enum Comparison : uint8_t { Eq, Ne, Lt, Le, Gt, Ge, Equ, Neu, Ltu, Leu, Gtu, Geu,
-                            Num, Nan };
+enum Comparison : uint8_t {
+  Eq,
+  Ne,
+  Lt,
+  Le,
+  Gt,
+  Ge,
+  Equ,
+  Neu,
+  Ltu,
+  Leu,
+  Gtu,
+  Geu,
+  Num,
+  Nan
+};
 
 template <typename T>
 bool compare(uint8_t mode, T a, T b) {
@@ -262,20 +283,34 @@ bool compare(uint8_t mode, T a, T b) {
   if constexpr (std::is_floating_point_v<T>)
     unordered = a != a || b != b;
   switch (mode) {
-  case Eq: return a == b;
-  case Ne: return !unordered && a != b;
-  case Lt: return a < b;
-  case Le: return a <= b;
-  case Gt: return a > b;
-  case Ge: return a >= b;
-  case Equ: return unordered || a == b;
-  case Neu: return unordered || a != b;
-  case Ltu: return unordered || a < b;
-  case Leu: return unordered || a <= b;
-  case Gtu: return unordered || a > b;
-  case Geu: return unordered || a >= b;
-  case Num: return !unordered;
-  default: return unordered;
+  case Eq:
+    return a == b;
+  case Ne:
+    return !unordered && a != b;
+  case Lt:
+    return a < b;
+  case Le:
+    return a <= b;
+  case Gt:
+    return a > b;
+  case Ge:
+    return a >= b;
+  case Equ:
+    return unordered || a == b;
+  case Neu:
+    return unordered || a != b;
+  case Ltu:
+    return unordered || a < b;
+  case Leu:
+    return unordered || a <= b;
+  case Gtu:
+    return unordered || a > b;
+  case Geu:
+    return unordered || a >= b;
+  case Num:
+    return !unordered;
+  default:
+    return unordered;
   }
 }
 
@@ -287,7 +322,8 @@ void setPredicate(Warp &w, const Instr &in) {
   const auto *b = lanesOf<T>(w, in.b);
   uint32_t yes = 0;
   for (unsigned i = 0; i < 32; ++i)
-    yes |= uint32_t(compare<T>(in.mode, fromLane<T>(a[i]), fromLane<T>(b[i]))) << i;
+    yes |= uint32_t(compare<T>(in.mode, fromLane<T>(a[i]), fromLane<T>(b[i])))
+           << i;
   uint32_t no = ~yes;
   if (in.imm) {
     uint32_t c = w.predicate(in.c) ^ (in.imm & 16 ? ~0u : 0u);
@@ -307,8 +343,8 @@ void setPredicate(Warp &w, const Instr &in) {
 }
 
 void decodeSetp(Decoder &d) {
-  int mode = d.takeOneOf({"eq", "ne", "lt", "le", "gt", "ge", "equ", "neu", "ltu",
-                          "leu", "gtu", "geu", "num", "nan"});
+  int mode = d.takeOneOf({"eq", "ne", "lt", "le", "gt", "ge", "equ", "neu",
+                          "ltu", "leu", "gtu", "geu", "num", "nan"});
   static constexpr uint8_t unsignedModes[] = {Lt, Le, Gt, Ge};
   if (mode < 0) {
     int same = d.takeOneOf({"lo", "ls", "hi", "hs"});
@@ -321,11 +357,12 @@ void decodeSetp(Decoder &d) {
   Type type = d.takeType();
   if (!d.operands(combine < 0 ? 3 : 4))
     return;
-  d.out.run = type == Type::F32   ? setPredicate<float>
-              : type == Type::F64 ? setPredicate<double>
-                                  : byInteger(type, []<typename T>() -> Handler {
-                                      return setPredicate<T>;
-                                    });
+  d.out.run = type == Type::F32 ? setPredicate<float>
+              : type == Type::F64
+                  ? setPredicate<double>
+                  : byInteger(type, []<typename T>() -> Handler {
+                      return setPredicate<T>;
+                    });
   if (!d.out.run)
     return d.fail("the type does not fit this instruction");
   d.out.taint = taintCompare;
@@ -354,7 +391,8 @@ void decodeSelp(Decoder &d) {
   Type type = d.takeType();
   if (!d.operands(4))
     return;
-  d.out.run = bytesOf(type) == 8 ? selectLanes<uint64_t> : selectLanes<uint32_t>;
+  d.out.run =
+      bytesOf(type) == 8 ? selectLanes<uint64_t> : selectLanes<uint32_t>;
   d.out.taint = taintSelect;
   d.out.d = d.destination(0);
   d.out.a = d.slot(1, type);
@@ -379,8 +417,12 @@ void taintPredicates(Warp &w, const Instr &in) {
   w.forActive([&](unsigned i) { to[i] = a[i] | b[i]; });
 }
 
-struct PredicateNot { static uint32_t apply(uint32_t a, uint32_t) { return ~a; } };
-struct PredicateMove { static uint32_t apply(uint32_t a, uint32_t) { return a; } };
+struct PredicateNot {
+  static uint32_t apply(uint32_t a, uint32_t) { return ~a; }
+};
+struct PredicateMove {
+  static uint32_t apply(uint32_t a, uint32_t) { return a; }
+};
 
 template <typename Op>
 void decodePredicate(Decoder &d, size_t count) {
@@ -415,7 +457,8 @@ void decodeNot(Decoder &d) {
 void decodeShift(Decoder &d) {
   Type type = d.takeType();
   bool right = d.base == "shr";
-  Handler handler = right ? shiftOf<ShiftRight>(type) : shiftOf<ShiftLeft>(type);
+  Handler handler =
+      right ? shiftOf<ShiftRight>(type) : shiftOf<ShiftLeft>(type);
   d.simple(handler, taintShift, type, 3);
   if (d.error.empty())
     d.out.b = d.slot(2, Type::U32);
@@ -476,15 +519,16 @@ void decodeMov(Decoder &d) {
   bool pack = d.operand(1).kind == ptx::Operand::Vector;
   bool unpack = d.operand(0).kind == ptx::Operand::Vector;
   if (!pack && !unpack) {
-    Handler handler =
-        bytesOf(type) == 8 ? unary<uint64_t, uint64_t, Move> : unary<uint32_t, uint32_t, Move>;
+    Handler handler = bytesOf(type) == 8 ? unary<uint64_t, uint64_t, Move>
+                                         : unary<uint32_t, uint32_t, Move>;
     return d.simple(handler, taintCopy, type, 2);
   }
   if (bytesOf(type) > 8)
     return d.fail("the emulator does not know mov of 128 bits");
   std::vector<Slot> parts;
   const ptx::Operand &vector = d.operand(pack ? 1 : 0);
-  unsigned bytes = bytesOf(type) / static_cast<unsigned>(vector.elements.size());
+  unsigned bytes =
+      bytesOf(type) / static_cast<unsigned>(vector.elements.size());
   Type part = bytes == 4 ? Type::B32 : bytes == 2 ? Type::B16 : Type::B8;
   for (const ptx::Operand &element : vector.elements)
     parts.push_back(pack ? d.slotOf(element, part) : d.destinationOf(element));
@@ -524,9 +568,10 @@ void decodeFloatArithmetic(Decoder &d); // Float.cpp
 void nybl::emu::addIntegerOpcodes(OpcodeTable &table) {
   table["mov"] = decodeMov;
   table["add"] = [](Decoder &d) {
-    isIntegerForm(d) ? decodeSaturating(d, binary<int32_t, int32_t, AddSaturated>,
-                                        binaryOf<Add>)
-                     : decodeFloatArithmetic(d);
+    isIntegerForm(d)
+        ? decodeSaturating(d, binary<int32_t, int32_t, AddSaturated>,
+                           binaryOf<Add>)
+        : decodeFloatArithmetic(d);
   };
   table["sub"] = [](Decoder &d) {
     isIntegerForm(d)
@@ -561,17 +606,25 @@ void nybl::emu::addIntegerOpcodes(OpcodeTable &table) {
     isIntegerForm(d) ? typed(d, unaryOf<Absolute>, taintAny, 2)
                      : decodeFloatArithmetic(d);
   };
-  table["sad"] = [](Decoder &d) { typed(d, ternaryOf<AbsoluteDifference>, taintAny, 4); };
+  table["sad"] = [](Decoder &d) {
+    typed(d, ternaryOf<AbsoluteDifference>, taintAny, 4);
+  };
   table["and"] = decodeLogic<And>;
   table["or"] = decodeLogic<Or>;
   table["xor"] = decodeLogic<Xor>;
   table["not"] = decodeNot;
-  table["cnot"] = [](Decoder &d) { typed(d, unaryOf<LogicalNot>, taintAny, 2); };
+  table["cnot"] = [](Decoder &d) {
+    typed(d, unaryOf<LogicalNot>, taintAny, 2);
+  };
   table["shl"] = decodeShift;
   table["shr"] = decodeShift;
   table["popc"] = [](Decoder &d) { typed(d, countOf<CountBits>, taintAny, 2); };
-  table["clz"] = [](Decoder &d) { typed(d, countOf<LeadingZeros>, taintAny, 2); };
-  table["brev"] = [](Decoder &d) { typed(d, unaryOf<ReverseBits>, taintAny, 2); };
+  table["clz"] = [](Decoder &d) {
+    typed(d, countOf<LeadingZeros>, taintAny, 2);
+  };
+  table["brev"] = [](Decoder &d) {
+    typed(d, unaryOf<ReverseBits>, taintAny, 2);
+  };
   table["bfind"] = [](Decoder &d) {
     d.take("shiftamt") ? typed(d, countOf<FindBitShift>, taintAny, 2)
                        : typed(d, countOf<FindBit>, taintAny, 2);
@@ -583,6 +636,9 @@ void nybl::emu::addIntegerOpcodes(OpcodeTable &table) {
                          return ternary<T, T, ExtractField, uint32_t, uint32_t>;
                        }),
              taintAny, type, 4);
+    // Position and length are 32 bits wide whatever the type.
+    d.out.b = d.slot(2, Type::U32);
+    d.out.c = d.slot(3, Type::U32);
   };
   table["bfi"] = [](Decoder &d) {
     if (d.takeType() != Type::B32)
@@ -603,7 +659,8 @@ void nybl::emu::addIntegerOpcodes(OpcodeTable &table) {
     d.out.flag = wrap;
   };
   table["prmt"] = [](Decoder &d) {
-    d.simple(ternary<uint32_t, uint32_t, Permute>, taintPermute, d.takeType(), 4);
+    d.simple(ternary<uint32_t, uint32_t, Permute>, taintPermute, d.takeType(),
+             4);
   };
   table["lop3"] = [](Decoder &d) {
     Type type = d.takeType();

@@ -55,7 +55,8 @@ inline void eachLane(Warp &w, Slot d, F f) {
 template <typename R, typename A, typename Op>
 void unary(Warp &w, const Instr &in) {
   const auto *a = lanesOf<A>(w, in.a);
-  eachLane<R>(w, in.d, [&](unsigned i) { return R(Op::apply(fromLane<A>(a[i]))); });
+  eachLane<R>(w, in.d,
+              [&](unsigned i) { return R(Op::apply(fromLane<A>(a[i]))); });
 }
 
 template <typename R, typename A, typename Op, typename B = A>
@@ -73,7 +74,8 @@ void ternary(Warp &w, const Instr &in) {
   const auto *b = lanesOf<B>(w, in.b);
   const auto *c = lanesOf<C>(w, in.c);
   eachLane<R>(w, in.d, [&](unsigned i) {
-    return R(Op::apply(fromLane<A>(a[i]), fromLane<B>(b[i]), fromLane<C>(c[i])));
+    return R(
+        Op::apply(fromLane<A>(a[i]), fromLane<B>(b[i]), fromLane<C>(c[i])));
   });
 }
 

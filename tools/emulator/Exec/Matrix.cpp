@@ -26,9 +26,9 @@ bool wholeWarp(Warp &w) {
 // ldmatrix and stmatrix, m8n8.b16
 //===----------------------------------------------------------------------===//
 
-/// Register j of lane l: row l / 4 of matrix j, b16 columns 2 * (l % 4) and + 1;
-/// transposed: rows and columns change places. Row r of matrix j is where lane
-/// 8 * j + r points.
+/// Register j of lane l: row l / 4 of matrix j, b16 columns 2 * (l % 4) and +
+/// 1; transposed: rows and columns change places. Row r of matrix j is where
+/// lane 8 * j + r points.
 struct MatrixRows {
   Place rows[32];
   bool ok = true;
@@ -69,12 +69,13 @@ void loadMatrix(Warp &w, const Instr &in) {
     return;
   const Slot *list = &w.kernel.lists[in.list];
   uint32_t result[4][32] = {};
-  eachElement(in, m, [&](unsigned j, unsigned lane, unsigned half,
-                         const Place &row, unsigned offset) {
-    uint16_t value;
-    std::memcpy(&value, row.data + offset, 2);
-    result[j][lane] |= uint32_t(value) << (16 * half);
-  });
+  eachElement(in, m,
+              [&](unsigned j, unsigned lane, unsigned half, const Place &row,
+                  unsigned offset) {
+                uint16_t value;
+                std::memcpy(&value, row.data + offset, 2);
+                result[j][lane] |= uint32_t(value) << (16 * half);
+              });
   for (unsigned j = 0; j < in.listCount; ++j)
     std::memcpy(w.w(list[j]), result[j], sizeof result[j]);
 }
@@ -92,14 +93,16 @@ void taintLoadMatrix(Warp &w, const Instr &in) {
   const Slot *list = &w.kernel.lists[in.list];
   for (unsigned j = 0; j < in.listCount; ++j)
     std::memset(w.taint(list[j]), 0, 32 * sizeof(uint16_t));
-  eachElement(in, m, [&](unsigned j, unsigned lane, unsigned half,
-                         const Place &row, unsigned offset) {
-    if (!row.shadow)
-      return;
-    unsigned t = (row.shadow[offset] & shadow::poison) |
-                 (row.shadow[offset + 1] & shadow::poison) << 2;
-    w.taint(list[j])[lane] |= static_cast<uint16_t>(t << (4 * half));
-  });
+  eachElement(in, m,
+              [&](unsigned j, unsigned lane, unsigned half, const Place &row,
+                  unsigned offset) {
+                if (!row.shadow)
+                  return;
+                unsigned t = (row.shadow[offset] & shadow::poison) |
+                             (row.shadow[offset + 1] & shadow::poison) << 2;
+                w.taint(list[j])[lane] |=
+                    static_cast<uint16_t>(t << (4 * half));
+              });
 }
 
 void storeMatrix(Warp &w, const Instr &in) {
@@ -111,15 +114,17 @@ void storeMatrix(Warp &w, const Instr &in) {
     return;
   const Slot *list = &w.kernel.lists[in.list];
   bool poison = !w.taints.empty();
-  eachElement(in, m, [&](unsigned j, unsigned lane, unsigned half,
-                         const Place &row, unsigned offset) {
-    uint16_t value = static_cast<uint16_t>(w.w(list[j])[lane] >> (16 * half));
-    std::memcpy(row.data + offset, &value, 2);
-    unsigned t = poison ? w.taint(list[j])[lane] >> (4 * half) : 0;
-    for (unsigned i = 0; row.shadow && i < 2; ++i)
-      row.shadow[offset + i] =
-          shadow::initialised | (t >> (2 * i) & shadow::poison);
-  });
+  eachElement(in, m,
+              [&](unsigned j, unsigned lane, unsigned half, const Place &row,
+                  unsigned offset) {
+                uint16_t value =
+                    static_cast<uint16_t>(w.w(list[j])[lane] >> (16 * half));
+                std::memcpy(row.data + offset, &value, 2);
+                unsigned t = poison ? w.taint(list[j])[lane] >> (4 * half) : 0;
+                for (unsigned i = 0; row.shadow && i < 2; ++i)
+                  row.shadow[offset + i] =
+                      shadow::initialised | (t >> (2 * i) & shadow::poison);
+              });
 }
 
 void decodeMatrixMove(Decoder &d) {
@@ -159,11 +164,22 @@ void decodeMatrixMove(Decoder &d) {
 
 /// Slots in Instr::list: d0..3, a0..3, b0..1, c0..3, scale a, byte a, thread a,
 /// scale b, byte b, thread b.
-enum BlockScaledSlots { D = 0, A = 4, B = 8, C = 10, ScaleA = 14, ByteA, ThreadA,
-                        ScaleB, ByteB, ThreadB, BlockScaledCount };
+enum BlockScaledSlots {
+  D = 0,
+  A = 4,
+  B = 8,
+  C = 10,
+  ScaleA = 14,
+  ByteA,
+  ThreadA,
+  ScaleB,
+  ByteB,
+  ThreadB,
+  BlockScaledCount
+};
 
 /// e2m1 in units of one half.
-constexpr int8_t halves[16] = {0, 1, 2, 3, 4, 6, 8, 12,
+constexpr int8_t halves[16] = {0, 1,  2,  3,  4,  6,  8,  12,
                                0, -1, -2, -3, -4, -6, -8, -12};
 
 struct Selectors {
@@ -193,29 +209,76 @@ unsigned scaleLaneB(unsigned column, unsigned thread) {
 }
 
 /// Row-major operands: [row][k] in halves.
-void gatherOperands(Warp &w, const Slot *list, int8_t (*a)[64], int8_t (*b)[64]) {
+void gatherOperands(Warp &w, const Slot *list, int16_t (*a)[64],
+                    int16_t (*b)[64]) {
   for (unsigned lane = 0; lane < 32; ++lane) {
     unsigned g = lane / 4, t = lane % 4;
     for (unsigned r = 0; r < 4; ++r) {
       uint32_t bits = w.w(list[A + r])[lane];
-      int8_t *to = &a[g + r % 2 * 8][8 * t + r / 2 * 32];
+      int16_t *to = &a[g + r % 2 * 8][8 * t + r / 2 * 32];
       for (unsigned i = 0; i < 8; ++i)
         to[i] = halves[bits >> (4 * i) & 15];
     }
     for (unsigned r = 0; r < 2; ++r) {
       uint32_t bits = w.w(list[B + r])[lane];
-      int8_t *to = &b[g][8 * t + r * 32];
+      int16_t *to = &b[g][8 * t + r * 32];
       for (unsigned i = 0; i < 8; ++i)
         to[i] = halves[bits >> (4 * i) & 15];
     }
   }
 }
 
-int32_t dot16(const int8_t *a, const int8_t *b) {
+int32_t dot16(const int16_t *a, const int16_t *b) {
   int32_t sum = 0;
   for (unsigned i = 0; i < 16; ++i)
     sum += int32_t(a[i]) * b[i];
   return sum;
+}
+
+/// Scales of one multiply, by row or column and group.
+struct Scales {
+  ScaleValue a[16][4], b[8][4];
+  bool plain = true; ///< ue4m3 without a NaN: the fast path
+};
+
+Scales gatherScales(Warp &w, const Instr &in, const Selectors &s) {
+  const Slot *list = &w.kernel.lists[in.list];
+  Scales scales;
+  auto scaleOf = [&](uint32_t word, unsigned byte, unsigned group) {
+    // 4X: a byte for each 16 elements; 2X: one for each 32.
+    unsigned at = in.mode == 4 ? group : byte + group / 2;
+    uint8_t bits = static_cast<uint8_t>(word >> (8 * at));
+    ScaleValue value = in.isSigned ? decodeUe8m0(bits) : decodeUe4m3(bits);
+    scales.plain &= !in.isSigned && value.significand >= 0;
+    return value;
+  };
+  for (unsigned group = 0; group < 4; ++group) {
+    for (unsigned row = 0; row < 16; ++row)
+      scales.a[row][group] = scaleOf(
+          w.w(list[ScaleA])[scaleLaneA(row, s.threadA)], s.byteA, group);
+    for (unsigned n = 0; n < 8; ++n)
+      scales.b[n][group] =
+          scaleOf(w.w(list[ScaleB])[scaleLaneB(n, s.threadB)], s.byteB, group);
+  }
+  return scales;
+}
+
+float multiplyRow(float c, const int16_t *a, const int16_t *b,
+                  const ScaleValue *sa, const ScaleValue *sb, bool plain,
+                  int unit) {
+  if (plain) {
+    int32_t dot[4], product[4], exponent[4];
+    for (unsigned k = 0; k < 4; ++k) {
+      dot[k] = dot16(a + 16 * k, b + 16 * k);
+      product[k] = sa[k].significand * sb[k].significand;
+      exponent[k] = sa[k].exponent + sb[k].exponent;
+    }
+    return accumulateFourGroups(c, dot, product, exponent);
+  }
+  GroupTerm groups[4];
+  for (unsigned k = 0; k < 4; ++k)
+    groups[k] = {dot16(a + 16 * k, b + 16 * k), sa[k], sb[k]};
+  return accumulateGroups(c, groups, 4, unit);
 }
 
 void blockScaledMma(Warp &w, const Instr &in) {
@@ -224,33 +287,17 @@ void blockScaledMma(Warp &w, const Instr &in) {
   if (!wholeWarp(w) || !readSelectors(w, in, s))
     return;
   const Slot *list = &w.kernel.lists[in.list];
-  alignas(64) int8_t a[16][64], b[8][64];
+  alignas(64) int16_t a[16][64], b[8][64];
   gatherOperands(w, list, a, b);
-  ScaleValue sa[16][4], sb[8][4];
-  auto scaleOf = [&](uint32_t word, unsigned byte, unsigned group) {
-    // 4X: a byte for each 16 elements; 2X: one for each 32.
-    unsigned at = in.mode == 4 ? group : byte + group / 2;
-    uint8_t bits = static_cast<uint8_t>(word >> (8 * at));
-    return in.isSigned ? decodeUe8m0(bits) : decodeUe4m3(bits);
-  };
-  for (unsigned group = 0; group < 4; ++group) {
-    for (unsigned row = 0; row < 16; ++row)
-      sa[row][group] = scaleOf(w.w(list[ScaleA])[scaleLaneA(row, s.threadA)],
-                               s.byteA, group);
-    for (unsigned n = 0; n < 8; ++n)
-      sb[n][group] = scaleOf(w.w(list[ScaleB])[scaleLaneB(n, s.threadB)],
-                             s.byteB, group);
-  }
+  Scales scales = gatherScales(w, in, s);
   int unit = in.isSigned ? 0 : -6;
   float result[4][32];
   for (unsigned lane = 0; lane < 32; ++lane)
     for (unsigned i = 0; i < 4; ++i) {
       unsigned row = lane / 4 + i / 2 * 8, n = lane % 4 * 2 + i % 2;
-      GroupTerm groups[4];
-      for (unsigned k = 0; k < 4; ++k)
-        groups[k] = {dot16(&a[row][16 * k], &b[n][16 * k]), sa[row][k], sb[n][k]};
       float c = std::bit_cast<float>(w.w(list[C + i])[lane]);
-      result[i][lane] = accumulateGroups(c, groups, 4, unit);
+      result[i][lane] = multiplyRow(c, a[row], b[n], scales.a[row], scales.b[n],
+                                    scales.plain, unit);
     }
   for (unsigned i = 0; i < 4; ++i)
     std::memcpy(w.w(list[D + i]), result[i], sizeof result[i]);
@@ -275,15 +322,15 @@ void taintBlockScaledMma(Warp &w, const Instr &in) {
     return in.mode == 4 ? t & 0xff : t >> (2 * byte) & 0xf;
   };
   for (unsigned row = 0; row < 16; ++row)
-    rows[row] |= used(w.taint(list[ScaleA])[scaleLaneA(row, s.threadA)],
-                      s.byteA) != 0;
+    rows[row] |=
+        used(w.taint(list[ScaleA])[scaleLaneA(row, s.threadA)], s.byteA) != 0;
   for (unsigned n = 0; n < 8; ++n)
-    columns[n] |= used(w.taint(list[ScaleB])[scaleLaneB(n, s.threadB)],
-                       s.byteB) != 0;
+    columns[n] |=
+        used(w.taint(list[ScaleB])[scaleLaneB(n, s.threadB)], s.byteB) != 0;
   for (unsigned lane = 0; lane < 32; ++lane)
     for (unsigned i = 0; i < 4; ++i) {
-      bool marked = rows[lane / 4 + i / 2 * 8] || columns[lane % 4 * 2 + i % 2] ||
-                    w.taint(list[C + i])[lane];
+      bool marked = rows[lane / 4 + i / 2 * 8] ||
+                    columns[lane % 4 * 2 + i % 2] || w.taint(list[C + i])[lane];
       w.taint(list[D + i])[lane] = marked ? 0xff : 0;
     }
 }
@@ -303,7 +350,8 @@ void halfMma(Warp &w, const Instr &in) {
     unsigned g = lane / 4, t = lane % 4;
     for (unsigned i = 0; i < 8; ++i) {
       uint32_t bits = w.w(list[A + i / 2])[lane] >> (16 * (i % 2));
-      unsigned row = i / 2 % 2 ? g + 8 : g, column = 2 * t + i % 2 + (i >= 4) * 8;
+      unsigned row = i / 2 % 2 ? g + 8 : g,
+               column = 2 * t + i % 2 + (i >= 4) * 8;
       a[row][column] = decodeNarrow(format, bits & 0xffff);
     }
     for (unsigned i = 0; i < 4; ++i) {
@@ -315,8 +363,8 @@ void halfMma(Warp &w, const Instr &in) {
   for (unsigned lane = 0; lane < 32; ++lane)
     for (unsigned i = 0; i < 4; ++i)
       result[i][lane] = accumulateProducts(
-          std::bit_cast<float>(w.w(list[C + i])[lane]),
-          a[lane / 4 + i / 2 * 8], b[lane % 4 * 2 + i % 2], 16);
+          std::bit_cast<float>(w.w(list[C + i])[lane]), a[lane / 4 + i / 2 * 8],
+          b[lane % 4 * 2 + i % 2], 16);
   for (unsigned i = 0; i < 4; ++i)
     std::memcpy(w.w(list[D + i]), result[i], sizeof result[i]);
 }
@@ -332,11 +380,11 @@ void taintHalfMma(Warp &w, const Instr &in) {
   }
   for (unsigned lane = 0; lane < 32; ++lane)
     for (unsigned i = 0; i < 4; ++i)
-      w.taint(list[D + i])[lane] =
-          rows[lane / 4 + i / 2 * 8] || columns[lane % 4 * 2 + i % 2] ||
-                  w.taint(list[C + i])[lane]
-              ? 0xff
-              : 0;
+      w.taint(list[D + i])[lane] = rows[lane / 4 + i / 2 * 8] ||
+                                           columns[lane % 4 * 2 + i % 2] ||
+                                           w.taint(list[C + i])[lane]
+                                       ? 0xff
+                                       : 0;
 }
 
 bool collect(Decoder &d, size_t operand, size_t count, bool destination,
@@ -368,17 +416,16 @@ void decodeBlockScaled(Decoder &d, bool fourBit) {
     return d.fail(std::string(d.target().name) + " has no block-scaled mma");
   bool legal = (four && fractions && !fourBit) || (two && powers);
   if (!legal || e2m1 != 2 || f32 != 2 || !d.take("m16n8k64"))
-    return d.fail("expected m16n8k64 f32 e2m1 e2m1 f32 with 4X ue4m3 or 2X ue8m0");
+    return d.fail(
+        "expected m16n8k64 f32 e2m1 e2m1 f32 with 4X ue4m3 or 2X ue8m0");
   if (!d.operands(8))
     return;
   std::vector<Slot> slots;
-  bool complete = collect(d, 0, 4, true, slots) &&
-                  collect(d, 1, 4, false, slots) &&
-                  collect(d, 2, 2, false, slots) &&
-                  collect(d, 3, 4, false, slots) &&
-                  collect(d, 4, 1, false, slots) &&
-                  collect(d, 5, 2, false, slots) &&
-                  collect(d, 6, 1, false, slots) && collect(d, 7, 2, false, slots);
+  bool complete =
+      collect(d, 0, 4, true, slots) && collect(d, 1, 4, false, slots) &&
+      collect(d, 2, 2, false, slots) && collect(d, 3, 4, false, slots) &&
+      collect(d, 4, 1, false, slots) && collect(d, 5, 2, false, slots) &&
+      collect(d, 6, 1, false, slots) && collect(d, 7, 2, false, slots);
   if (!complete)
     return;
   d.setList(slots);
@@ -393,8 +440,9 @@ void decodeHalfMma(Decoder &d) {
   unsigned half = d.take("f16") + d.take("f16");
   unsigned f32 = d.take("f32") + d.take("f32");
   if (f32 != 2 || brain + half != 2 || brain == 1 || !d.take("m16n8k16"))
-    return d.fail("the emulator knows mma.sync m16n8k16 of f16 or bf16 with f32 "
-                  "accumulators, and block_scale m16n8k64 of e2m1");
+    return d.fail(
+        "the emulator knows mma.sync m16n8k16 of f16 or bf16 with f32 "
+        "accumulators, and block_scale m16n8k64 of e2m1");
   if (!d.operands(4))
     return;
   std::vector<Slot> slots;

@@ -53,7 +53,8 @@ void load(Warp &w, const Instr &in) {
     for (uint32_t k = 0; k < in.listCount; ++k) {
       uint64_t bits = 0;
       std::memcpy(&bits, place.data + k * in.bytes, in.bytes);
-      putLane(w, list[k], lane, in.bytes, extended(bits, in.bytes, in.isSigned));
+      putLane(w, list[k], lane, in.bytes,
+              extended(bits, in.bytes, in.isSigned));
     }
   });
 }
@@ -137,8 +138,7 @@ void taintStore(Warp &w, const Instr &in) {
     if (w.cta.failed())
       return;
     uint64_t address = addressOf(w, in, lane);
-    Place place =
-        resolve(w, in.space, lane, address, in.bytes * in.listCount);
+    Place place = resolve(w, in.space, lane, address, in.bytes * in.listCount);
     for (uint32_t k = 0; place.shadow && k < in.listCount; ++k) {
       uint16_t t = w.taint(list[k])[lane];
       if (t && place.space == MemorySpace::Global)
@@ -154,13 +154,36 @@ void taintStore(Warp &w, const Instr &in) {
 }
 
 void takeMemoryHints(Decoder &d) {
-  for (std::string_view q :
-       {"weak", "volatile", "relaxed", "acquire", "release", "acq_rel", "sc",
-        "cta", "cluster", "gpu", "sys", "ca", "cg", "cs", "lu", "cv", "wb", "wt",
-        "nc", "L1::evict_normal", "L1::evict_unchanged", "L1::evict_first",
-        "L1::evict_last", "L1::no_allocate", "L2::evict_last",
-        "L2::evict_normal", "L2::evict_first", "L2::64B", "L2::128B",
-        "L2::256B"})
+  for (std::string_view q : {"weak",
+                             "volatile",
+                             "relaxed",
+                             "acquire",
+                             "release",
+                             "acq_rel",
+                             "sc",
+                             "cta",
+                             "cluster",
+                             "gpu",
+                             "sys",
+                             "ca",
+                             "cg",
+                             "cs",
+                             "lu",
+                             "cv",
+                             "wb",
+                             "wt",
+                             "nc",
+                             "L1::evict_normal",
+                             "L1::evict_unchanged",
+                             "L1::evict_first",
+                             "L1::evict_last",
+                             "L1::no_allocate",
+                             "L2::evict_last",
+                             "L2::evict_normal",
+                             "L2::evict_first",
+                             "L2::64B",
+                             "L2::128B",
+                             "L2::256B"})
     d.take(q);
 }
 
@@ -181,7 +204,8 @@ void loadParameter(Warp &w, const Instr &in) {
     for (uint32_t k = 0; k < in.listCount; ++k) {
       uint64_t bits = 0;
       std::memcpy(&bits, w.cta.parameters + in.imm + k * in.bytes, in.bytes);
-      putLane(w, list[k], lane, in.bytes, extended(bits, in.bytes, in.isSigned));
+      putLane(w, list[k], lane, in.bytes,
+              extended(bits, in.bytes, in.isSigned));
       if (!w.taints.empty())
         w.taint(list[k])[lane] = 0;
     }
@@ -238,26 +262,48 @@ void decodeAccess(Decoder &d, bool isLoad) {
 // Atomics
 //===----------------------------------------------------------------------===//
 
-enum AtomicOp : uint8_t { AAdd, AMin, AMax, AAnd, AOr, AXor, AExch, ACas, AInc, ADec };
+enum AtomicOp : uint8_t {
+  AAdd,
+  AMin,
+  AMax,
+  AAnd,
+  AOr,
+  AXor,
+  AExch,
+  ACas,
+  AInc,
+  ADec
+};
 
 template <typename T>
 T atomicResult(uint8_t op, T old, T b, T c) {
   switch (op) {
-  case AMin: return old < b ? old : b;
-  case AMax: return old < b ? b : old;
-  case AExch: return b;
-  case ACas: return old == b ? c : old;
-  case AInc: return old >= b ? T(0) : T(old + T(1));
-  case ADec: return old == T(0) || old > b ? b : T(old - T(1));
-  default: break;
+  case AMin:
+    return old < b ? old : b;
+  case AMax:
+    return old < b ? b : old;
+  case AExch:
+    return b;
+  case ACas:
+    return old == b ? c : old;
+  case AInc:
+    return old >= b ? T(0) : T(old + T(1));
+  case ADec:
+    return old == T(0) || old > b ? b : T(old - T(1));
+  default:
+    break;
   }
   if constexpr (std::is_integral_v<T>) {
     using U = std::make_unsigned_t<T>;
     switch (op) {
-    case AAnd: return old & b;
-    case AOr: return old | b;
-    case AXor: return old ^ b;
-    default: return T(U(old) + U(b));
+    case AAnd:
+      return old & b;
+    case AOr:
+      return old | b;
+    case AXor:
+      return old ^ b;
+    default:
+      return T(U(old) + U(b));
     }
   }
   return old + b;
@@ -279,9 +325,9 @@ void atomic(Warp &w, const Instr &in) {
     std::atomic_ref<L> cell(*reinterpret_cast<L *>(place.data));
     L old = cell.load();
     while (!cell.compare_exchange_weak(
-        old, toLane<T>(atomicResult<T>(in.mode, fromLane<T>(old),
-                                       fromLane<T>(b[lane]),
-                                       fromLane<T>(c[lane])))))
+        old,
+        toLane<T>(atomicResult<T>(in.mode, fromLane<T>(old),
+                                  fromLane<T>(b[lane]), fromLane<T>(c[lane])))))
       ;
     if (in.d != noSlot)
       lanesOf<T>(w, in.d)[lane] = old;
@@ -304,8 +350,8 @@ void taintAtomic(Warp &w, const Instr &in) {
 void decodeAtomic(Decoder &d, bool returns) {
   takeMemoryHints(d);
   MemorySpace space = takeSpace(d);
-  int op = d.takeOneOf({"add", "min", "max", "and", "or", "xor", "exch", "cas",
-                        "inc", "dec"});
+  int op = d.takeOneOf(
+      {"add", "min", "max", "and", "or", "xor", "exch", "cas", "inc", "dec"});
   d.take("noftz");
   Type type = d.takeType();
   size_t first = returns ? 1 : 0;
@@ -314,13 +360,28 @@ void decodeAtomic(Decoder &d, bool returns) {
   if (!d.operands(first + (op == ACas ? 3 : 2)))
     return;
   switch (type) {
-  case Type::U32: case Type::B32: d.out.run = atomic<uint32_t>; break;
-  case Type::S32: d.out.run = atomic<int32_t>; break;
-  case Type::U64: case Type::B64: d.out.run = atomic<uint64_t>; break;
-  case Type::S64: d.out.run = atomic<int64_t>; break;
-  case Type::F32: d.out.run = atomic<float>; break;
-  case Type::F64: d.out.run = atomic<double>; break;
-  default: return d.fail("the emulator does not know atomics of this type");
+  case Type::U32:
+  case Type::B32:
+    d.out.run = atomic<uint32_t>;
+    break;
+  case Type::S32:
+    d.out.run = atomic<int32_t>;
+    break;
+  case Type::U64:
+  case Type::B64:
+    d.out.run = atomic<uint64_t>;
+    break;
+  case Type::S64:
+    d.out.run = atomic<int64_t>;
+    break;
+  case Type::F32:
+    d.out.run = atomic<float>;
+    break;
+  case Type::F64:
+    d.out.run = atomic<double>;
+    break;
+  default:
+    return d.fail("the emulator does not know atomics of this type");
   }
   d.address(first);
   d.out.taint = taintAtomic;

@@ -89,10 +89,49 @@ float nybl::emu::accumulateGroups(float c, const GroupTerm *groups,
     const GroupTerm &g = groups[i];
     int64_t term = int64_t(g.dot) * g.a.significand * g.b.significand;
     if (term)
-      sum += shifted(term,
-                     g.a.exponent + g.b.exponent + unit - 2 - quantum);
+      sum += shifted(term, g.a.exponent + g.b.exponent + unit - 2 - quantum);
   }
   return truncated(sum, quantum);
+}
+
+/// sum * 2^exponent toward zero, for results that are normal numbers.
+static float truncatedFast(int64_t sum, int exponent) {
+  uint64_t magnitude = sum < 0 ? uint64_t(-sum) : uint64_t(sum);
+  if (magnitude == 0)
+    return 0.0f;
+  int top = 63 - std::countl_zero(magnitude);
+  int biased = top + exponent + 127;
+  if (biased < 1 || biased > 254)
+    return truncated(sum, exponent);
+  uint64_t mantissa =
+      top >= 23 ? magnitude >> (top - 23) : magnitude << (23 - top);
+  uint32_t bits = uint32_t(sum < 0) << 31 | uint32_t(biased) << 23 |
+                  (uint32_t(mantissa) & 0x7fffff);
+  return std::bit_cast<float>(bits);
+}
+
+/// (|value| << up) >> down, with the sign of value: toward zero.
+static int64_t aligned(int64_t value, int up, int down) {
+  uint64_t magnitude = value < 0 ? uint64_t(-value) : uint64_t(value);
+  auto kept = static_cast<int64_t>(magnitude << up >> std::min(down, 63));
+  return value < 0 ? -kept : kept;
+}
+
+float nybl::emu::accumulateFourGroups(float c, const int32_t *dot,
+                                      const int32_t *product,
+                                      const int32_t *exponent) {
+  uint32_t bits = std::bit_cast<uint32_t>(c);
+  if ((bits >> 23 & 0xff) == 0xff)
+    return c != c ? std::bit_cast<float>(canonicalNan) : c;
+  FloatParts start = partsOf(c);
+  int top = start.significand ? start.exponent : zeroExponent;
+  for (unsigned k = 0; k < 4; ++k)
+    top = std::max(top, exponent[k]);
+  // A unit of the sum is 2^(top - 35); c has 23 fraction bits, a term 8.
+  int64_t sum = aligned(start.significand, 12, top - start.exponent);
+  for (unsigned k = 0; k < 4; ++k)
+    sum += aligned(int64_t(dot[k]) * product[k], 27, top - exponent[k]);
+  return truncatedFast(sum, top - 35);
 }
 
 float nybl::emu::accumulateProducts(float c, const float *a, const float *b,

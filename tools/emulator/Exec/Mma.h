@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The arithmetic of one multiply: MMA-Sim's model (arXiv 2511.10909), named, not
-// claimed to be the hardware's. Fragment maps: PTX ISA 9.7.14.5.11 and 9.7.14.3.
+// The arithmetic of one multiply: MMA-Sim's model (arXiv 2511.10909), named,
+// not claimed to be the hardware's. Fragment maps: PTX ISA 9.7.14.5.11
+// and 9.7.14.3.
 #ifndef NYBL_EMULATOR_EXEC_MMA_H
 #define NYBL_EMULATOR_EXEC_MMA_H
 
@@ -15,7 +16,8 @@ struct ScaleValue {
   int32_t exponent; ///< of the alignment: that of the leading bit
 };
 
-ScaleValue decodeUe4m3(uint8_t byte); ///< value = significand * 2^(exponent - 3)
+ScaleValue
+decodeUe4m3(uint8_t byte); ///< value = significand * 2^(exponent - 3)
 ScaleValue decodeUe8m0(uint8_t byte); ///< value = significand * 2^exponent
 
 /// One group of 16 elements: its dot product in units of 2^-2 and its scales.
@@ -24,16 +26,24 @@ struct GroupTerm {
   ScaleValue a, b;
 };
 
-/// c + sum of the groups: all terms are aligned to the largest exponent (that of
-/// a group is the sum of its scales' exponents, even where its dot is zero),
+/// c + sum of the groups: all terms are aligned to the largest exponent (that
+/// of a group is the sum of its scales' exponents, even where its dot is zero),
 /// truncated to 35 fraction bits, added exactly, and truncated to f32.
 /// `unit`: exponent of the product of two significands of 1 (-6 for ue4m3,
 /// 0 for ue8m0).
-float accumulateGroups(float c, const GroupTerm *groups, unsigned count, int unit);
+float accumulateGroups(float c, const GroupTerm *groups, unsigned count,
+                       int unit);
+
+/// accumulateGroups for four groups of ue4m3 scales, as fast as we can:
+/// `product` is the product of the significands (0 to 225), `exponent` the sum
+/// of the exponents. No NaN among the scales.
+float accumulateFourGroups(float c, const int32_t *dot, const int32_t *product,
+                           const int32_t *exponent);
 
 /// c + sum of exact products, aligned to the largest exponent, truncated to 25
 /// fraction bits, added exactly, truncated to f32: f16 and bf16 mma.
-float accumulateProducts(float c, const float *a, const float *b, unsigned count);
+float accumulateProducts(float c, const float *a, const float *b,
+                         unsigned count);
 
 } // namespace nybl::emu
 

@@ -44,9 +44,8 @@ static double roundTo(double value, Rounding rounding, bool negative) {
 
 uint32_t nybl::emu::encodeNarrow(const NarrowFormat &f, double value,
                                  bool saturate, Rounding rounding) {
-  uint32_t sign = std::signbit(value)
-                      ? 1u << (f.exponentBits + f.mantissaBits)
-                      : 0;
+  uint32_t sign =
+      std::signbit(value) ? 1u << (f.exponentBits + f.mantissaBits) : 0;
   if (std::isnan(value))
     return f.nan ? f.nan : f.largest;
   uint32_t overflow = saturate        ? f.largest

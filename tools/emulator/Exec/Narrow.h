@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Narrow floating-point formats: f16, bf16, e4m3, e5m2, e2m1, ue8m0. Decoding is
-// exact; encoding rounds to nearest even and saturates where asked. PTX ISA 5.2.3
-// and 9.7.9.21 (cvt).
+// Narrow floating-point formats: f16, bf16, e4m3, e5m2, e2m1, ue8m0. Decoding
+// is exact; encoding rounds to nearest even and saturates where asked. PTX
+// ISA 5.2.3 and 9.7.9.21 (cvt).
 #ifndef NYBL_EMULATOR_EXEC_NARROW_H
 #define NYBL_EMULATOR_EXEC_NARROW_H
 
@@ -12,9 +12,9 @@ namespace nybl::emu {
 
 struct NarrowFormat {
   int exponentBits, mantissaBits, bias;
-  bool hasInfinity;   ///< IEEE: the top exponent is Inf and NaN
-  uint32_t nan;       ///< canonical NaN, 0 if the format has none
-  uint32_t largest;   ///< largest finite magnitude
+  bool hasInfinity; ///< IEEE: the top exponent is Inf and NaN
+  uint32_t nan;     ///< canonical NaN, 0 if the format has none
+  uint32_t largest; ///< largest finite magnitude
 };
 
 inline constexpr NarrowFormat f16Format{5, 10, 15, true, 0x7fff, 0x7bff};
@@ -28,9 +28,9 @@ float decodeNarrow(const NarrowFormat &format, uint32_t bits);
 
 enum class Rounding : uint8_t { NearestEven, Zero, Down, Up };
 
-/// `saturate`: past the largest finite value (and for infinities) that value, as
-/// .satfinite does. NaN becomes the format's NaN; e2m1, which has none, takes
-/// +largest.
+/// `saturate`: past the largest finite value (and for infinities) that value,
+/// as .satfinite does. NaN becomes the format's NaN; e2m1, which has none,
+/// takes +largest.
 uint32_t encodeNarrow(const NarrowFormat &format, double value, bool saturate,
                       Rounding rounding = Rounding::NearestEven);
 

@@ -32,32 +32,57 @@ static uint64_t specialValue(const Warp &w, Special what, unsigned lane) {
   uint32_t thread = w.id * 32 + lane;
   uint32_t below = (1u << lane) - 1;
   switch (what) {
-  case Special::TidX: return thread % c.block.x;
-  case Special::TidY: return thread / c.block.x % c.block.y;
-  case Special::TidZ: return thread / c.block.x / c.block.y;
-  case Special::NTidX: return c.block.x;
-  case Special::NTidY: return c.block.y;
-  case Special::NTidZ: return c.block.z;
-  case Special::CtaX: return cta.index.x;
-  case Special::CtaY: return cta.index.y;
-  case Special::CtaZ: return cta.index.z;
-  case Special::NCtaX: return c.grid.x;
-  case Special::NCtaY: return c.grid.y;
-  case Special::NCtaZ: return c.grid.z;
-  case Special::LaneId: return lane;
-  case Special::WarpId: return w.id;
-  case Special::NWarpId: return (cta.threads + 31) / 32;
-  case Special::SmId: return cta.index.x % c.multiprocessors;
-  case Special::NSmId: return c.multiprocessors;
-  case Special::LaneMaskEq: return below + 1;
-  case Special::LaneMaskLt: return below;
-  case Special::LaneMaskLe: return below + (below + 1);
-  case Special::LaneMaskGt: return uint32_t(~(below + (below + 1)));
-  case Special::LaneMaskGe: return uint32_t(~below);
-  case Special::DynamicShared: return c.dynamicShared;
-  case Special::TotalShared: return cta.shared.size();
+  case Special::TidX:
+    return thread % c.block.x;
+  case Special::TidY:
+    return thread / c.block.x % c.block.y;
+  case Special::TidZ:
+    return thread / c.block.x / c.block.y;
+  case Special::NTidX:
+    return c.block.x;
+  case Special::NTidY:
+    return c.block.y;
+  case Special::NTidZ:
+    return c.block.z;
+  case Special::CtaX:
+    return cta.index.x;
+  case Special::CtaY:
+    return cta.index.y;
+  case Special::CtaZ:
+    return cta.index.z;
+  case Special::NCtaX:
+    return c.grid.x;
+  case Special::NCtaY:
+    return c.grid.y;
+  case Special::NCtaZ:
+    return c.grid.z;
+  case Special::LaneId:
+    return lane;
+  case Special::WarpId:
+    return w.id;
+  case Special::NWarpId:
+    return (cta.threads + 31) / 32;
+  case Special::SmId:
+    return cta.index.x % c.multiprocessors;
+  case Special::NSmId:
+    return c.multiprocessors;
+  case Special::LaneMaskEq:
+    return below + 1;
+  case Special::LaneMaskLt:
+    return below;
+  case Special::LaneMaskLe:
+    return below + (below + 1);
+  case Special::LaneMaskGt:
+    return uint32_t(~(below + (below + 1)));
+  case Special::LaneMaskGe:
+    return uint32_t(~below);
+  case Special::DynamicShared:
+    return c.dynamicShared;
+  case Special::TotalShared:
+    return cta.shared.size();
   case Special::GridId:
-  case Special::Zero: break;
+  case Special::Zero:
+    break;
   }
   return 0;
 }

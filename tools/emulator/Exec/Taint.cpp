@@ -29,7 +29,8 @@ void nybl::emu::taintTruncate(Warp &w, const Instr &in) {
 
 void nybl::emu::taintAny(Warp &w, const Instr &in) {
   uint16_t *to = w.taint(in.d), all = allNibbles(in);
-  uint16_t *a = optional(w, in.a), *b = optional(w, in.b), *c = optional(w, in.c);
+  uint16_t *a = optional(w, in.a), *b = optional(w, in.b),
+           *c = optional(w, in.c);
   w.forActive([&](unsigned i) {
     to[i] = (a && a[i]) || (b && b[i]) || (c && c[i]) ? all : 0;
   });
@@ -37,7 +38,8 @@ void nybl::emu::taintAny(Warp &w, const Instr &in) {
 
 void nybl::emu::taintUpward(Warp &w, const Instr &in) {
   uint16_t *to = w.taint(in.d), all = allNibbles(in);
-  uint16_t *a = optional(w, in.a), *b = optional(w, in.b), *c = optional(w, in.c);
+  uint16_t *a = optional(w, in.a), *b = optional(w, in.b),
+           *c = optional(w, in.c);
   w.forActive([&](unsigned i) {
     unsigned t = (a ? a[i] : 0) | (b ? b[i] : 0) | (c ? c[i] : 0);
     to[i] = t ? static_cast<uint16_t>(all & ~((t & (~t + 1)) - 1)) : 0;
@@ -105,7 +107,8 @@ void nybl::emu::taintPermute(Warp &w, const Instr &in) {
   w.forActive([&](unsigned i) {
     uint32_t both = (a[i] & 0xffu) | (b[i] & 0xffu) << 8, t = 0;
     for (unsigned k = 0; k < 4; ++k) {
-      uint32_t pick = selector[i] >> (4 * k), two = both >> (2 * (pick & 7)) & 3;
+      uint32_t pick = selector[i] >> (4 * k),
+               two = both >> (2 * (pick & 7)) & 3;
       t |= (pick & 8 && two ? 3 : two) << (2 * k);
     }
     to[i] = static_cast<uint16_t>(c[i] ? 0xff : t);

@@ -20,7 +20,14 @@ using Slot = uint32_t;
 inline constexpr Slot noSlot = ~0u;
 inline constexpr uint32_t allLanes = ~0u;
 
-enum class MemorySpace : uint8_t { Generic, Global, Shared, Local, Param, Const };
+enum class MemorySpace : uint8_t {
+  Generic,
+  Global,
+  Shared,
+  Local,
+  Param,
+  Const
+};
 
 /// Generic addresses of shared and local memory lie in windows of their own.
 inline constexpr uint64_t sharedWindow = uint64_t(0x7e) << 48;
@@ -38,8 +45,8 @@ struct Instr {
   bool guardNegated = false;
   bool flag = false;
   MemorySpace space = MemorySpace::Generic;
-  uint8_t bytes = 4;  ///< of the type
-  uint8_t mode = 0;   ///< rounding, comparison, shuffle mode ...
+  uint8_t bytes = 4; ///< of the type
+  uint8_t mode = 0;  ///< rounding, comparison, shuffle mode ...
   bool isSigned = false;
 };
 
@@ -52,9 +59,32 @@ struct Constant {
 };
 
 enum class Special : uint8_t {
-  TidX, TidY, TidZ, NTidX, NTidY, NTidZ, CtaX, CtaY, CtaZ, NCtaX, NCtaY, NCtaZ,
-  LaneId, WarpId, NWarpId, SmId, NSmId, LaneMaskEq, LaneMaskLt, LaneMaskLe,
-  LaneMaskGt, LaneMaskGe, DynamicShared, TotalShared, GridId, Zero
+  TidX,
+  TidY,
+  TidZ,
+  NTidX,
+  NTidY,
+  NTidZ,
+  CtaX,
+  CtaY,
+  CtaZ,
+  NCtaX,
+  NCtaY,
+  NCtaZ,
+  LaneId,
+  WarpId,
+  NWarpId,
+  SmId,
+  NSmId,
+  LaneMaskEq,
+  LaneMaskLt,
+  LaneMaskLe,
+  LaneMaskGt,
+  LaneMaskGe,
+  DynamicShared,
+  TotalShared,
+  GridId,
+  Zero
 };
 
 struct SpecialSlot {
@@ -69,7 +99,7 @@ struct SourceLine {
 
 struct Kernel {
   KernelInfo info;
-  std::vector<Instr> code; ///< ends with an exit
+  std::vector<Instr> code;        ///< ends with an exit
   std::vector<SourceLine> source; ///< one for each instruction
   std::vector<Slot> lists;
   std::vector<Constant> constants;
@@ -93,9 +123,9 @@ struct Warp {
   std::vector<uint16_t> taints; ///< one bit for each nibble, 32 lanes a slot
   std::vector<uint8_t> local;   ///< localBytes for each lane
   uint32_t pc = 0, next = 0;
-  uint32_t mask = 0;   ///< lanes that run together now
-  uint32_t active = 0; ///< mask and the guard
-  uint32_t lanes = 0;  ///< lanes that exist and have not exited
+  uint32_t mask = 0;            ///< lanes that run together now
+  uint32_t active = 0;          ///< mask and the guard
+  uint32_t lanes = 0;           ///< lanes that exist and have not exited
   std::vector<Fragment> others; ///< lanes that run elsewhere
   unsigned backEdges = 0;
   bool reselect = false, rotate = false, waiting = false, done = false;

@@ -166,12 +166,24 @@ void reduce(Warp &w, const Instr &in) {
     }
     bool less = in.isSigned ? int32_t(v) < int32_t(result) : v < result;
     switch (in.mode) {
-    case 0: result += v; break;
-    case 1: result = less ? v : result; break;
-    case 2: result = less ? result : v; break;
-    case 3: result &= v; break;
-    case 4: result |= v; break;
-    default: result ^= v; break;
+    case 0:
+      result += v;
+      break;
+    case 1:
+      result = less ? v : result;
+      break;
+    case 2:
+      result = less ? result : v;
+      break;
+    case 3:
+      result &= v;
+      break;
+    case 4:
+      result |= v;
+      break;
+    default:
+      result ^= v;
+      break;
     }
   }
   eachLane<uint32_t>(w, in.d, [&](unsigned) { return result; });

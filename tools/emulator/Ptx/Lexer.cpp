@@ -69,9 +69,9 @@ size_t Lexer::wordLength() const {
 /// 12, 0x1F, 0b101, 017, 12U, 0f3F800000, 0d3FF0000000000000, 1.5, 1e3
 Token Lexer::number() {
   std::string_view rest = text.substr(at);
-  bool hexFloat = rest.size() > 1 && rest[0] == '0' &&
-                  (rest[1] == 'f' || rest[1] == 'F' || rest[1] == 'd' ||
-                   rest[1] == 'D');
+  bool hexFloat =
+      rest.size() > 1 && rest[0] == '0' &&
+      (rest[1] == 'f' || rest[1] == 'F' || rest[1] == 'd' || rest[1] == 'D');
   size_t length = 0;
   while (length < rest.size() &&
          (std::isalnum(static_cast<unsigned char>(rest[length])) ||
@@ -86,8 +86,9 @@ Token Lexer::number() {
     bool wide = word[1] == 'd' || word[1] == 'D';
     uint64_t bits = std::strtoull(word.c_str() + 2, &end, 16);
     bool whole = *end == 0 && word.size() == (wide ? 18u : 10u);
-    Token token = make(!whole ? Token::Bad : wide ? Token::Float64
-                                                  : Token::Float32,
+    Token token = make(!whole ? Token::Bad
+                       : wide ? Token::Float64
+                              : Token::Float32,
                        length);
     token.bits = bits;
     return token;

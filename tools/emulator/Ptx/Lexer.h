@@ -12,7 +12,16 @@
 namespace nybl::emu::ptx {
 
 struct Token {
-  enum Kind { Word, Integer, Float32, Float64, String, Sign, End, Bad } kind = End;
+  enum Kind {
+    Word,
+    Integer,
+    Float32,
+    Float64,
+    String,
+    Sign,
+    End,
+    Bad
+  } kind = End;
   std::string_view text;
   uint64_t bits = 0; ///< of a number
   unsigned line = 1, column = 1;

@@ -26,14 +26,22 @@ struct Variable {
 };
 
 struct Operand {
-  enum Kind { Register, Integer, Float, Symbol, Address, Vector, Sink } kind = Sink;
-  int reg = -1;         ///< Register, or base of an Address (-1: none)
-  int second = -1;      ///< %r|%p: the register after the bar
-  uint64_t bits = 0;    ///< Integer (two's complement) or Float (of floatBits)
+  enum Kind {
+    Register,
+    Integer,
+    Float,
+    Symbol,
+    Address,
+    Vector,
+    Sink
+  } kind = Sink;
+  int reg = -1;      ///< Register, or base of an Address (-1: none)
+  int second = -1;   ///< %r|%p: the register after the bar
+  uint64_t bits = 0; ///< Integer (two's complement) or Float (of floatBits)
   unsigned floatBits = 0; ///< 32 or 64
-  std::string symbol;   ///< Symbol (label, variable), or base of an Address
-  int64_t offset = 0;   ///< of an Address or Symbol
-  bool negated = false; ///< !%p
+  std::string symbol;     ///< Symbol (label, variable), or base of an Address
+  int64_t offset = 0;     ///< of an Address or Symbol
+  bool negated = false;   ///< !%p
   std::vector<Operand> elements;
 };
 
@@ -59,7 +67,7 @@ struct Function {
   std::vector<Variable> variables; ///< .shared and .local of the body
   std::vector<RegisterInfo> registers;
   std::vector<Instruction> body;
-  std::vector<int> scopeParents; ///< scope 0 is the body
+  std::vector<int> scopeParents;                        ///< scope 0 is the body
   std::map<std::pair<int, std::string>, size_t> labels; ///< (scope, name)
   Dim3 requiredThreads{0, 0, 0}, maxThreads{0, 0, 0};
   unsigned line = 0;

@@ -62,12 +62,12 @@ private:
   // Every parse function returns false after fail().
   bool fail(const std::string &expected) {
     if (failure.empty())
-      failure = "line " + std::to_string(token.line) + ", column " +
-                std::to_string(token.column) + ": expected " + expected +
-                ", got '" +
-                std::string(token.kind == Token::End ? "the end of the text"
-                                                     : token.text.substr(0, 60)) +
-                "'";
+      failure =
+          "line " + std::to_string(token.line) + ", column " +
+          std::to_string(token.column) + ": expected " + expected + ", got '" +
+          std::string(token.kind == Token::End ? "the end of the text"
+                                               : token.text.substr(0, 60)) +
+          "'";
     return false;
   }
 
@@ -182,8 +182,10 @@ private:
 
   bool parseSpace(Space &space) {
     static const std::pair<std::string_view, Space> spaces[] = {
-        {".global", Space::Global}, {".shared", Space::Shared},
-        {".local", Space::Local},   {".const", Space::Const},
+        {".global", Space::Global},
+        {".shared", Space::Shared},
+        {".local", Space::Local},
+        {".const", Space::Const},
         {".param", Space::Param}};
     for (auto &[word, value] : spaces)
       if (accept(word)) {
@@ -481,8 +483,8 @@ private:
 
   bool parseNumber(Operand &operand) {
     bool negative = accept("-");
-    operand.kind = token.kind == Token::Integer ? Operand::Integer
-                                                : Operand::Float;
+    operand.kind =
+        token.kind == Token::Integer ? Operand::Integer : Operand::Float;
     operand.bits = token.bits;
     operand.floatBits = token.kind == Token::Float32 ? 32 : 64;
     if (token.kind != Token::Integer && token.kind != Token::Float32 &&

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: nybl-opt %s -nybl-tile -nybl-cta -nybl-prove -cta-to-sm120 | FileCheck %s
+// RUN: not nybl-opt %s -nybl-tile -nybl-cta -cta-to-sm120 2>&1 | FileCheck %s -check-prefix=UNPROVEN
+
+// UNPROVEN: has no certificate: run prove-non-interference
+// CHECK: llvm.func @gemm(
+// The caller's buffers promise nothing to LLVM.
+// CHECK-NOT: llvm.noalias
+// CHECK-NOT: llvm.readonly
+// CHECK: nvvm.griddepcontrol wait
+// CHECK: ld.global.b8
+// CHECK: nvvm.ldmatrix
+// CHECK: nvvm.mma.block_scale
+// CHECK: st.global.b32
+
+func.func @gemm(%a: !block_scale.tensor<?x384xf4E2M1FN, f8E4M3FN per 16 in "128x4">,
+                %b: !block_scale.tensor<24x384xf4E2M1FN, f8E4M3FN per 16 in "8x4">,
+                %alpha: f32) -> tensor<?x24xf32> {
+  %d = block_scale.gemm %a, %b scaled_by %alpha :
+      !block_scale.tensor<?x384xf4E2M1FN, f8E4M3FN per 16 in "128x4">,
+      !block_scale.tensor<24x384xf4E2M1FN, f8E4M3FN per 16 in "8x4"> -> tensor<?x24xf32>
+  return %d : tensor<?x24xf32>
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Same key, same bytes: in other processes (address randomisation is on), with
+// a perturbed allocator, from one thread and from several.
+
+#include "runtime/Abi/KernelProvider.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+namespace {
+
+const NyblKernelProvider *provider() {
+  static const NyblKernelProvider *found = [] {
+    void *library =
+        ::dlopen(NYBL_BINARY_DIR "/lib/libnybl_jit.so", RTLD_NOW | RTLD_LOCAL);
+    auto entry = library ? reinterpret_cast<NyblKernelProviderEntry>(
+                               ::dlsym(library, NYBL_KERNEL_PROVIDER_SYMBOL))
+                         : nullptr;
+    return entry ? entry() : nullptr;
+  }();
+  return found;
+}
+
+/// Manifest and cubin of one compilation, as one text.
+std::string compileOnce() {
+  NyblCompileRequest request = {};
+  request.size = sizeof request;
+  request.problem = "gemm n=136 k=464 sfa=8x4 d=f16";
+  request.chip = "sm_120a";
+  NyblCompileResult result = {};
+  result.size = sizeof result;
+  provider()->compile(&request, &result);
+  std::string text(result.message.data ? result.message.data : "",
+                   result.message.size);
+  for (NyblBytes part : {result.manifest, result.ptx, result.cubin})
+    text.append(part.data ? part.data : "", part.size);
+  bool whole = result.code == 0 && result.cubin.size > 0;
+  provider()->release_result(&result);
+  return whole ? text : "failed: " + text;
+}
+
+/// FNV-1a: a child tells its parent what it made.
+std::string digest(const std::string &text) {
+  uint64_t hash = 1469598103934665603ull;
+  for (unsigned char c : text)
+    hash = (hash ^ c) * 1099511628211ull;
+  return std::to_string(hash) + "-" + std::to_string(text.size());
+}
+
+std::string inAnotherProcess(const std::string &environment) {
+  char self[4096] = {};
+  ssize_t length = ::readlink("/proc/self/exe", self, sizeof self - 1);
+  std::string command = environment + " " +
+                        std::string(self, static_cast<size_t>(length)) +
+                        " --gtest_filter=Determinism.DISABLED_Child "
+                        "--gtest_also_run_disabled_tests";
+  FILE *pipe = ::popen(command.c_str(), "r");
+  std::string output;
+  for (char line[512]; std::fgets(line, sizeof line, pipe);)
+    if (std::string(line).rfind("digest ", 0) == 0)
+      output = std::string(line).substr(7, std::string(line).size() - 8);
+  ::pclose(pipe);
+  return output;
+}
+
+TEST(Determinism, DISABLED_Child) {
+  ASSERT_TRUE(provider());
+  std::printf("digest %s\n", digest(compileOnce()).c_str());
+}
+
+TEST(Determinism, SameBytesInAnyProcess) {
+  ASSERT_TRUE(provider());
+  std::string text = compileOnce();
+  ASSERT_EQ(text.find("failed"), std::string::npos) << text.substr(0, 300);
+  std::string here = digest(text);
+  EXPECT_EQ(inAnotherProcess("true;"), here);
+  EXPECT_EQ(inAnotherProcess("MALLOC_PERTURB_=165 MALLOC_ARENA_MAX=1"), here);
+  EXPECT_EQ(
+      inAnotherProcess("MALLOC_TOP_PAD_=12345678 MALLOC_MMAP_THRESHOLD_=4096"),
+      here);
+}
+
+TEST(Determinism, SameBytesFromManyThreads) {
+  ASSERT_TRUE(provider());
+  for (unsigned count : {1u, 2u, 5u}) {
+    std::vector<std::string> made(count);
+    std::vector<std::thread> threads;
+    for (unsigned i = 0; i < count; ++i)
+      threads.emplace_back([&, i] { made[i] = compileOnce(); });
+    for (std::thread &thread : threads)
+      thread.join();
+    made.push_back(compileOnce());
+    EXPECT_EQ(std::set<std::string>(made.begin(), made.end()).size(), 1u)
+        << count;
+  }
+}
+
+} // namespace

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: nybl-opt %s -split-input-file -verify-diagnostics -prove-non-interference
+
+// The negated twin of L1: without the row guard, thread 1 reads the padding of M = 0 or 1 rows.
+cta.kernel @no_row_guard(%s: !cta.scales<?, 24, "128x4">, %m: i32) sources ["sfa", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %stage = cta.alloc : !cta.scale_stage<32>
+  %t = cta.thread_id
+  %c16 = arith.constant 16 : i64
+  %yes = arith.constant true
+  %row = arith.extui %t : i32 to i64
+  %at = arith.muli %row, %c16 : i64
+  // expected-error @below {{this reaches a scale factor of 'sfa' in a padding row}}
+  %x = cta.load_scale %s[%at] if %yes : !cta.scales<?, 24, "128x4">
+  cta.store_scale %x, %stage[%t] : !cta.scale_stage<32>
+}
+
+// -----
+
+// K blocks 29..31 of the last word are padding.
+cta.kernel @no_block_guard(%s: !cta.scales<?, 29, "8x4">, %m: i32) sources ["sfa", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %stage = cta.alloc : !cta.scale_stage<32>
+  %t = cta.thread_id
+  %c0 = arith.constant 0 : i32
+  %c4 = arith.constant 4 : i64
+  %c32 = arith.constant 32 : i64
+  %inside = arith.cmpi ult, %c0, %m : i32
+  %block = arith.extui %t : i32 to i64
+  %word = arith.divui %block, %c4 : i64
+  %in = arith.remui %block, %c4 : i64
+  %base = arith.muli %word, %c32 : i64
+  %at = arith.addi %base, %in : i64
+  // expected-error @below {{this reaches a scale factor of 'sfa' in a padding K block}}
+  %x = cta.load_scale %s[%at] if %inside : !cta.scales<?, 29, "8x4">
+  cta.store_scale %x, %stage[%t] : !cta.scale_stage<32>
+}
+
+// -----
+
+// Off by one: row <= M instead of row < M.
+cta.kernel @off_by_one(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %t = cta.thread_id
+  %one = arith.constant 1 : i32
+  %more = arith.addi %m, %one : i32
+  %inside = arith.cmpi ult, %t, %more : i32
+  %row = arith.extui %t : i32 to i64
+  %at = arith.muli %row, %stride : i64
+  // expected-error @below {{this reaches a row of 'a' past its last}}
+  %x = cta.load %a[%at] if %inside : !cta.matrix<?, 192>
+}
+
+// -----
+
+// 8 bytes at byte 188 of a row of 192.
+cta.kernel @past_the_row(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %t = cta.thread_id
+  %c188 = arith.constant 188 : i64
+  %inside = arith.cmpi ult, %t, %m : i32
+  %row = arith.extui %t : i32 to i64
+  %start = arith.muli %row, %stride : i64
+  %at = arith.addi %start, %c188 : i64
+  // expected-error @below {{this reaches a byte of 'a' past the end of its row}}
+  %x = cta.load %a[%at] if %inside : !cta.matrix<?, 192>
+}
+
+// -----
+
+// Another operand's stride is not this operand's row.
+cta.kernel @wrong_stride(%a: !cta.matrix<?, 192>, %sa: i64, %b: !cta.matrix<8, 192>, %sb: i64, %m: i32) sources ["a", "a.stride", "b", "b.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %t = cta.thread_id
+  %inside = arith.cmpi ult, %t, %m : i32
+  %row = arith.extui %t : i32 to i64
+  %at = arith.muli %row, %sb : i64
+  // expected-error @below {{not proven: expected row * a.stride + byte as the offset into 'a'}}
+  %x = cta.load %a[%at] if %inside : !cta.matrix<?, 192>
+}
+
+// -----
+
+// Outside the fragment: never a pass.
+cta.kernel @product(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %t = cta.thread_id
+  %inside = arith.cmpi ult, %t, %m : i32
+  // expected-error @below {{not proven: a product of two unknowns}}
+  %square = arith.muli %t, %m : i32
+  %row = arith.extui %square : i32 to i64
+  %at = arith.muli %row, %stride : i64
+  %x = cta.load %a[%at] if %inside : !cta.matrix<?, 192>
+}
+
+// -----
+
+// The negated twin of L6: M * 512 does not fit 32 bits at M = 2^24.
+cta.kernel @wraps(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %t = cta.thread_id
+  %c512 = arith.constant 512 : i32
+  // expected-error @below {{not proven: with M up to 16777216 this may not fit 32 bits}}
+  %large = arith.muli %m, %c512 : i32
+  %inside = arith.cmpi ult, %t, %large : i32
+  %within = arith.cmpi ult, %t, %m : i32
+  %both = arith.andi %inside, %within : i1
+  %row = arith.extui %t : i32 to i64
+  %at = arith.muli %row, %stride : i64
+  %x = cta.load %a[%at] if %both : !cta.matrix<?, 192>
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Schedules: text, limits, and what Select refuses.
+
+#include "compiler/Select/Select.h"
+
+#include <gtest/gtest.h>
+
+using namespace nybl;
+using namespace nybl::compiler;
+
+namespace {
+
+TEST(Schedule, RoundTrip) {
+  Schedule s{"plain", {64, 256, 64}, {1, 8}};
+  auto parsed = parseSchedule(print(s));
+  ASSERT_TRUE(parsed) << parsed.message();
+  EXPECT_EQ(*parsed, s);
+  EXPECT_EQ(*parseSchedule("  warps=1x8   tile=64x256x64 "), s);
+  EXPECT_EQ(*parseSchedule(""), Schedule());
+}
+
+TEST(Schedule, ErrorsNameTheWord) {
+  for (const char *text :
+       {"tile=64x64", "tile=64x64x64x64", "tile=0x64x64", "tile=-1x64x64",
+        "tile=99999x64x64", "warps=2", "kind=fast", "stages=3", "tile", "=",
+        "tile=64x64xa"}) {
+    auto parsed = parseSchedule(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_NE(parsed.message().find("at '" + std::string(text) + "'"),
+              std::string::npos)
+        << parsed.message();
+  }
+}
+
+TEST(Schedule, Limits) {
+  const Chip &chip = **findChip("sm_120a");
+  EXPECT_TRUE(validate(Schedule(), chip));
+  for (const char *text :
+       {"tile=100x128x128", "tile=128x100x128", "tile=128x128x100",
+        "tile=512x512x64 warps=2x4", "tile=512x64x256 warps=8x4",
+        "tile=1024x1024x64 warps=8x8"})
+    EXPECT_FALSE(validate(*parseSchedule(text), chip)) << text;
+}
+
+TEST(Select, RefusesChipsWithoutTheMultiply) {
+  GemmProblem p = *parseProblem("gemm n=8 k=16");
+  for (const Chip &chip : chips()) {
+    auto selection = select(p, chip);
+    EXPECT_EQ(static_cast<bool>(selection), chip.blockScaledMma) << chip.name;
+    if (!selection) {
+      EXPECT_EQ(selection.status().code(), ErrorCode::Refused);
+      EXPECT_NE(selection.message().find(chip.name), std::string::npos);
+    }
+  }
+}
+
+} // namespace

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: nybl-opt %s | nybl-opt | FileCheck %s
+
+// CHECK: block_scale.gemm %{{.*}}, %{{.*}} scaled_by %{{.*}} : <?x384xf4E2M1FN, f8E4M3FN per 16 in "128x4">, <1536x384xf4E2M1FN, f8E4M3FN per 16 in "8x4"> -> tensor<?x1536xbf16>
+func.func @gemm(%a: !block_scale.tensor<?x384xf4E2M1FN, f8E4M3FN per 16 in "128x4">,
+                %b: !block_scale.tensor<1536x384xf4E2M1FN, f8E4M3FN per 16 in "8x4">,
+                %alpha: f32) -> tensor<?x1536xbf16> {
+  %d = block_scale.gemm %a, %b scaled_by %alpha :
+      !block_scale.tensor<?x384xf4E2M1FN, f8E4M3FN per 16 in "128x4">,
+      !block_scale.tensor<1536x384xf4E2M1FN, f8E4M3FN per 16 in "8x4"> -> tensor<?x1536xbf16>
+  return %d : tensor<?x1536xbf16>
+}
