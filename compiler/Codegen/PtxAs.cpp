@@ -10,6 +10,7 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
+#include <dlfcn.h>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -61,6 +62,14 @@ std::vector<std::string> candidates(StringRef given) {
   std::vector<std::string> paths;
   if (const char *home = std::getenv("CUDA_HOME"))
     paths.push_back(std::string(home) + "/bin/ptxas");
+  Dl_info self;
+  if (::dladdr(reinterpret_cast<void *>(&versionIn), &self) && self.dli_fname) {
+    llvm::SmallString<128> beside(self.dli_fname);
+    llvm::sys::fs::make_absolute(beside);
+    StringRef folder =
+        llvm::sys::path::parent_path(llvm::sys::path::parent_path(beside));
+    paths.push_back((folder + "/cuda/bin/ptxas").str());
+  }
   paths.push_back("/usr/local/cuda/bin/ptxas");
   if (auto found = llvm::sys::findProgramByName("ptxas"))
     paths.push_back(*found);

@@ -58,6 +58,14 @@ int64_t nybl::byteSize(ScaleLayout layout, int64_t rows, int64_t blocks) {
   return box.rows * box.blocks;
 }
 
+std::string nybl::layoutsOfSize(uint64_t bytes, int64_t rows, int64_t blocks) {
+  std::string names;
+  for (const Entry &entry : entries)
+    if (uint64_t(byteSize(entry.layout, rows, blocks)) == bytes)
+      names += (names.empty() ? "" : " or ") + std::string(entry.word);
+  return names;
+}
+
 int64_t nybl::byteOffset(ScaleLayout layout, int64_t blocks, int64_t row,
                          int64_t block) {
   return scaleByteOffset<int64_t>(layout, blocks, row, block);

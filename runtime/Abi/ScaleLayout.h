@@ -11,6 +11,7 @@
 
 #include "runtime/Abi/Status.h"
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace nybl {
@@ -39,6 +40,10 @@ ScaleBox tileBox(ScaleLayout layout);
 /// Bytes of a tensor with `rows` x `blocks` real scales, padding included.
 /// Zero rows or blocks make zero bytes. Both must be >= 0 and < 2^31.
 int64_t byteSize(ScaleLayout layout, int64_t rows, int64_t blocks);
+
+/// The layouts whose size for rows x blocks is `bytes`: "8x4", "linear or 8x4",
+/// or empty.
+std::string layoutsOfSize(uint64_t bytes, int64_t rows, int64_t blocks);
 
 /// Byte offset of scale (row, block) in a tensor with `blocks` K blocks a row.
 int64_t byteOffset(ScaleLayout layout, int64_t blocks, int64_t row,

@@ -85,15 +85,6 @@ bool sizeDecides(const ScaleExpectation &expected, const nybl_scales &scales) {
 
 } // namespace
 
-std::string nybl::launch::layoutsOfSize(uint64_t bytes, int64_t rows,
-                                        int64_t blocks) {
-  std::string names;
-  for (ScaleLayout layout : allLayouts)
-    if (uint64_t(byteSize(layout, rows, blocks)) == bytes)
-      names += (names.empty() ? "" : " or ") + std::string(name(layout));
-  return names;
-}
-
 Status nybl::launch::checkScaleTensor(const ScaleExpectation &expected,
                                       const nybl_scales &scales) {
   if (Status status = checkTag(expected, scales); !status)

@@ -23,10 +23,6 @@ struct ScaleExpectation {
 Status checkScaleTensor(const ScaleExpectation &expected,
                         const nybl_scales &scales);
 
-/// The layouts whose size for rows x blocks is `bytes`: "8x4", "linear or 8x4",
-/// or empty.
-std::string layoutsOfSize(uint64_t bytes, int64_t rows, int64_t blocks);
-
 } // namespace nybl::launch
 
 #endif // NYBL_RUNTIME_LAUNCH_SCALES_H

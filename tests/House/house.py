@@ -37,7 +37,7 @@ ARROWS = {
     "tools/nybl": ["runtime/include", "runtime/Library", "runtime/Support",
                    "runtime/Abi", "runtime/Driver", "tools/emulator/include"],
     "tools/nybl-opt": ["dialects", "compiler", "runtime/Abi"],
-    "bench": ["compiler/Driver", "runtime", "tests/Oracle",
+    "bench": ["compiler/Driver", "runtime", "tests/Oracle", "tests/EndToEnd",
               "tools/emulator/include"],
     "tests": ["dialects", "compiler", "runtime", "tools"],
     # The oracle checks the layouts and kernels, so it has formulas of its own.

@@ -3,7 +3,6 @@
 // Reads and checks a captured layer, and writes its result.
 
 #include "tools/nybl/Capture.h"
-#include "runtime/Launch/Scales.h"
 #include "runtime/Support/Safetensors.h"
 #include "tools/nybl/Files.h"
 #include <cstring>
@@ -57,7 +56,7 @@ Expected<const Tensor *> scales(const SafetensorsFile &file, const char *name,
   uint64_t bytes = static_cast<uint64_t>(byteSize(layout, rows, blocks));
   if (t.bytes.size() == bytes)
     return tensor;
-  std::string fits = launch::layoutsOfSize(t.bytes.size(), rows, blocks);
+  std::string fits = layoutsOfSize(t.bytes.size(), rows, blocks);
   return Status::invalid(fmt::format(
       "tensor '{}' in '{}': expected {} bytes for {} rows x {} K blocks in {}, "
       "which "

@@ -46,11 +46,12 @@ extern "C" {
 
 typedef enum nybl_status {
   NYBL_OK = 0,
-  NYBL_INVALID = 1,     /* malformed, or states something impossible */
-  NYBL_REFUSED = 2,     /* well formed, but a precondition or a check says no */
-  NYBL_ENVIRONMENT = 3, /* a driver, tool, file or resource is missing or failed */
-  NYBL_UNPROVEN = 4,    /* no complete certificate, and nobody allowed that */
-  NYBL_NOT_FOUND = 5    /* no kernel, and no compiler to make one */
+  NYBL_INVALID = 1, /* malformed, or states something impossible */
+  NYBL_REFUSED = 2, /* well formed, but a precondition or a check says no */
+  NYBL_ENVIRONMENT =
+      3,             /* a driver, tool, file or resource is missing or failed */
+  NYBL_UNPROVEN = 4, /* no complete certificate, and nobody allowed that */
+  NYBL_NOT_FOUND = 5 /* no kernel, and no compiler to make one */
 } nybl_status;
 
 typedef struct nybl_library nybl_library;
@@ -108,7 +109,8 @@ typedef struct nybl_device_options {
 
 /* Loads the driver, retains the device's primary context. options may be null.
    May not be called under stream capture.
-   Errors: INVALID; ENVIRONMENT (no driver, a symbol or the device is missing). */
+   Errors: INVALID; ENVIRONMENT (no driver, a symbol or the device is missing).
+ */
 NYBL_API nybl_status nybl_device_open(nybl_library *library,
                                       const nybl_device_options *options,
                                       nybl_device **device);
@@ -155,8 +157,8 @@ typedef struct nybl_plan_details {
                                 the compile and load that made this kernel */
   const char *problem_class; /* the problem line that was compiled */
   uint32_t has_kernel;
-  uint32_t ptx_fallback; /* 1: the driver refused the cubin (no binary for this
-                            GPU), and compiled the PTX itself */
+  uint32_t ptx_fallback;  /* 1: the driver refused the cubin (no binary for this
+                             GPU), and compiled the PTX itself */
   uint32_t resident_ctas; /* per multiprocessor */
   uint32_t multiprocessors;
 } nybl_plan_details;
@@ -168,11 +170,10 @@ NYBL_API nybl_status nybl_plan_info(const nybl_plan *plan,
 
 /* -------------------------------------------------------------- launch --- */
 
-/* A row-major matrix in device memory. Row r starts at pointer + r * row_stride.
-   Operand rows by columns, bytes of a row:
-     a  M x K, K / 2: e2m1, two a byte, the even element in the low nibble
-     b  N x K, K / 2: the same
-     d  M x N, N * 2 (bf16, f16) or N * 4 (f32) */
+/* A row-major matrix in device memory. Row r starts at pointer + r *
+   row_stride. Operand rows by columns, bytes of a row: a  M x K, K / 2: e2m1,
+   two a byte, the even element in the low nibble b  N x K, K / 2: the same d  M
+   x N, N * 2 (bf16, f16) or N * 4 (f32) */
 typedef struct nybl_matrix {
   uint64_t pointer;   /* CUdeviceptr */
   uint64_t bytes;     /* of the matrix, from `pointer` on */
@@ -189,20 +190,20 @@ typedef enum nybl_scale_layout {
 
 /* Scale factors, one ue4m3 byte per row and K block. What the padding holds
    never matters.
-   The tag `layout` must be the layout the problem states. A buffer labelled with
-   the wrong layout gives wrong numbers that nothing can detect later, so:
+   The tag `layout` must be the layout the problem states. A buffer labelled
+   with the wrong layout gives wrong numbers that nothing can detect later, so:
      - bytes must be the layout's size for rows_allocated rows, else refused;
      - where another layout has that very size too, the size proves nothing, and
        the launch is refused unless trust_layout is 1. It says: whoever wrote
        these bytes said which layout they are in. Nybl's own producers set it;
        who passes a raw pointer answers for it. */
 typedef struct nybl_scales {
-  uint64_t pointer;       /* CUdeviceptr */
-  uint64_t bytes;         /* of the tensor with its padding, not of the memory it
-                             was allocated in */
-  int64_t rows_allocated; /* real rows the tensor was made for; at least the rows
-                             used (M for a, N for b). 128 for a 5-row activation
-                             quantised into a 128-row buffer */
+  uint64_t pointer; /* CUdeviceptr */
+  uint64_t bytes;   /* of the tensor with its padding, not of the memory it
+                       was allocated in */
+  int64_t rows_allocated; /* real rows the tensor was made for; at least the
+                             rows used (M for a, N for b). 128 for a 5-row
+                             activation quantised into a 128-row buffer */
   uint32_t layout;        /* nybl_scale_layout */
   uint32_t trust_layout;  /* 0 or 1 */
 } nybl_scales;
@@ -214,16 +215,16 @@ typedef enum nybl_scalar_kind {
 } nybl_scalar_kind;
 
 /* For a global scale with amax the tensor's largest magnitude:
-   decode = amax / 2688 (one multiplies by it), encode = 2688 / amax (one divides
-   by it). 0 is neither: there is no default. */
+   decode = amax / 2688 (one multiplies by it), encode = 2688 / amax (one
+   divides by it). 0 is neither: there is no default. */
 typedef enum nybl_convention {
   NYBL_CONVENTION_DECODE = 1,
   NYBL_CONVENTION_ENCODE = 2
 } nybl_convention;
 
 /* alpha and all global scales. A host value that is NaN, infinite, zero, or so
-   small that its reciprocal is infinite is refused. A device value is not looked
-   at: the kernel uses whatever it reads. */
+   small that its reciprocal is infinite is refused. A device value is not
+   looked at: the kernel uses whatever it reads. */
 typedef struct nybl_scalar {
   uint32_t kind;       /* nybl_scalar_kind */
   uint32_t convention; /* nybl_convention; alpha = value, or 1 / value */
@@ -234,16 +235,16 @@ typedef struct nybl_scalar {
 
 typedef struct nybl_gemm_args {
   size_t size;
-  int64_t m;            /* rows of A and D; within the plan's range of m */
+  int64_t m; /* rows of A and D; within the plan's range of m */
   nybl_matrix a;
   nybl_scales a_scales;
   nybl_matrix b;
   nybl_scales b_scales;
-  nybl_matrix d;        /* output; overlaps no input */
+  nybl_matrix d; /* output; overlaps no input */
   nybl_scalar alpha;
-  void *stream;         /* CUstream of the device's primary context; null: the
-                           legacy default stream */
-  uint64_t workspace;   /* CUdeviceptr. No kernel needs one yet: 0 */
+  void *stream;       /* CUstream of the device's primary context; null: the
+                         legacy default stream */
+  uint64_t workspace; /* CUdeviceptr. No kernel needs one yet: 0 */
   uint64_t workspace_bytes;
 } nybl_gemm_args;
 
@@ -251,12 +252,12 @@ typedef struct nybl_gemm_args {
    kernel on `stream` and returns. Never compiles, loads, locks or synchronises,
    never allocates when it succeeds, and is legal under stream capture: what is
    captured are the arguments, so the buffers must outlive the graph.
-   m = 0 or n = 0 launches nothing and succeeds (a negative m, or one outside the
-   plan's range, is still refused); D is not touched.
-   Ordering: as any kernel on that stream. Memory must be usable by the device
-   until the work has finished.
-   Errors: INVALID (a struct's size), REFUSED (a precondition), ENVIRONMENT (the
-   driver refused the launch; an earlier asynchronous error may appear here). */
+   m = 0 or n = 0 launches nothing and succeeds (a negative m, or one outside
+   the plan's range, is still refused); D is not touched. Ordering: as any
+   kernel on that stream. Memory must be usable by the device until the work has
+   finished. Errors: INVALID (a struct's size), REFUSED (a precondition),
+   ENVIRONMENT (the driver refused the launch; an earlier asynchronous error may
+   appear here). */
 NYBL_API nybl_status nybl_launch(const nybl_plan *plan,
                                  const nybl_gemm_args *args);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Field report R3: scales quantised into the 128x4 layout, told to be 8x4. The
-// API refuses it where sizes differ and, where they do not, by the tag; and with
-// the check bypassed the reported table comes out, so this test would have
+// API refuses it where sizes differ and, where they do not, by the tag; and
+// with the check bypassed the reported table comes out, so this test would have
 // caught it.
 
 #include "tests/EndToEnd/Gemm/Road.h"
@@ -82,7 +82,8 @@ nybl_status launch(const Attempt &attempt, std::string *message,
     bool nan = false;
     for (int64_t c = 0; c < n; ++c)
       nan |= std::isnan(oracle::decodeElement(
-          OutputType::F32, oracle::elementBits(OutputType::F32, out, r * n + c)));
+          OutputType::F32,
+          oracle::elementBits(OutputType::F32, out, r * n + c)));
     *nanRows += nan;
   }
   return status;
@@ -109,16 +110,17 @@ TEST(Mislabelled, OnlyTheTagRefusesItWhereSizesAgree) {
   ASSERT_TRUE(road::Session::get());
   std::string message;
   int64_t nanRows = 0;
-  for (auto [m, rows] : {std::pair<int64_t, int64_t>{5, 128}, {121, 121}, {128, 128}}) {
+  for (auto [m, rows] :
+       {std::pair<int64_t, int64_t>{5, 128}, {121, 121}, {128, 128}}) {
     // The producer's tag says 128x4, the problem 8x4: refused, naming both.
-    EXPECT_EQ(launch({m, rows, bytes128x4, NYBL_LAYOUT_128X4, 1}, &message,
-                     &nanRows),
-              NYBL_REFUSED);
+    EXPECT_EQ(
+        launch({m, rows, bytes128x4, NYBL_LAYOUT_128X4, 1}, &message, &nanRows),
+        NYBL_REFUSED);
     EXPECT_NE(message.find("128x4"), std::string::npos) << message;
     // Without a tag anybody vouches for, size is no proof: refused.
-    EXPECT_EQ(launch({m, rows, bytes128x4, NYBL_LAYOUT_8X4, 0}, &message,
-                     &nanRows),
-              NYBL_REFUSED);
+    EXPECT_EQ(
+        launch({m, rows, bytes128x4, NYBL_LAYOUT_8X4, 0}, &message, &nanRows),
+        NYBL_REFUSED);
     EXPECT_NE(message.find("trust_layout"), std::string::npos) << message;
   }
 }
@@ -126,13 +128,14 @@ TEST(Mislabelled, OnlyTheTagRefusesItWhereSizesAgree) {
 /// rows = 128 and trust_layout: the caller vouches for a lie.
 TEST(Mislabelled, BypassedItGivesTheReportedTable) {
   ASSERT_TRUE(road::Session::get());
-  constexpr std::pair<int64_t, int64_t> table[] = {{1, 1},  {2, 2},   {4, 4},
-                                                   {8, 8},  {16, 14}, {32, 24}};
+  constexpr std::pair<int64_t, int64_t> table[] = {{1, 1}, {2, 2},   {4, 4},
+                                                   {8, 8}, {16, 14}, {32, 24}};
   for (auto [m, expected] : table) {
     std::string message;
     int64_t nanRows = -1;
-    ASSERT_EQ(launch({m, 128, bytes128x4, NYBL_LAYOUT_8X4, 1}, &message, &nanRows),
-              NYBL_OK)
+    ASSERT_EQ(
+        launch({m, 128, bytes128x4, NYBL_LAYOUT_8X4, 1}, &message, &nanRows),
+        NYBL_OK)
         << message;
     EXPECT_EQ(nanRows, expected) << "m = " << m;
   }

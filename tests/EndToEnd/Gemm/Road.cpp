@@ -11,7 +11,9 @@
 using namespace nybl;
 using namespace nybl::road;
 
-static const char *driverPath() { return NYBL_BINARY_DIR "/lib/emu/libcuda.so.1"; }
+static const char *driverPath() {
+  return NYBL_BINARY_DIR "/lib/emu/libcuda.so.1";
+}
 
 Session *Session::get() {
   static Session *session = [] {
@@ -21,14 +23,16 @@ Session *Session::get() {
     nybl_device_options device = {};
     device.size = sizeof device;
     device.driver_path = driverPath();
-    bool good = nybl_library_create(&library, &made->library) == NYBL_OK &&
-                nybl_device_open(made->library, &device, &made->device) == NYBL_OK;
+    bool good =
+        nybl_library_create(&library, &made->library) == NYBL_OK &&
+        nybl_device_open(made->library, &device, &made->device) == NYBL_OK;
     if (!good)
       std::fprintf(stderr, "%s\n", nybl_last_error());
     auto driver = driver::Driver::open(driverPath());
-    auto opened = driver ? driver::Device::open(*driver, 0)
-                         : Expected<std::shared_ptr<const driver::Device>>(
-                               driver.status());
+    auto opened =
+        driver
+            ? driver::Device::open(*driver, 0)
+            : Expected<std::shared_ptr<const driver::Device>>(driver.status());
     if (opened)
       made->memory = *opened;
     return good && opened ? made : nullptr;
@@ -59,8 +63,9 @@ nybl_plan *Session::plan(const GemmProblem &problem, std::string *error) {
   return plan;
 }
 
-std::vector<uint8_t> nybl::road::packScales(const oracle::QuantizedMatrix &matrix,
-                                            ScaleLayout layout, uint8_t padding) {
+std::vector<uint8_t>
+nybl::road::packScales(const oracle::QuantizedMatrix &matrix,
+                       ScaleLayout layout, uint8_t padding) {
   std::vector<uint8_t> packed(byteSize(layout, matrix.rows, matrix.blocks()),
                               padding);
   for (int64_t row = 0; row < matrix.rows; ++row)
@@ -121,7 +126,8 @@ bool upload(Session &session, Padded &p, bool poison, std::string *error) {
   p.buffer = std::move(*made);
   if (Status s = p.buffer.upload(0, p.bytes.data(), p.bytes.size()); !s)
     return *error = s.message(), false;
-  auto *mark = session.extension<decltype(nyblEmuMarkPoison)>("nyblEmuMarkPoison");
+  auto *mark =
+      session.extension<decltype(nyblEmuMarkPoison)>("nyblEmuMarkPoison");
   for (size_t i = 0; poison && i < p.bytes.size();) {
     size_t end = i;
     while (end < p.bytes.size() && !p.real[end])
@@ -151,10 +157,11 @@ nybl_gemm_args argumentsOf(const GemmProblem &p, int64_t m, const Options &o,
   auto matrix = [](const driver::Buffer &b, int64_t stride) {
     return nybl_matrix{b.address(), b.bytes(), stride};
   };
-  auto scales = [](const Padded &s, int64_t rows, ScaleLayout layout, int64_t blocks) {
+  auto scales = [](const Padded &s, int64_t rows, ScaleLayout layout,
+                   int64_t blocks) {
     return nybl_scales{s.buffer.address(),
-                       static_cast<uint64_t>(byteSize(layout, rows, blocks)), rows,
-                       static_cast<uint32_t>(layout), 1};
+                       static_cast<uint64_t>(byteSize(layout, rows, blocks)),
+                       rows, static_cast<uint32_t>(layout), 1};
   };
   nybl_gemm_args args = {};
   args.size = sizeof args;
@@ -169,8 +176,10 @@ nybl_gemm_args argumentsOf(const GemmProblem &p, int64_t m, const Options &o,
 }
 
 void collectReports(Session &session, Run &run) {
-  auto *count = session.extension<decltype(nyblEmuReportCount)>("nyblEmuReportCount");
-  auto *text = session.extension<decltype(nyblEmuReportText)>("nyblEmuReportText");
+  auto *count =
+      session.extension<decltype(nyblEmuReportCount)>("nyblEmuReportCount");
+  auto *text =
+      session.extension<decltype(nyblEmuReportText)>("nyblEmuReportText");
   for (size_t i = 0; i < count(); ++i) {
     char line[1024];
     text(i, line, sizeof line);
@@ -191,8 +200,12 @@ Run nybl::road::gemm(Session &session, const GemmProblem &problem,
   Run run;
   uint8_t padding = options.poison.value_or(0);
   bool poison = options.poison.has_value();
-  Operands on{padData(a, padding), padScales(a, problem.sfa, padding),
-              padData(b, padding), padScales(b, problem.sfb, padding), {}, {}};
+  Operands on{padData(a, padding),
+              padScales(a, problem.sfa, padding),
+              padData(b, padding),
+              padScales(b, problem.sfb, padding),
+              {},
+              {}};
   for (Padded *p : {&on.a, &on.sfa, &on.b, &on.sfb})
     if (!upload(session, *p, poison, &run.error))
       return run;

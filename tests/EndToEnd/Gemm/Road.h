@@ -48,15 +48,17 @@ struct Options {
 
 struct Run {
   nybl_status status = NYBL_OK;
-  std::string error;               ///< of the launch or the device
+  std::string error;                ///< of the launch or the device
   std::vector<std::string> reports; ///< the emulator's findings
-  std::vector<uint8_t> d;          ///< [M][N], rows without padding
+  std::vector<uint8_t> d;           ///< [M][N], rows without padding
   nyblEmuCounts counts{};
-  bool ok() const { return status == NYBL_OK && error.empty() && reports.empty(); }
+  bool ok() const {
+    return status == NYBL_OK && error.empty() && reports.empty();
+  }
 };
 
-/// Rows of data are padded to whole 128s plus a row of gap bytes, row strides by
-/// 16 bytes; scales as their layout pads them.
+/// Rows of data are padded to whole 128s plus a row of gap bytes, row strides
+/// by 16 bytes; scales as their layout pads them.
 Run gemm(Session &session, const GemmProblem &problem,
          const oracle::QuantizedMatrix &a, const oracle::QuantizedMatrix &b,
          const Options &options);

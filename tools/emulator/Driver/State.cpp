@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 using namespace nybl::emu;
 
@@ -17,8 +18,10 @@ CUresult nybl::emu::initialise() {
   static const CUresult answer = [] {
     Expected<Settings> settings = settingsFromEnvironment();
     if (!settings) {
-      std::fprintf(stderr, "nybl emulated driver: %s\n",
-                   settings.message().c_str());
+      const char *quiet = std::getenv("NYBL_EMU_REPORT");
+      if (!quiet || std::strcmp(quiet, "off") != 0)
+        std::fprintf(stderr, "nybl emulated driver: %s\n",
+                     settings.message().c_str());
       return refuse(CUDA_ERROR_INVALID_VALUE, settings.message());
     }
     theState = new State(*settings);
