@@ -14,7 +14,7 @@
 namespace nybl {
 
 /// The kinds of failure. The command's exit codes follow from them
-/// (docs/errors.md): Refused -> 1, Invalid -> 2, Environment -> 3,
+/// (README.md): Refused -> 1, Invalid -> 2, Environment -> 3,
 /// Unproven -> 4.
 enum class ErrorCode {
   Ok,

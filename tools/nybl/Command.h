@@ -23,7 +23,7 @@ enum ExitCode {
   NotProven = 4
 };
 
-/// docs/errors.md
+/// README.md
 int exitCode(const Status &status);
 
 /// Prints "nybl: message" as one line on stderr if there is an error.

@@ -104,7 +104,8 @@ void nybl::cli::addCompile(CLI::App &app, int &code) {
       "--template", options->templateFile,
       "a file with a kernel in the Tile dialect; without it the built-in "
       "one");
-  verb->add_option("--emit", options->emit, "the stage to show")
+  verb->add_option("--emit,--stop-after", options->emit,
+                   "the stage to stop after, and to show")
       ->capture_default_str()
       ->check(CLI::IsMember(
           {"blockscale", "tile", "cta", "llvm", "ptx", "cubin", "manifest"}));
