@@ -11,6 +11,13 @@ using namespace nybl::emu;
 namespace {
 
 struct LoadedProgram : Program {
+  explicit LoadedProgram(GlobalMemory &memory) : memory(memory) {}
+  ~LoadedProgram() override {
+    for (auto &[name, global] : globals)
+      memory.release(global.address);
+  }
+
+  GlobalMemory &memory;
   std::vector<std::unique_ptr<Kernel>> kernels;
   std::map<std::string, ModuleGlobal, std::less<>> globals;
 
@@ -41,7 +48,7 @@ public:
   Loader(const ptx::Module &module, const ChipLimits &chip,
          GlobalMemory &memory)
       : module(module), chip(chip), memory(memory),
-        program(std::make_shared<LoadedProgram>()) {}
+        program(std::make_shared<LoadedProgram>(memory)) {}
 
   Expected<std::shared_ptr<const Program>> run() {
     for (const ptx::Variable &variable : module.variables)
