@@ -5,6 +5,8 @@
 // some thread pass, or the lemma would be empty.
 
 #include "compiler/Legality/Prove.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "runtime/Abi/ScaleFormula.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -37,6 +39,8 @@ public:
       : kernel(kernel), slicer(slicer) {}
 
   FailureOr<Shown> run() {
+    if (failed(checkOps()))
+      return failure();
     WalkResult result = kernel.walk(
         [&](cta::GlobalAccess access) -> WalkResult { return prove(access); });
     if (result.wasInterrupted())
@@ -54,6 +58,7 @@ public:
   }
 
 private:
+  LogicalResult checkOps();
   LogicalResult prove(cta::GlobalAccess access);
   LogicalResult proveMatrix(cta::GlobalAccess access, cta::MatrixType type,
                             const Offset &offset, ArrayRef<LessThan> guard);
@@ -83,6 +88,19 @@ private:
   Query::Answer askNegation(ArrayRef<LessThan> guard, const LessThan &less,
                             Sample *sample);
 };
+
+/// Ops of other dialects might touch memory where nobody looks.
+LogicalResult AccessProver::checkOps() {
+  WalkResult result = kernel.walk([&](Operation *op) -> WalkResult {
+    if (isa<cta::CtaDialect, arith::ArithDialect>(op->getDialect()) ||
+        isa<scf::ForOp, scf::YieldOp>(op))
+      return success();
+    return op->emitError(
+        "not proven: expected ops of cta and arith and scf.for "
+        "in a kernel");
+  });
+  return failure(result.wasInterrupted());
+}
 
 LogicalResult AccessProver::prove(cta::GlobalAccess access) {
   ++count;

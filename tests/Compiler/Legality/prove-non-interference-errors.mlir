@@ -102,3 +102,18 @@ cta.kernel @wraps(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", 
   %at = arith.muli %row, %stride : i64
   %x = cta.load %a[%at] if %both : !cta.matrix<?, 192>
 }
+
+// -----
+
+// What the prover cannot see through it does not pass.
+cta.kernel @foreign(%a: !cta.matrix<?, 192>, %m: i32) sources ["a", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  // expected-error @below {{not proven: expected ops of cta and arith and scf.for in a kernel}}
+  %p = llvm.mlir.zero : !llvm.ptr
+}
+
+// -----
+
+// expected-error @below {{not proven: no thread ever accesses 'a', for no M}}
+cta.kernel @idle(%a: !cta.matrix<?, 192>, %m: i32) sources ["a", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %t = cta.thread_id
+}

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cmath>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <limits>
 #include <set>
@@ -32,10 +33,6 @@ struct Case {
 };
 
 constexpr int sizes[] = {16, 4, 7, 3, 3, 3};
-
-std::array<int, 6> indices(const Case &c) {
-  return {c.m, c.n, c.k, c.sfa, c.sfb, c.d};
-}
 
 /// Every pair of values of any two parameters occurs: greedily, the candidate
 /// that covers most pairs nobody covers yet.
@@ -285,6 +282,38 @@ TEST(Gemm, AdversarialData) {
                           << (run.reports.empty() ? "" : run.reports[0]);
     expectModel(p, a, b, 1.0f, run.d);
   }
+}
+
+/// A user's template: the built-in one with a ReLU behind it.
+TEST(Gemm, AUsersTemplate) {
+  road::Session *session = road::Session::get();
+  ASSERT_TRUE(session);
+  std::ifstream file(NYBL_SOURCE_DIR "/templates/gemm.mlir");
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::string yield = "tile.yield %y : f32";
+  size_t at = text.find(yield);
+  ASSERT_NE(at, std::string::npos);
+  text.replace(at, yield.size(),
+               "%none = arith.constant 0.0 : f32\n"
+               "%z = arith.maxnumf %y, %none : f32\ntile.yield %z : f32");
+  GemmProblem p;
+  p.n = 24;
+  p.k = 80;
+  p.d = OutputType::F32;
+  auto a = oracle::randomMatrix(17, p.k, 5, 0x30, 0x48);
+  auto b = oracle::randomMatrix(p.n, p.k, 6, 0x30, 0x48);
+  road::Options options;
+  options.templateText = text;
+  options.poison = 0x7f;
+  options.alpha = 1.0f;
+  road::Run run = road::gemm(*session, p, a, b, options);
+  ASSERT_TRUE(run.ok()) << run.error;
+  auto plain = oracle::gemm(a, b, 1.0f, p.d, oracle::Model::MmaSim);
+  for (int64_t i = 0; i < 17 * p.n; ++i)
+    EXPECT_EQ(oracle::decodeElement(p.d, oracle::elementBits(p.d, run.d, i)),
+              std::fmax(oracle::decodeElement(
+                            p.d, oracle::elementBits(p.d, plain->bytes, i)),
+                        0.0));
 }
 
 } // namespace

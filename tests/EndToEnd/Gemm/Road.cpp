@@ -45,21 +45,24 @@ void *Session::find(const char *name) {
   return library ? ::dlsym(library, name) : nullptr;
 }
 
-nybl_plan *Session::plan(const GemmProblem &problem, std::string *error) {
+nybl_plan *Session::plan(const GemmProblem &problem, std::string *error,
+                         const std::string &templateText) {
   std::string line = print(specialise(problem));
+  std::string key = line + templateText;
   for (auto &[known, plan] : plans)
-    if (known == line)
+    if (known == key)
       return plan;
   nybl_prepare_options options = {};
   options.size = sizeof options;
   options.allow_unproven = 1;
   options.verify_each = 1;
+  options.template_text = templateText.empty() ? nullptr : templateText.c_str();
   nybl_plan *plan = nullptr;
   if (nybl_prepare(device, line.c_str(), &options, &plan) != NYBL_OK) {
     *error = nybl_last_error();
     return nullptr;
   }
-  plans.emplace_back(line, plan);
+  plans.emplace_back(key, plan);
   return plan;
 }
 
@@ -223,7 +226,7 @@ Run nybl::road::gemm(Session &session, const GemmProblem &problem,
   session.extension<decltype(nyblEmuDeclareOutput)>("nyblEmuDeclareOutput")(
       on.d.address(), "d", a.rows, problem.n, stride, byteWidth(problem.d));
 
-  nybl_plan *plan = session.plan(problem, &run.error);
+  nybl_plan *plan = session.plan(problem, &run.error, options.templateText);
   if (!plan)
     return run;
   auto stream = driver::Stream::create(session.memory);

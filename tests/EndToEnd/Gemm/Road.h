@@ -27,8 +27,9 @@ public:
   std::shared_ptr<const driver::Device> memory;
   nybl_library *library = nullptr;
 
-  /// Prepared once for each problem class of this process.
-  nybl_plan *plan(const GemmProblem &problem, std::string *error);
+  /// Prepared once for each problem class (and template) of this process.
+  nybl_plan *plan(const GemmProblem &problem, std::string *error,
+                  const std::string &templateText = "");
   /// An extension call of the emulated driver.
   template <typename F>
   F *extension(const char *name) {
@@ -44,6 +45,7 @@ struct Options {
   std::optional<uint8_t> poison; ///< fill padding with it and mark it
   bool hostAlpha = false, encodeAlpha = false;
   float alpha = 0.001f;
+  std::string templateText{}; ///< empty: the built-in one
 };
 
 struct Run {
