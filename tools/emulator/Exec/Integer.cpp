@@ -17,6 +17,9 @@ template <typename T>
 using Wide = std::conditional_t<sizeof(T) == 8, unsigned __int128, uint64_t>;
 template <typename T>
 using SignedWide = std::conditional_t<sizeof(T) == 8, __int128, int64_t>;
+/// Holds every product of two values of T.
+template <typename T>
+using Product = std::conditional_t<std::is_signed_v<T>, SignedWide<T>, Wide<T>>;
 
 // clang-format off
 struct Move { template <typename T> static T apply(T a) { return a; } };
@@ -27,7 +30,7 @@ struct LogicalNot { template <typename T> static T apply(T a) { return T(a == 0)
 struct Add { template <typename T> static T apply(T a, T b) { return T(Wide<T>(a) + Wide<T>(b)); } };
 struct Subtract { template <typename T> static T apply(T a, T b) { return T(Wide<T>(a) - Wide<T>(b)); } };
 struct MultiplyLow { template <typename T> static T apply(T a, T b) { return T(Wide<T>(a) * Wide<T>(b)); } };
-struct MultiplyHigh { template <typename T> static T apply(T a, T b) { return T((SignedWide<T>(a) * SignedWide<T>(b)) >> (sizeof(T) * 8)); } };
+struct MultiplyHigh { template <typename T> static T apply(T a, T b) { return T((Product<T>(a) * Product<T>(b)) >> (sizeof(T) * 8)); } };
 struct Divide { template <typename T> static T apply(T a, T b) {
   if (b == 0) return T(-1);
   if constexpr (std::is_signed_v<T>) if (b == -1) return Negate::apply(a);
