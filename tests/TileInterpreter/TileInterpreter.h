@@ -17,9 +17,12 @@ struct TileOperands {
   float alpha = 1.0f;
 };
 
-/// D of the kernel for M = a.rows. The multiply is the model MmaSim; f32
-/// arithmetic rounds to nearest even; a store rounds once to `type`. An element
-/// nobody stores is an error, and so is an op the interpreter does not know.
+/// D of the kernel, with the rows of a for the size that is free at launch. The
+/// multiply is the model MmaSim, NaN where a scale is NaN; f32 arithmetic
+/// rounds to nearest even; a store rounds once to `type`. Errors: an op the
+/// interpreter does not know, by name; operands or `type` other than those the
+/// kernel was instantiated for; a size that is not a number; an element that is
+/// stored never or twice. The kernel is not changed.
 Expected<GemmOutput> interpretTile(tile::KernelOp kernel,
                                    const TileOperands &operands,
                                    OutputType type);
