@@ -4,12 +4,10 @@
 // oracle, bit by bit; a user's own does what it says.
 
 #include "tests/TileInterpreter/TileInterpreter.h"
-#include "compiler/Pipeline/Pipeline.h"
 #include "compiler/Select/Select.h"
-#include "dialects/BlockScale/Build.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "tests/Oracle/Data.h"
 #include "tests/Oracle/Formats.h"
+#include "tests/TileInterpreter/TileInstance.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
@@ -18,26 +16,6 @@ using namespace nybl;
 using namespace nybl::oracle;
 
 namespace {
-
-/// An instance for a problem class, with a small tile: the interpreter is slow.
-struct Instance {
-  Instance(const GemmProblem &problem, const std::string &templateText = "") {
-    mlir::DialectRegistry registry;
-    compiler::registerDialects(registry);
-    context.appendDialectRegistry(registry);
-    context
-        .loadDialect<block_scale::BlockScaleDialect, mlir::func::FuncDialect>();
-    module = block_scale::buildModule(context, specialise(problem));
-    mlir::PassManager passes(&context);
-    compiler::buildTilePhase(
-        passes, {"sm_120a", "tile=16x16x128 warps=1x1", templateText});
-    if (mlir::succeeded(passes.run(*module)))
-      kernel = *module->getOps<tile::KernelOp>().begin();
-  }
-  mlir::MLIRContext context;
-  mlir::OwningOpRef<mlir::ModuleOp> module;
-  tile::KernelOp kernel;
-};
 
 /// The built-in template with other text in the place of `from`.
 std::string changed(const std::string &from, const std::string &to) {

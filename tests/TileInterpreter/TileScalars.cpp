@@ -64,8 +64,7 @@ Status TileScalars::executeConstant(Operation &op) {
   return Status::ok();
 }
 
-/// What the predicate says of two numbers of which none is NaN; for those that
-/// are, `u` and `o` speak.
+/// What the predicate says of two numbers, none of them NaN.
 static bool ordered(arith::CmpFPredicate predicate, float x, float y) {
   using P = arith::CmpFPredicate;
   switch (predicate) {
@@ -97,6 +96,7 @@ static bool ordered(arith::CmpFPredicate predicate, float x, float y) {
   return false;
 }
 
+/// What it says where one of them is NaN.
 static bool unordered(arith::CmpFPredicate predicate) {
   using P = arith::CmpFPredicate;
   return llvm::is_contained(
