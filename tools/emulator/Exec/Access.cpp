@@ -6,11 +6,11 @@
 
 using namespace nybl::emu;
 
-static Place window(Warp &w, std::vector<uint8_t> &data, uint8_t *shadow,
-                    MemorySpace space, unsigned lane, uint64_t offset,
-                    uint32_t bytes, uint64_t size, uint64_t base) {
+static Place window(Warp &w, uint8_t *data, uint8_t *shadow, MemorySpace space,
+                    unsigned lane, uint64_t offset, uint32_t bytes,
+                    uint64_t size, uint64_t base) {
   if (offset <= size && bytes <= size - offset)
-    return {data.data() + base + offset, shadow ? shadow + offset : nullptr,
+    return {data + base + offset, shadow ? shadow + base + offset : nullptr,
             space};
   w.report(FindingKind::OutOfBounds, lane, offset,
            std::to_string(bytes) + " bytes at offset " +
@@ -53,6 +53,9 @@ Place nybl::emu::resolve(Warp &w, MemorySpace space, unsigned lane,
     } else if (address - localWindow < windowBytes) {
       space = MemorySpace::Local;
       address -= localWindow;
+    } else if (address - paramWindow < windowBytes) {
+      space = MemorySpace::Param;
+      address -= paramWindow;
     } else {
       space = MemorySpace::Global;
     }
@@ -60,13 +63,17 @@ Place nybl::emu::resolve(Warp &w, MemorySpace space, unsigned lane,
   Cta &cta = w.cta;
   switch (space) {
   case MemorySpace::Shared:
-    return window(w, cta.shared, cta.sharedShadow.data(), space, lane, address,
-                  bytes, cta.shared.size(), 0);
+    return window(w, cta.shared.data(), cta.sharedShadow.data(), space, lane,
+                  address, bytes, cta.shared.size(), 0);
   case MemorySpace::Local: {
     uint64_t size = w.kernel.info.localBytes;
-    return window(w, w.local, nullptr, space, lane, address, bytes, size,
-                  lane * size);
+    return window(w, w.local.data(),
+                  w.localShadow.empty() ? nullptr : w.localShadow.data(), space,
+                  lane, address, bytes, size, lane * size);
   }
+  case MemorySpace::Param: // whoever writes looks at Place::space first
+    return window(w, const_cast<uint8_t *>(cta.parameters), nullptr, space,
+                  lane, address, bytes, w.kernel.info.parameterBytes, 0);
   default: // constants lie in global memory
     return global(w, lane, address, bytes);
   }

@@ -30,8 +30,9 @@ inline const char *name(MemorySpace space) {
 
 /// The address of a lane: register (32 or 64 bits wide) plus offset.
 inline uint64_t addressOf(Warp &w, const Instr &in, unsigned lane) {
-  return (in.flag ? w.q(in.a)[lane] : uint64_t(w.w(in.a)[lane])) +
-         static_cast<uint64_t>(in.imm);
+  if (!in.flag) // 32-bit addresses wrap
+    return w.w(in.a)[lane] + static_cast<uint32_t>(in.imm);
+  return w.q(in.a)[lane] + static_cast<uint64_t>(in.imm);
 }
 
 } // namespace nybl::emu

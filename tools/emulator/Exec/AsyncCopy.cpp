@@ -17,7 +17,7 @@ void copyAsync(Warp &w, const Instr &in) {
     if (w.cta.failed())
       return;
     uint64_t to = addressOf(w, in, lane);
-    uint64_t from = w.q(in.b)[lane] + in.target;
+    uint64_t from = w.q(in.b)[lane] + static_cast<uint64_t>(int64_t(in.offset));
     uint32_t size = in.c == noSlot
                         ? in.bytes
                         : std::min<uint32_t>(w.w(in.c)[lane], in.bytes);
@@ -66,7 +66,8 @@ void decodeCp(Decoder &d) {
   }
   if (d.take("wait_group")) {
     d.out.run = nothing;
-    d.immediate(0);
+    if (d.operands(1))
+      d.immediate(0);
     return;
   }
   int cache = d.takeOneOf({"ca", "cg"});
@@ -76,6 +77,10 @@ void decodeCp(Decoder &d) {
   if (!d.take("global") || !shared || cache < 0)
     return d.fail("expected cp.async.ca or .cg from .global to .shared");
   size_t count = d.source->operands.size();
+  if (d.take("L2::cache_hint") && count > 3) {
+    d.slotOf(d.operand(count - 1), Type::B64);
+    --count;
+  }
   if (count != 3 && count != 4)
     return d.fail("expected 3 or 4 operands");
   int64_t bytes = d.immediate(2);
@@ -85,11 +90,12 @@ void decodeCp(Decoder &d) {
   d.address(1);
   Slot from = d.out.a;
   int64_t offset = d.out.imm;
+  bool wide = d.out.flag;
   d.address(0);
   d.out.b = from;
-  if (offset < 0 || offset > INT32_MAX)
-    return d.fail("expected a small positive offset of the source");
-  d.out.target = static_cast<uint32_t>(offset);
+  if (offset < INT32_MIN || offset > INT32_MAX || !wide)
+    return d.fail("expected a source address of 64 bits and a 32-bit offset");
+  d.out.offset = static_cast<int32_t>(offset);
   d.out.bytes = static_cast<uint8_t>(bytes);
   if (count == 4)
     d.out.c = d.slot(3, Type::U32);

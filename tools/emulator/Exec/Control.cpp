@@ -4,6 +4,8 @@
 
 #include "tools/emulator/Exec/Decode.h"
 #include "tools/emulator/Exec/Lane.h"
+#include <algorithm>
+#include <bit>
 
 using namespace nybl::emu;
 
@@ -19,7 +21,7 @@ void branch(Warp &w, const Instr &in) {
     w.reselect = true;
   }
   // Lanes that spin must not starve those they wait for.
-  if (backward && !w.others.empty() && ++w.backEdges >= 64) {
+  if (backward && !w.others.empty() && !w.stay && ++w.backEdges >= 64) {
     w.backEdges = 0;
     w.reselect = w.rotate = true;
   }
@@ -29,6 +31,8 @@ void exitLanes(Warp &w, const Instr &) {
   w.lanes &= ~w.active;
   w.mask &= ~w.active;
   w.reselect = w.mask == 0;
+  for (Fragment &f : w.others) // fewer lanes to wait for
+    f.waits = false;
 }
 
 void trap(Warp &w, const Instr &) {
@@ -38,32 +42,15 @@ void trap(Warp &w, const Instr &) {
 
 void nothing(Warp &, const Instr &) {}
 
-/// bar.sync and its relatives: aligned, so all living lanes come together.
-/// mode: 0 sync, 1 arrive, 2..4 reductions and, or, popc.
-void barrier(Warp &w, const Instr &in) {
-  Cta &cta = w.cta;
-  unsigned first = static_cast<unsigned>(__builtin_ctz(w.active));
-  if (w.active != w.lanes)
-    return w.report(
-        FindingKind::BarrierMisuse, first, 0,
-        "an aligned barrier reached by some lanes of the warp only");
-  uint32_t id = w.w(in.a)[first];
-  if (id >= 16)
-    return w.report(FindingKind::BarrierMisuse, first, id,
-                    "expected a barrier from 0 to 15");
-  Barrier &b = cta.barriers[id];
-  uint32_t threads = in.b == noSlot ? 0 : w.w(in.b)[first];
-  if (threads % 32 != 0 || threads > cta.threads + 31)
-    return w.report(FindingKind::BarrierMisuse, first, id,
-                    "expected whole warps of this CTA at a barrier");
-  if (b.arrived && b.expected != threads)
-    return w.report(FindingKind::BarrierMisuse, first, id,
-                    "warps disagree on the number of threads of a barrier");
-  b.expected = threads;
-  b.arrived += 32;
-  w.waiting = in.mode == 0;
-  w.barrierId = id;
-  cta.releaseBarrier(id);
+void taintBarrier(Warp &w, const Instr &in) {
+  if (in.c != noSlot)
+    w.forActive([&](unsigned i) {
+      if (w.taint(in.c)[i] && !w.cta.failed())
+        w.report(FindingKind::PoisonSteers, i, 0,
+                 "a marked byte is part of a reduction at a barrier");
+    });
+  if (in.d != noSlot)
+    taintClear(w, in);
 }
 
 void decodeBranch(Decoder &d) {
@@ -77,22 +64,48 @@ void decodeBranch(Decoder &d) {
   d.out.run = branch;
   d.out.taint = nullptr;
   d.out.target = static_cast<uint32_t>(target);
-  d.out.mode = 0xff; // its target is a parsed index: Decoder::run
+  d.out.isBranch = true; // its target is a parsed index: Decoder::run
+}
+
+void decodeWarpBarrier(Decoder &d) {
+  if (!d.take("sync"))
+    return d.fail("expected bar.warp.sync");
+  if (!d.operands(1))
+    return;
+  d.out.run = warpBarrier;
+  d.out.sync = Sync::WarpBarrier;
+  d.out.members = d.slot(0, Type::B32);
+}
+
+/// bar.red: d, barrier [, threads], predicate
+void decodeReduction(Decoder &d, size_t count) {
+  d.out.mode = static_cast<uint8_t>(2 + d.takeOneOf({"and", "or", "popc"}));
+  Type type = d.takeType();
+  if (d.out.mode < 2 || count < 3 || count > 4 ||
+      type != (d.out.mode == 4 ? Type::U32 : Type::Pred))
+    return d.fail("expected .red.and.pred, .or.pred or .popc.u32, and 3 or 4 "
+                  "operands");
+  d.out.d = d.destination(0, type);
+  d.out.a = d.slot(1, Type::U32);
+  if (count == 4)
+    d.out.b = d.slot(2, Type::U32);
+  d.out.c = d.predicate(count - 1);
 }
 
 void decodeBarrier(Decoder &d) {
+  if (d.take("warp"))
+    return decodeWarpBarrier(d);
   d.take("cta");
-  if (d.base == "bar" && d.take("warp")) {
-    d.take("sync");
-    d.out.run = nothing;
-    return;
-  }
-  d.take("aligned");
-  int mode = d.takeOneOf({"sync", "arrive"});
+  bool aligned = d.take("aligned") || d.base == "bar";
+  int mode = d.takeOneOf({"sync", "arrive", "red"});
   size_t count = d.source->operands.size();
-  if (mode < 0 || count < 1 || count > 2)
-    return d.fail("the emulator knows bar.sync and bar.arrive");
-  d.out.run = barrier;
+  d.out.run = arriveAtBarrier;
+  d.out.taint = taintBarrier;
+  d.out.sync = aligned ? Sync::Aligned : Sync::Barrier;
+  if (mode == 2)
+    return decodeReduction(d, count);
+  if (mode < 0 || count < 1 || count > 2 || count < size_t(mode) + 1)
+    return d.fail("expected .sync, .arrive (with a number of threads) or .red");
   d.out.mode = static_cast<uint8_t>(mode);
   d.out.a = d.slot(0, Type::U32);
   if (count == 2)
@@ -110,6 +123,48 @@ void decodeFence(Decoder &d) {
 }
 
 } // namespace
+
+/// mode: 0 sync, 1 arrive, 2..4 reductions and, or, popc.
+void nybl::emu::arriveAtBarrier(Warp &w, const Instr &in) {
+  Cta &cta = w.cta;
+  unsigned first = static_cast<unsigned>(__builtin_ctz(w.active));
+  uint32_t id = w.w(in.a)[first];
+  if (id >= 16)
+    return w.report(FindingKind::BarrierMisuse, first, id,
+                    "expected a barrier from 0 to 15");
+  Barrier &b = cta.barriers[id];
+  uint32_t threads = in.b == noSlot ? 0 : w.w(in.b)[first];
+  if (threads % 32 != 0 || threads > cta.threads + 31 ||
+      (in.b != noSlot && threads == 0))
+    return w.report(FindingKind::BarrierMisuse, first, id,
+                    "expected whole warps of this CTA at a barrier");
+  if (b.arrived && b.expected != threads)
+    return w.report(FindingKind::BarrierMisuse, first, id,
+                    "warps disagree on the number of threads of a barrier");
+  b.expected = threads;
+  b.arrived += 32;
+  if (in.mode >= 2) {
+    b.count += std::popcount(w.predicate(in.c) & w.active);
+    b.lanes += std::popcount(w.active);
+  }
+  w.waiting = in.mode != 1;
+  w.barrierId = id;
+  w.barrier = &in;
+  cta.releaseBarrier(id);
+}
+
+void nybl::emu::finishBarrier(Warp &w, const Barrier &barrier) {
+  const Instr &in = *w.barrier;
+  if (in.mode == 4)
+    std::fill_n(w.w(in.d), 32, barrier.count);
+  else if (in.mode >= 2)
+    w.predicate(in.d) =
+        (in.mode == 2 ? barrier.count == barrier.lanes : barrier.count != 0)
+            ? allLanes
+            : 0;
+}
+
+void nybl::emu::warpBarrier(Warp &, const Instr &) {}
 
 void nybl::emu::addControlOpcodes(OpcodeTable &table) {
   table["bra"] = decodeBranch;
@@ -131,7 +186,9 @@ void nybl::emu::addControlOpcodes(OpcodeTable &table) {
     d.out.run = nothing;
   };
   table["nanosleep"] = [](Decoder &d) {
-    d.takeType();
+    if (d.takeType() != Type::U32 || !d.operands(1))
+      return d.fail("expected nanosleep.u32 and its operand");
+    d.slot(0, Type::U32);
     d.out.run = nothing;
   };
   table["call"] = [](Decoder &d) {

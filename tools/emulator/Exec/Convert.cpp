@@ -121,17 +121,35 @@ uint64_t writeInteger(const Conversion &c, __int128 v, bool clamp) {
   return bits;
 }
 
+/// 53 bits of an integer. Rounded to odd they can be rounded again.
+constexpr int toOdd = 8;
+
+double integerAsDouble(__int128 v, int rounding) {
+  bool negative = v < 0;
+  auto magnitude = static_cast<uint64_t>(negative ? -v : v); // at most 2^64 - 1
+  int drop = 11 - (magnitude ? std::countl_zero(magnitude) : 64);
+  if (drop <= 0) {
+    auto exact = static_cast<double>(magnitude);
+    return negative ? -exact : exact;
+  }
+  uint64_t kept = magnitude >> drop, rest = magnitude - (kept << drop);
+  uint64_t half = uint64_t(1) << (drop - 1);
+  bool up = rounding <= 0   ? rest > half || (rest == half && kept & 1)
+            : rounding == 2 ? rest && negative
+            : rounding == 3 ? rest && !negative
+                            : false;
+  kept = rounding == toOdd ? kept | (rest != 0) : kept + up;
+  double result = std::ldexp(static_cast<double>(kept), drop);
+  return negative ? -result : result;
+}
+
 uint64_t convertOne(const Conversion &c, uint64_t bits) {
   if (!isFloatType(c.from)) {
     __int128 v = readInteger(c.from, bits);
     if (!isFloatType(c.to) && c.to != Type::TF32)
       return writeInteger(c, v, c.saturate);
-    // 64-bit integers may need two roundings through double; long double holds
-    // them exactly.
-    auto exact = static_cast<long double>(v);
-    if (c.to == Type::F32 && c.rounding <= 0)
-      return std::bit_cast<uint32_t>(static_cast<float>(exact));
-    return writeFloat(c, static_cast<double>(exact));
+    return writeFloat(
+        c, integerAsDouble(v, c.to == Type::F64 ? c.rounding : toOdd));
   }
   double v = readFloat(c.from, bits);
   if (c.flush && c.from == Type::F32 &&
@@ -249,7 +267,37 @@ Handler widening(Type to, Type from) {
   return nullptr;
 }
 
+/// Two integers, saturated, side by side; 8-bit ones above the halves of c.
+void packIntegers(Warp &w, const Instr &in) {
+  Conversion c = unpack(in);
+  unsigned width = bytesOf(c.to) * 8;
+  w.forActive([&](unsigned i) {
+    uint64_t keep = (uint64_t(1) << width) - 1;
+    uint64_t high = writeInteger(c, int32_t(w.w(in.a)[i]), true) & keep;
+    uint64_t low = writeInteger(c, int32_t(w.w(in.b)[i]), true) & keep;
+    uint64_t above = in.c == noSlot ? 0 : uint64_t(w.w(in.c)[i]) << 2 * width;
+    w.w(in.d)[i] = static_cast<uint32_t>(above | high << width | low);
+  });
+}
+
+/// cvt.pack.sat.TYPE.s32 d, a, b; and .b32 d, a, b, c for 8 bits.
+void decodePack(Decoder &d) {
+  Conversion c{};
+  bool saturates = d.take("sat");
+  c.to = d.takeType();
+  c.from = d.takeType();
+  bool half = c.to == Type::U16 || c.to == Type::S16;
+  if (!saturates || c.from != Type::S32 ||
+      (half ? false : !d.take("b32") || (c.to != Type::U8 && c.to != Type::S8)))
+    return d.fail("expected cvt.pack.sat of .u16.s32, .s16.s32, .u8.s32.b32 or "
+                  ".s8.s32.b32");
+  d.simple(packIntegers, taintAny, Type::B32, half ? 3 : 4);
+  d.out.imm = pack(c);
+}
+
 void decodeCvt(Decoder &d) {
+  if (d.take("pack"))
+    return decodePack(d);
   Conversion c{};
   c.rounding =
       d.takeOneOf({"rn", "rz", "rm", "rp", "rni", "rzi", "rmi", "rpi"});
@@ -263,11 +311,14 @@ void decodeCvt(Decoder &d) {
                 c.to == Type::UE8M0x2 || c.from == Type::UE8M0x2;
   if (narrow && !d.target().narrowCvt)
     return d.fail(std::string(d.target().name) + " has no cvt of this type");
+  d.relaxed = true;
   if (isPair(c.to)) {
+    d.relaxed = false;
     bool two = c.from == Type::F32;
     if (!two && !isPair(c.from))
       return d.fail("the types do not fit cvt");
-    d.simple(convertPair, taintAny, two ? Type::F32 : Type::B32, two ? 3 : 2);
+    d.simple(convertPair, taintAny, {c.to, c.from, c.from, Type::None},
+             two ? 3 : 2);
   } else {
     if (isPair(c.from))
       return d.fail("the types do not fit cvt");
@@ -275,7 +326,7 @@ void decodeCvt(Decoder &d) {
     bool truncates = !isFloatType(c.to) && !isFloatType(c.from) &&
                      !c.saturate && !isSignedType(c.from);
     d.simple(wide ? wide : convertScalar, truncates ? taintTruncate : taintAny,
-             c.from, 2);
+             {c.to, c.from, Type::None, Type::None}, 2);
   }
   d.out.bytes = static_cast<uint8_t>(std::max(bytesOf(c.to), 2u));
   d.out.imm = pack(c);

@@ -55,6 +55,9 @@ static const OpcodeTable &opcodes() {
   static const OpcodeTable table = [] {
     OpcodeTable t;
     addIntegerOpcodes(t);
+    addBitOpcodes(t);
+    addCompareOpcodes(t);
+    addCarryOpcodes(t);
     addFloatOpcodes(t);
     addConvertOpcodes(t);
     addMemoryOpcodes(t);
@@ -110,7 +113,7 @@ Slot Decoder::constant(uint64_t bits, bool wide) {
   return known->second;
 }
 
-Slot Decoder::special(std::string_view name) {
+Slot Decoder::special(std::string_view name, unsigned bytes) {
   static constexpr std::pair<std::string_view, Special> names[] = {
       {"%tid.x", Special::TidX},
       {"%tid.y", Special::TidY},
@@ -126,7 +129,6 @@ Slot Decoder::special(std::string_view name) {
       {"%nctaid.z", Special::NCtaZ},
       {"%laneid", Special::LaneId},
       {"%warpid", Special::WarpId},
-      {"%nwarpid", Special::NWarpId},
       {"%smid", Special::SmId},
       {"%nsmid", Special::NSmId},
       {"%gridid", Special::GridId},
@@ -137,19 +139,126 @@ Slot Decoder::special(std::string_view name) {
       {"%lanemask_ge", Special::LaneMaskGe},
       {"%dynamic_smem_size", Special::DynamicShared},
       {"%total_smem_size", Special::TotalShared},
-      {"WARP_SZ", Special::Zero}};
-  if (auto known = specials.find(name); known != specials.end())
-    return known->second;
+      {"%clock", Special::Clock},
+      {"%clock_hi", Special::ClockHigh},
+      {"%clock64", Special::Clock64},
+      {"%globaltimer", Special::Clock64},
+      {"%globaltimer_lo", Special::Clock},
+      {"%globaltimer_hi", Special::ClockHigh},
+      {"%nwarpid", Special::NWarpId},
+      {"%cluster_ctarank", Special::Zero},
+      {"%is_explicit_cluster", Special::Zero},
+      {"WARP_SZ", Special::WarpSize}};
   for (auto &[text, what] : names)
     if (text == name) {
-      if (what == Special::Zero)
+      bool wide = what == Special::Clock64;
+      if (wide != (bytes == 8))
+        fail("'" + std::string(name) + "' is " + (wide ? "64" : "32") +
+             " bits wide");
+      if (what == Special::WarpSize)
         return constant(32, false);
-      Slot slot = kernel.slots++;
-      kernel.specials.push_back({slot, what});
-      specials.emplace(name, slot);
-      return slot;
+      if (wide || what == Special::Clock || what == Special::ClockHigh)
+        return clock(what);
+      auto [known, isNew] = specials.try_emplace(std::string(name), 0);
+      if (isNew)
+        kernel.specials.push_back({known->second = kernel.slots++, what});
+      return known->second;
     }
   return noSlot;
+}
+
+/// Clocks move: each use reads the number of steps of the CTA, before the
+/// instruction that asked.
+static void readClock(Warp &w, const Instr &in) {
+  uint64_t now = w.cta.steps;
+  w.forActive([&](unsigned i) {
+    if (in.mode == 2)
+      w.q(in.d)[i] = now;
+    else
+      w.w(in.d)[i] = static_cast<uint32_t>(in.mode ? now >> 32 : now);
+  });
+}
+
+Slot Decoder::clock(Special what) {
+  Slot slot = precede(readClock, taintClear, noSlot);
+  kernel.code.back().mode = what == Special::Clock64     ? 2
+                            : what == Special::ClockHigh ? 1
+                                                         : 0;
+  return slot;
+}
+
+static void notPredicate(Warp &w, const Instr &in) {
+  w.predicate(in.d) = ~w.predicate(in.a);
+}
+
+static void lowHalf(Warp &w, const Instr &in) {
+  for (unsigned i = 0; i < 32; ++i)
+    w.w(in.d)[i] = static_cast<uint32_t>(w.q(in.a)[i]);
+}
+
+static void extend(Warp &w, const Instr &in) {
+  w.forActive([&](unsigned i) {
+    uint32_t v = w.w(in.a)[i];
+    w.q(in.d)[i] = in.isSigned ? uint64_t(int64_t(int32_t(v))) : v;
+  });
+}
+
+static void taintExtend(Warp &w, const Instr &in) {
+  w.forActive([&](unsigned i) {
+    uint16_t t = w.taint(in.a)[i] & 0xff;
+    w.taint(in.d)[i] = in.isSigned && t & 0x80 ? t | 0xff00 : t;
+  });
+}
+
+void Decoder::emit(const Instr &instr) {
+  kernel.code.push_back(instr);
+  kernel.source.push_back({source->line, source->text});
+}
+
+Slot Decoder::precede(Handler run, Handler taint, Slot a) {
+  Instr helper;
+  helper.run = run;
+  helper.taint = taint;
+  helper.d = scratch();
+  helper.a = a;
+  emit(helper);
+  return helper.d;
+}
+
+bool Decoder::isWide(int reg) const {
+  return bytesOf(typeNamed(function.registers[reg].type)) == 8;
+}
+
+bool Decoder::fits(int reg, Type type) {
+  const ptx::RegisterInfo &info = function.registers[reg];
+  Type declared = typeNamed(info.type);
+  unsigned have = bytesOf(declared), want = bytesOf(type);
+  if (declared != Type::Pred && declared != Type::None &&
+      (have == want || (relaxed && have > want && have <= 8)))
+    return true;
+  fail("expected a register of " + std::to_string(want * 8) + " bits, got " +
+       info.name + " of type ." + info.type);
+  return false;
+}
+
+std::pair<Slot, Slot> Decoder::pairOf(const ptx::Operand &operand) {
+  if (operand.kind == ptx::Operand::Sink)
+    return {scratch(), scratch()};
+  if (operand.kind != ptx::Operand::Register ||
+      function.registers[operand.reg].type != "b128") {
+    fail("expected a register of 128 bits");
+    return {0, 0};
+  }
+  auto [known, isNew] = upperHalves.try_emplace(operand.reg, 0);
+  if (isNew)
+    known->second = scratch();
+  return {static_cast<Slot>(operand.reg), known->second};
+}
+
+Slot Decoder::carry() {
+  if (carrySlot == noSlot)
+    carrySlot = scratch();
+  return carrySlot;
 }
 
 static uint64_t floatBitsAs(const ptx::Operand &operand, Type type) {
@@ -165,15 +274,26 @@ static uint64_t floatBitsAs(const ptx::Operand &operand, Type type) {
 Slot Decoder::slotOf(const ptx::Operand &operand, Type type) {
   unsigned bytes = bytesOf(type);
   uint64_t keep = bytes >= 8 ? ~uint64_t(0) : (uint64_t(1) << (bytes * 8)) - 1;
+  if (operand.negated)
+    fail("only a predicate can be negated");
   switch (operand.kind) {
-  case ptx::Operand::Register:
-    return static_cast<Slot>(operand.reg);
+  case ptx::Operand::Register: {
+    auto slot = static_cast<Slot>(operand.reg);
+    if (!fits(operand.reg, type) || bytes == 8 || !isWide(operand.reg))
+      return slot;
+    return precede(lowHalf, taintTruncate, slot);
+  }
   case ptx::Operand::Integer:
+    if (isFloatType(type))
+      fail("expected a floating-point immediate (0f3F800000) or a register");
     return constant(operand.bits & keep, bytes == 8);
   case ptx::Operand::Float:
+    if (type != Type::F32 && type != Type::F64 &&
+        bytes * 8 != operand.floatBits)
+      fail("a floating-point immediate does not fit this type");
     return constant(floatBitsAs(operand, type) & keep, bytes == 8);
   case ptx::Operand::Symbol: {
-    if (Slot slot = special(operand.symbol); slot != noSlot)
+    if (Slot slot = special(operand.symbol, bytes); slot != noSlot)
       return slot;
     auto found = symbols.places.find(operand.symbol);
     if (found == symbols.places.end()) {
@@ -190,31 +310,54 @@ Slot Decoder::slotOf(const ptx::Operand &operand, Type type) {
   }
 }
 
-Slot Decoder::destinationOf(const ptx::Operand &operand) {
-  if (operand.kind == ptx::Operand::Register)
-    return static_cast<Slot>(operand.reg);
+Slot Decoder::destinationOf(const ptx::Operand &operand, Type type) {
   if (operand.kind == ptx::Operand::Sink)
     return scratch();
-  fail("expected a register as the destination");
-  return 0;
-}
-
-Slot Decoder::destination(size_t i) { return destinationOf(operand(i)); }
-
-Slot Decoder::predicate(size_t i, bool *negated) {
-  const ptx::Operand &p = operand(i);
-  if (negated)
-    *negated = p.negated;
-  if (p.kind == ptx::Operand::Integer) {
-    Slot slot = constant(p.bits ? 0xffffffffu : 0, false);
+  if (operand.kind != ptx::Operand::Register) {
+    fail("expected a register as the destination");
+    return 0;
+  }
+  auto slot = static_cast<Slot>(operand.reg);
+  if (type == Type::Pred) {
+    if (function.registers[operand.reg].type != "pred")
+      fail("expected a predicate as the destination");
     return slot;
   }
+  if (!fits(operand.reg, type) || bytesOf(type) == 8 || !isWide(operand.reg))
+    return slot;
+  Instr helper;
+  helper.run = extend;
+  helper.taint = taintExtend;
+  helper.d = slot;
+  helper.a = scratch();
+  helper.isSigned = isSignedType(type);
+  helper.guard = out.guard;
+  helper.guardNegated = out.guardNegated;
+  after.push_back(helper);
+  return helper.a;
+}
+
+Slot Decoder::second(size_t i, Type type) {
+  if (operand(i).second < 0)
+    return noSlot;
+  ptx::Operand other;
+  other.kind = ptx::Operand::Register;
+  other.reg = operand(i).second;
+  return destinationOf(other, type);
+}
+
+Slot Decoder::predicate(size_t i) { return predicateOf(operand(i)); }
+
+Slot Decoder::predicateOf(const ptx::Operand &p) {
+  if (p.kind == ptx::Operand::Integer)
+    return constant((p.bits != 0) != p.negated ? 0xffffffffu : 0, false);
   if (p.kind != ptx::Operand::Register ||
       function.registers[p.reg].type != "pred") {
     fail("expected a predicate");
     return 0;
   }
-  return static_cast<Slot>(p.reg);
+  auto slot = static_cast<Slot>(p.reg);
+  return p.negated ? precede(notPredicate, taintCopy, slot) : slot;
 }
 
 int64_t Decoder::immediate(size_t i) {
@@ -239,6 +382,9 @@ void Decoder::address(size_t i) {
   out.imm = at.offset;
   if (at.reg >= 0) {
     out.a = static_cast<Slot>(at.reg);
+    unsigned bytes = bytesOf(typeNamed(function.registers[at.reg].type));
+    if (function.registers[at.reg].type == "pred" || (bytes != 4 && bytes != 8))
+      fail("expected an address of 32 or 64 bits");
     out.flag = function.registers[at.reg].type.find("64") != std::string::npos;
     return;
   }
@@ -255,30 +401,28 @@ void Decoder::address(size_t i) {
   out.a = constant(found->second.second, true);
 }
 
-void Decoder::simple(Handler handler, Handler taint, Type type, size_t count) {
+void Decoder::simple(Handler handler, Handler taint, Shape shape,
+                     size_t count) {
   if (!operands(count))
     return;
   out.run = handler;
   out.taint = taint;
-  out.bytes = static_cast<uint8_t>(bytesOf(type));
-  out.d = destination(0);
+  out.bytes = static_cast<uint8_t>(bytesOf(shape.d));
+  out.d = destination(0, shape.d);
   if (count > 1)
-    out.a = slot(1, type);
+    out.a = slot(1, shape.a);
   if (count > 2)
-    out.b = slot(2, type);
+    out.b = slot(2, shape.b);
   if (count > 3)
-    out.c = slot(3, type);
-}
-
-void Decoder::emitNow() {
-  kernel.code.push_back(out);
-  kernel.source.push_back({source->line, source->text});
+    out.c = slot(3, shape.c);
 }
 
 bool Decoder::decode(const ptx::Instruction &instruction) {
   source = &instruction;
   out = Instr();
   error.clear();
+  after.clear();
+  relaxed = false;
   qualifiers.clear();
   std::string_view rest = instruction.opcode;
   for (;;) {
@@ -302,9 +446,14 @@ bool Decoder::decode(const ptx::Instruction &instruction) {
   if (error.empty() && !qualifiers.empty())
     fail("the emulator does not know the qualifier '." +
          std::string(qualifiers.front()) + "' of '" + instruction.opcode + "'");
-  if (error.empty())
-    emitNow();
-  else
+  if (instruction.guard >= 0 &&
+      function.registers[instruction.guard].type != "pred")
+    fail("expected a predicate as the guard");
+  if (error.empty()) {
+    emit(out);
+    for (const Instr &helper : after)
+      emit(helper);
+  } else
     error = "line " + std::to_string(instruction.line) + ", column " +
             std::to_string(instruction.column) + ": " + error;
   return error.empty();
@@ -324,7 +473,7 @@ std::string Decoder::run() {
   if (!decode(end))
     return error;
   for (Instr &instr : kernel.code)
-    if (instr.mode == 0xff) // a branch: its target is a parsed index
+    if (instr.isBranch) // its target is a parsed index
       instr.target = firstOf[instr.target];
   return "";
 }

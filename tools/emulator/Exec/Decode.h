@@ -76,12 +76,23 @@ public:
   /// Fails unless the count fits.
   bool operands(size_t count);
   const ptx::Operand &operand(size_t i) const { return source->operands[i]; }
+  /// Registers may be wider than the type (ld, st, cvt): a source gives its low
+  /// bits, a destination is extended.
+  bool relaxed = false;
   /// The slot of a source operand; immediates become constants of the type.
   Slot slotOf(const ptx::Operand &operand, Type type);
   Slot slot(size_t i, Type type) { return slotOf(operand(i), type); }
-  Slot destination(size_t i);
-  Slot destinationOf(const ptx::Operand &operand);
-  Slot predicate(size_t i, bool *negated = nullptr);
+  Slot destination(size_t i, Type type) {
+    return destinationOf(operand(i), type);
+  }
+  Slot destinationOf(const ptx::Operand &operand, Type type);
+  /// Both halves of a 128-bit register, the low one first.
+  std::pair<Slot, Slot> pairOf(const ptx::Operand &operand);
+  /// The register after the bar of %a|%b, or noSlot.
+  Slot second(size_t i, Type type);
+  /// A source; negated ones are computed before.
+  Slot predicate(size_t i);
+  Slot predicateOf(const ptx::Operand &operand);
   /// An integer known now, or fails.
   int64_t immediate(size_t i);
   void setList(const std::vector<Slot> &slots);
@@ -91,20 +102,32 @@ public:
     if (error.empty())
       error = what;
   }
-  /// d, a, b, c of one type, `count` operands in all.
-  void simple(Handler handler, Handler taint, Type type, size_t count);
+  /// d, a, b, c of these types, `count` operands in all.
+  struct Shape {
+    Type d, a, b, c;
+  };
+  void simple(Handler handler, Handler taint, Shape shape, size_t count);
+  void simple(Handler handler, Handler taint, Type type, size_t count) {
+    simple(handler, taint, Shape{type, type, type, type}, count);
+  }
   const ChipLimits &target() const { return chip; }
   const Symbols &symbolTable() const { return symbols; }
   const ptx::Function &body() const { return function; }
   Slot constant(uint64_t bits, bool wide);
+  /// A helper of this instruction that runs before it: d = run(a).
+  Slot precede(Handler run, Handler taint, Slot a);
+  Instr &last() { return kernel.code.back(); } ///< the latest helper
   Slot scratch() { return kernel.slots++; }
-  /// Appends `out` before the final one (an instruction that needs two).
-  void emitNow();
+  /// The carry flag of add.cc and its relatives.
+  Slot carry();
 
 private:
   bool decode(const ptx::Instruction &instruction);
-  Slot special(std::string_view name);
-  void finish(const ptx::Instruction &instruction);
+  Slot special(std::string_view name, unsigned bytes);
+  Slot clock(Special what);
+  bool fits(int reg, Type type);
+  bool isWide(int reg) const;
+  void emit(const Instr &instr);
 
   const ptx::Function &function;
   const Symbols &symbols;
@@ -112,13 +135,43 @@ private:
   Kernel &kernel;
   std::map<std::pair<uint64_t, bool>, Slot> constants;
   std::map<std::string, Slot, std::less<>> specials;
+  std::map<int, Slot> upperHalves; ///< of 128-bit registers
+  Slot carrySlot = noSlot;
+  std::vector<Instr> after;      ///< helpers that follow this instruction
   std::vector<uint32_t> firstOf; ///< decoded index of each parsed instruction
 };
 
 using DecodeOpcode = void (*)(Decoder &);
 using OpcodeTable = std::map<std::string_view, DecodeOpcode>;
 
+/// f.template operator()<T>() for the C++ integer of the type, or null.
+template <typename F>
+Handler byInteger(Type type, F f) {
+  switch (type) {
+  case Type::U16:
+  case Type::B16:
+    return f.template operator()<uint16_t>();
+  case Type::S16:
+    return f.template operator()<int16_t>();
+  case Type::U32:
+  case Type::B32:
+    return f.template operator()<uint32_t>();
+  case Type::S32:
+    return f.template operator()<int32_t>();
+  case Type::U64:
+  case Type::B64:
+    return f.template operator()<uint64_t>();
+  case Type::S64:
+    return f.template operator()<int64_t>();
+  default:
+    return nullptr;
+  }
+}
+
 void addIntegerOpcodes(OpcodeTable &table);
+void addBitOpcodes(OpcodeTable &table);
+void addCompareOpcodes(OpcodeTable &table);
+void addCarryOpcodes(OpcodeTable &table);
 void addFloatOpcodes(OpcodeTable &table);
 void addConvertOpcodes(OpcodeTable &table);
 void addMemoryOpcodes(OpcodeTable &table);
@@ -138,7 +191,7 @@ void taintShift(Warp &w, const Instr &in); ///< flag: right
 void taintPermute(Warp &w, const Instr &in);
 void taintSelect(Warp &w, const Instr &in);   ///< c is the predicate
 void taintCompare(Warp &w, const Instr &in);  ///< d (and e) are predicates
-void taintGuard(Warp &w, const Instr &in);    ///< a marked branch is a finding
+void taintClear(Warp &w, const Instr &in);    ///< d (and e) come clean
 void taintTruncate(Warp &w, const Instr &in); ///< keep the low `bytes`
 
 } // namespace nybl::emu

@@ -98,15 +98,12 @@ void floatFma(Warp &w, const Instr &in) {
   eachLane<T>(w, in.d, [&](unsigned i) {
     T r = std::fma(flush(fromLane<T>(a[i]), in), flush(fromLane<T>(b[i]), in),
                    flush(fromLane<T>(c[i]), in));
-    if (in.imm & reluBit)
-      r = r > T(0) ? r : T(0);
     return finishFloat(r, in);
   });
 }
 
-/// f16 and bf16: one or two values in a lane; double holds every exact result
-/// of
-/// +, -, * on them, fma is rounded once from it where it fits.
+/// f16 and bf16: one or two values in a lane, computed in double and rounded
+/// once: +, -, * of two narrow values are exact there or far from any tie.
 template <bool brain, typename Op, unsigned operandCount>
 void halfOp(Warp &w, const Instr &in) {
   const NarrowFormat &format = brain ? bf16Format : f16Format;
@@ -125,8 +122,8 @@ void halfOp(Warp &w, const Instr &in) {
         r = NAN;
       if (in.imm & saturateBit)
         r = r > 1 ? 1 : r > 0 ? r : 0;
-      if (in.imm & reluBit)
-        r = r > 0 ? r : 0;
+      if (in.imm & reluBit && r <= 0)
+        r = 0; // NaN stays
       result |= encodeNarrow(format, r, false) << (16 * k);
     }
     return result;
@@ -137,7 +134,14 @@ void halfOp(Warp &w, const Instr &in) {
 struct HAdd { static double apply(double a, double b, double) { return a + b; } };
 struct HSubtract { static double apply(double a, double b, double) { return a - b; } };
 struct HMultiply { static double apply(double a, double b, double) { return a * b; } };
-struct HFma { static double apply(double a, double b, double c) { return std::fma(a, b, c); } };
+/// Rounded to odd, so that rounding it again to a narrow format is exact.
+struct HFma { static double apply(double a, double b, double c) {
+  double p = a * b, s = p + c; // the product of two narrow values is exact
+  double back = s - p, error = (p - (s - back)) + (c - back);
+  if (!std::isfinite(s) || error == 0) return s;
+  uint64_t bits = std::bit_cast<uint64_t>(s);
+  if ((error < 0) != (s < 0)) --bits; // toward zero
+  return std::bit_cast<double>(bits | 1); } };
 struct HMinimum { static double apply(double a, double b, double) { return FMinimum::apply(a, b); } };
 struct HMaximum { static double apply(double a, double b, double) { return FMaximum::apply(a, b); } };
 struct HNegate { static double apply(double a, double, double) { return -a; } };
@@ -187,6 +191,13 @@ Handler wideUnaryFor(Type type) {
                              : nullptr;
 }
 
+template <typename Op>
+Handler wideBinaryFor(Type type) {
+  return type == Type::F32   ? floatBinary<float, Op>
+         : type == Type::F64 ? floatBinary<double, Op>
+                             : nullptr;
+}
+
 void takeFloatFlags(Decoder &d) {
   int rounding = d.takeOneOf({"rn", "rz", "rm", "rp"});
   d.out.mode = static_cast<uint8_t>(std::max(rounding, 0));
@@ -204,6 +215,9 @@ void decodeFloat(Decoder &d, Handler (*pick)(Type), size_t count) {
   Handler handler = pick(type);
   if (!handler)
     return d.fail("the type does not fit this instruction");
+  bool wide = type == Type::F32 || type == Type::F64;
+  if (flags.imm & reluBit && (wide || d.base != "fma"))
+    return d.fail(".relu belongs to fma of f16 and bf16");
   if (flags.mode != 0 && type != Type::F32 && type != Type::F64)
     return d.fail("narrow types round to nearest even");
   d.simple(handler, taintAny, type, count);
@@ -252,7 +266,7 @@ void decodeTestp(Decoder &d) {
       {"finite", "infinite", "number", "notanumber", "normal", "subnormal"});
   Type type = d.takeType();
   d.simple(type == Type::F64 ? testProperty<double> : testProperty<float>,
-           taintAny, type, 2);
+           taintAny, {Type::Pred, type, Type::None, Type::None}, 2);
   d.out.mode = static_cast<uint8_t>(std::max(kind, 0));
   if (kind < 0)
     d.fail("expected a property");
@@ -269,7 +283,7 @@ void decodeFloatArithmetic(Decoder &d) {
   if (d.base == "mul")
     return decodeFloat(d, binaryFor<FMultiply, HMultiply>, 3);
   if (d.base == "div")
-    return decodeFloat(d, binaryFor<FDivide, HMultiply>, 3);
+    return decodeFloat(d, wideBinaryFor<FDivide>, 3);
   if (d.base == "min")
     return decodeFloat(d, binaryFor<FMinimum, HMinimum>, 3);
   if (d.base == "max")
@@ -297,7 +311,7 @@ void nybl::emu::addFloatOpcodes(OpcodeTable &table) {
   table["cos"] = [](Decoder &d) { decodeFloat(d, wideUnaryFor<FCosine>, 2); };
   table["tanh"] = [](Decoder &d) { decodeFloat(d, wideUnaryFor<FTanh>, 2); };
   table["copysign"] = [](Decoder &d) {
-    decodeFloat(d, binaryFor<FCopySign, HMultiply>, 3);
+    decodeFloat(d, wideBinaryFor<FCopySign>, 3);
   };
   table["testp"] = decodeTestp;
 }

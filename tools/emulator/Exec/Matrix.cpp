@@ -6,21 +6,14 @@
 #include "tools/emulator/Exec/Decode.h"
 #include "tools/emulator/Exec/Mma.h"
 #include "tools/emulator/Exec/Narrow.h"
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
 using namespace nybl::emu;
 
 namespace {
-
-bool wholeWarp(Warp &w) {
-  if (w.active == allLanes)
-    return true;
-  w.report(FindingKind::BarrierMisuse,
-           w.active ? static_cast<unsigned>(__builtin_ctz(w.active)) : 0, 0,
-           "an aligned instruction reached by some lanes of the warp only");
-  return false;
-}
 
 //===----------------------------------------------------------------------===//
 // ldmatrix and stmatrix, m8n8.b16
@@ -40,6 +33,11 @@ MatrixRows matrixRows(Warp &w, const Instr &in) {
     uint64_t address = addressOf(w, in, row);
     result.rows[row] = resolve(w, in.space, row, address, 16);
     result.ok = result.rows[row].data != nullptr;
+    if (result.ok && result.rows[row].space != MemorySpace::Shared) {
+      w.report(FindingKind::OutOfBounds, row, address,
+               "a row of a matrix that is not in shared memory");
+      result.ok = false;
+    }
     if (result.ok && in.bytes == 1) // a load
       result.ok = checkInitialised(w, result.rows[row], row, address, 16);
   }
@@ -62,8 +60,6 @@ void eachElement(const Instr &in, const MatrixRows &m, F f) {
 
 void loadMatrix(Warp &w, const Instr &in) {
   ++w.counters.sharedLoads;
-  if (!wholeWarp(w))
-    return;
   MatrixRows m = matrixRows(w, in);
   if (!m.ok)
     return;
@@ -80,13 +76,23 @@ void loadMatrix(Warp &w, const Instr &in) {
     std::memcpy(w.w(list[j]), result[j], sizeof result[j]);
 }
 
+bool rowAddressesAreClean(Warp &w, const Instr &in) {
+  for (unsigned lane = 0; lane < 8 * in.listCount; ++lane)
+    if (w.taint(in.a)[lane]) {
+      w.report(FindingKind::PoisonSteers, lane, addressOf(w, in, lane),
+               "a marked byte is part of an address");
+      return false;
+    }
+  return true;
+}
+
+void taintStoreMatrix(Warp &w, const Instr &in) {
+  rowAddressesAreClean(w, in); // the store moves the marks
+}
+
 void taintLoadMatrix(Warp &w, const Instr &in) {
-  if (w.active != allLanes)
+  if (!rowAddressesAreClean(w, in))
     return;
-  for (unsigned lane = 0; lane < 32; ++lane)
-    if (w.taint(in.a)[lane])
-      return w.report(FindingKind::PoisonSteers, lane, addressOf(w, in, lane),
-                      "a marked byte is part of an address");
   MatrixRows m = matrixRows(w, in);
   if (!m.ok)
     return;
@@ -107,8 +113,6 @@ void taintLoadMatrix(Warp &w, const Instr &in) {
 
 void storeMatrix(Warp &w, const Instr &in) {
   ++w.counters.sharedStores;
-  if (!wholeWarp(w))
-    return;
   MatrixRows m = matrixRows(w, in);
   if (!m.ok)
     return;
@@ -143,19 +147,53 @@ void decodeMatrixMove(Decoder &d) {
   std::vector<Slot> slots;
   if (data.kind == ptx::Operand::Vector)
     for (const ptx::Operand &element : data.elements)
-      slots.push_back(isLoad ? d.destinationOf(element)
+      slots.push_back(isLoad ? d.destinationOf(element, Type::B32)
                              : d.slotOf(element, Type::B32));
   else
-    slots.push_back(isLoad ? d.destinationOf(data) : d.slotOf(data, Type::B32));
+    slots.push_back(isLoad ? d.destinationOf(data, Type::B32)
+                           : d.slotOf(data, Type::B32));
   if (slots.size() != 1u << count)
     return d.fail("expected one register for each matrix");
   d.address(isLoad ? 1 : 0);
   d.setList(slots);
   d.out.run = isLoad ? loadMatrix : storeMatrix;
-  d.out.taint = isLoad ? taintLoadMatrix : nullptr;
+  d.out.taint = isLoad ? taintLoadMatrix : taintStoreMatrix;
+  d.out.sync = Sync::WholeWarp;
   d.out.space = shared ? MemorySpace::Shared : MemorySpace::Generic;
   d.out.mode = transposed;
   d.out.bytes = isLoad ? 1 : 0;
+}
+
+/// d of lane l: column l / 4 and rows 2 (l % 4) and + 1 of what a holds by
+/// rows.
+void transposeMatrix(Warp &w, const Instr &in) {
+  uint16_t matrix[8][8];
+  for (unsigned lane = 0; lane < 32; ++lane)
+    for (unsigned half = 0; half < 2; ++half)
+      matrix[lane / 4][2 * (lane % 4) + half] =
+          static_cast<uint16_t>(w.w(in.a)[lane] >> (16 * half));
+  for (unsigned lane = 0; lane < 32; ++lane)
+    w.w(in.d)[lane] = matrix[2 * (lane % 4)][lane / 4] |
+                      uint32_t(matrix[2 * (lane % 4) + 1][lane / 4]) << 16;
+}
+
+void taintTransposeMatrix(Warp &w, const Instr &in) {
+  uint16_t before[32];
+  std::memcpy(before, w.taint(in.a), sizeof before);
+  auto of = [&](unsigned row, unsigned column) {
+    return before[4 * row + column / 2] >> (4 * (column % 2)) & 15;
+  };
+  for (unsigned lane = 0; lane < 32; ++lane)
+    w.taint(in.d)[lane] = static_cast<uint16_t>(
+        of(2 * (lane % 4), lane / 4) | of(2 * (lane % 4) + 1, lane / 4) << 4);
+}
+
+void decodeMovMatrix(Decoder &d) {
+  for (std::string_view q : {"sync", "aligned", "m8n8", "trans", "b16"})
+    if (!d.take(q))
+      return d.fail("expected movmatrix.sync.aligned.m8n8.trans.b16");
+  d.simple(transposeMatrix, taintTransposeMatrix, Type::B32, 2);
+  d.out.sync = Sync::WholeWarp;
 }
 
 //===----------------------------------------------------------------------===//
@@ -284,7 +322,7 @@ float multiplyRow(float c, const int16_t *a, const int16_t *b,
 void blockScaledMma(Warp &w, const Instr &in) {
   ++w.counters.multiplies;
   Selectors s;
-  if (!wholeWarp(w) || !readSelectors(w, in, s))
+  if (!readSelectors(w, in, s))
     return;
   const Slot *list = &w.kernel.lists[in.list];
   alignas(64) int16_t a[16][64], b[8][64];
@@ -307,7 +345,7 @@ void blockScaledMma(Warp &w, const Instr &in) {
 /// of column n of B, or C[m,n] is: exact, since "any" distributes over K.
 void taintBlockScaledMma(Warp &w, const Instr &in) {
   Selectors s;
-  if (w.active != allLanes || !readSelectors(w, in, s))
+  if (!readSelectors(w, in, s))
     return;
   const Slot *list = &w.kernel.lists[in.list];
   bool rows[16] = {}, columns[8] = {};
@@ -336,27 +374,45 @@ void taintBlockScaledMma(Warp &w, const Instr &in) {
 }
 
 //===----------------------------------------------------------------------===//
-// mma.sync m16n8k16 f16 / bf16, f32 accumulators
+// mma.sync m16n8k16 f16 / bf16 and m16n8k32 e4m3 / e5m2, f32 accumulators
 //===----------------------------------------------------------------------===//
 
-void halfMma(Warp &w, const Instr &in) {
+const NarrowFormat *const multiplyFormats[] = {&f16Format, &bf16Format,
+                                               &e4m3Format, &e5m2Format};
+
+/// Values of one kind of bits, decoded once.
+const std::vector<float> &valuesOf(unsigned format) {
+  static const auto tables = [] {
+    std::array<std::vector<float>, 4> t;
+    for (unsigned f = 0; f < 4; ++f)
+      for (uint32_t bits = 0; bits < (f < 2 ? 65536u : 256u); ++bits)
+        t[f].push_back(decodeNarrow(*multiplyFormats[f], bits));
+    return t;
+  }();
+  return tables[format];
+}
+
+/// Rows of A and columns of B; each register holds `per` neighbours of K, and
+/// registers 2 and 3 of A (1 of B) the upper half of K. `mode`: the formats,
+/// A's in bits 0..1, B's in bits 2..3.
+void multiplyNarrow(Warp &w, const Instr &in) {
   ++w.counters.multiplies;
-  if (!wholeWarp(w))
-    return;
   const Slot *list = &w.kernel.lists[in.list];
-  const NarrowFormat &format = in.mode ? bf16Format : f16Format;
-  float a[16][16], b[8][16];
+  unsigned formatA = in.mode & 3, formatB = in.mode >> 2;
+  const float *valueA = valuesOf(formatA).data();
+  const float *valueB = valuesOf(formatB).data();
+  unsigned per = formatA < 2 ? 2 : 4, bits = 32 / per, depth = 8 * per;
+  uint32_t keep = (1u << bits) - 1;
+  float a[16][32], b[8][32];
   for (unsigned lane = 0; lane < 32; ++lane) {
     unsigned g = lane / 4, t = lane % 4;
-    for (unsigned i = 0; i < 8; ++i) {
-      uint32_t bits = w.w(list[A + i / 2])[lane] >> (16 * (i % 2));
-      unsigned row = i / 2 % 2 ? g + 8 : g,
-               column = 2 * t + i % 2 + (i >= 4) * 8;
-      a[row][column] = decodeNarrow(format, bits & 0xffff);
-    }
-    for (unsigned i = 0; i < 4; ++i) {
-      uint32_t bits = w.w(list[B + i / 2])[lane] >> (16 * (i % 2));
-      b[g][2 * t + i % 2 + (i >= 2) * 8] = decodeNarrow(format, bits & 0xffff);
+    for (unsigned i = 0; i < per; ++i) {
+      for (unsigned r = 0; r < 4; ++r)
+        a[g + r % 2 * 8][per * t + i + r / 2 * depth / 2] =
+            valueA[w.w(list[A + r])[lane] >> (bits * i) & keep];
+      for (unsigned r = 0; r < 2; ++r)
+        b[g][per * t + i + r * depth / 2] =
+            valueB[w.w(list[B + r])[lane] >> (bits * i) & keep];
     }
   }
   float result[4][32];
@@ -364,12 +420,12 @@ void halfMma(Warp &w, const Instr &in) {
     for (unsigned i = 0; i < 4; ++i)
       result[i][lane] = accumulateProducts(
           std::bit_cast<float>(w.w(list[C + i])[lane]), a[lane / 4 + i / 2 * 8],
-          b[lane % 4 * 2 + i % 2], 16);
+          b[lane % 4 * 2 + i % 2], depth);
   for (unsigned i = 0; i < 4; ++i)
     std::memcpy(w.w(list[D + i]), result[i], sizeof result[i]);
 }
 
-void taintHalfMma(Warp &w, const Instr &in) {
+void taintMultiplyNarrow(Warp &w, const Instr &in) {
   const Slot *list = &w.kernel.lists[in.list];
   bool rows[16] = {}, columns[8] = {};
   for (unsigned lane = 0; lane < 32; ++lane) {
@@ -388,20 +444,36 @@ void taintHalfMma(Warp &w, const Instr &in) {
 }
 
 bool collect(Decoder &d, size_t operand, size_t count, bool destination,
-             std::vector<Slot> &slots) {
+             std::vector<Slot> &slots, Type type = Type::B32) {
   const ptx::Operand &vector = d.operand(operand);
-  if (count == 1 && vector.kind == ptx::Operand::Register) {
-    slots.push_back(d.slotOf(vector, Type::B32));
-    return true;
-  }
-  if (vector.kind != ptx::Operand::Vector || vector.elements.size() != count) {
+  bool single = count == 1 && vector.kind == ptx::Operand::Register;
+  size_t elements = single ? 1 : vector.elements.size();
+  if ((!single && vector.kind != ptx::Operand::Vector) || elements != count) {
     d.fail("expected " + std::to_string(count) + " registers as operand " +
            std::to_string(operand + 1));
     return false;
   }
-  for (const ptx::Operand &element : vector.elements)
-    slots.push_back(destination ? d.destinationOf(element)
-                                : d.slotOf(element, Type::B32));
+  for (size_t i = 0; i < count; ++i) {
+    const ptx::Operand &element = single ? vector : vector.elements[i];
+    slots.push_back(destination ? d.destinationOf(element, type)
+                                : d.slotOf(element, type));
+  }
+  return true;
+}
+
+/// Immediate selectors outside of their range are refused as ptxas does.
+bool selectorsFit(Decoder &d, size_t operand, bool four, uint64_t threads) {
+  const auto &elements = d.operand(operand).elements;
+  auto outside = [](const ptx::Operand &o, auto fits) {
+    return o.kind == ptx::Operand::Integer && !fits(o.bits);
+  };
+  if (outside(elements[0],
+              [&](uint64_t b) { return b == 0 || (!four && b == 2); }) ||
+      outside(elements[1], [&](uint64_t t) { return t < threads; })) {
+    d.fail("expected a byte id of 0" + std::string(four ? "" : " or 2") +
+           " and a thread id below " + std::to_string(threads));
+    return false;
+  }
   return true;
 }
 
@@ -424,8 +496,11 @@ void decodeBlockScaled(Decoder &d, bool fourBit) {
   bool complete =
       collect(d, 0, 4, true, slots) && collect(d, 1, 4, false, slots) &&
       collect(d, 2, 2, false, slots) && collect(d, 3, 4, false, slots) &&
-      collect(d, 4, 1, false, slots) && collect(d, 5, 2, false, slots) &&
-      collect(d, 6, 1, false, slots) && collect(d, 7, 2, false, slots);
+      collect(d, 4, 1, false, slots) &&
+      collect(d, 5, 2, false, slots, Type::U16) &&
+      collect(d, 6, 1, false, slots) &&
+      collect(d, 7, 2, false, slots, Type::U16) &&
+      selectorsFit(d, 5, four, 2) && selectorsFit(d, 7, four, 4);
   if (!complete)
     return;
   d.setList(slots);
@@ -435,14 +510,28 @@ void decodeBlockScaled(Decoder &d, bool fourBit) {
   d.out.isSigned = powers; // which scale type
 }
 
-void decodeHalfMma(Decoder &d) {
-  unsigned brain = d.take("bf16") + d.take("bf16");
-  unsigned half = d.take("f16") + d.take("f16");
-  unsigned f32 = d.take("f32") + d.take("f32");
-  if (f32 != 2 || brain + half != 2 || brain == 1 || !d.take("m16n8k16"))
-    return d.fail(
-        "the emulator knows mma.sync m16n8k16 of f16 or bf16 with f32 "
-        "accumulators, and block_scale m16n8k64 of e2m1");
+/// The multiplicands' types, in order: d, a, b, c.
+void decodeNarrowMma(Decoder &d) {
+  std::vector<std::string_view> types;
+  std::erase_if(d.qualifiers, [&](std::string_view q) {
+    bool isType =
+        q == "f32" || q == "f16" || q == "bf16" || q == "e4m3" || q == "e5m2";
+    if (isType)
+      types.push_back(q);
+    return isType;
+  });
+  auto formatOf = [](std::string_view q) {
+    return q == "f16" ? 0 : q == "bf16" ? 1 : q == "e4m3" ? 2 : 3;
+  };
+  d.take("kind::f8f6f4");
+  bool legal = types.size() == 4 && types[0] == "f32" && types[3] == "f32" &&
+               types[1] != "f32" && types[2] != "f32";
+  int a = legal ? formatOf(types[1]) : 0, b = legal ? formatOf(types[2]) : 0;
+  if (!legal || !(a == b || (a >= 2 && b >= 2)) ||
+      !d.take(a < 2 ? "m16n8k16" : "m16n8k32"))
+    return d.fail("the emulator knows mma.sync with f32 accumulators of f16 or "
+                  "bf16 m16n8k16, of e4m3 or e5m2 m16n8k32, and block_scale "
+                  "of e2m1 m16n8k64");
   if (!d.operands(4))
     return;
   std::vector<Slot> slots;
@@ -450,17 +539,18 @@ void decodeHalfMma(Decoder &d) {
       !collect(d, 2, 2, false, slots) || !collect(d, 3, 4, false, slots))
     return;
   d.setList(slots);
-  d.out.run = halfMma;
-  d.out.taint = taintHalfMma;
-  d.out.mode = brain != 0;
+  d.out.run = multiplyNarrow;
+  d.out.taint = taintMultiplyNarrow;
+  d.out.mode = static_cast<uint8_t>(a | b << 2);
 }
 
 void decodeMma(Decoder &d) {
   if (!d.take("sync") || !d.take("aligned") || !d.take("row") || !d.take("col"))
     return d.fail("expected mma.sync.aligned ... row.col");
+  d.out.sync = Sync::WholeWarp;
   bool fourBit = d.take("kind::mxf4");
   if (!fourBit && !d.take("kind::mxf4nvf4"))
-    return decodeHalfMma(d);
+    return decodeNarrowMma(d);
   if (!d.take("block_scale"))
     return d.fail("expected .block_scale");
   decodeBlockScaled(d, fourBit);
@@ -471,5 +561,6 @@ void decodeMma(Decoder &d) {
 void nybl::emu::addMatrixOpcodes(OpcodeTable &table) {
   table["ldmatrix"] = decodeMatrixMove;
   table["stmatrix"] = decodeMatrixMove;
+  table["movmatrix"] = decodeMovMatrix;
   table["mma"] = decodeMma;
 }

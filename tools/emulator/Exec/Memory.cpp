@@ -7,6 +7,7 @@
 #include "tools/emulator/Exec/Lane.h"
 #include "tools/emulator/Exec/Narrow.h"
 #include <atomic>
+#include <cmath>
 
 using namespace nybl::emu;
 
@@ -68,6 +69,9 @@ void storeLanes(Warp &w, const Instr &in) {
     Place place = resolve(w, in.space, lane, addressOf(w, in, lane), total);
     if (!place.data)
       return;
+    if (place.space == MemorySpace::Param)
+      return w.report(FindingKind::OutOfBounds, lane, addressOf(w, in, lane),
+                      "parameters of a kernel cannot be written");
     for (uint32_t k = 0; k < in.listCount; ++k) {
       uint64_t bits = in.bytes == 8 ? w.q(list[k])[lane] : w.w(list[k])[lane];
       std::memcpy(place.data + k * in.bytes, &bits, in.bytes);
@@ -181,10 +185,20 @@ void takeMemoryHints(Decoder &d) {
                              "L2::evict_last",
                              "L2::evict_normal",
                              "L2::evict_first",
+                             "L2::evict_unchanged",
                              "L2::64B",
                              "L2::128B",
                              "L2::256B"})
     d.take(q);
+}
+
+/// .L2::cache_hint brings one more operand, a policy: it changes no value.
+size_t takeCacheHint(Decoder &d) {
+  if (!d.take("L2::cache_hint"))
+    return 0;
+  if (!d.source->operands.empty())
+    d.slotOf(d.source->operands.back(), Type::B64);
+  return 1;
 }
 
 MemorySpace takeSpace(Decoder &d) {
@@ -215,21 +229,26 @@ void loadParameter(Warp &w, const Instr &in) {
 void decodeAccess(Decoder &d, bool isLoad) {
   takeMemoryHints(d);
   MemorySpace space = takeSpace(d);
-  d.take("b16x2");
   int vector = d.takeOneOf({"v2", "v4", "v8"});
   Type type = d.takeType();
-  if (!d.operands(2))
+  if (!d.operands(2 + takeCacheHint(d)))
     return;
-  if (bytesOf(type) > 8)
-    return d.fail("the emulator does not know 128-bit scalars");
   const ptx::Operand &data = d.operand(isLoad ? 0 : 1);
   std::vector<Slot> slots;
-  if (data.kind == ptx::Operand::Vector)
-    for (const ptx::Operand &element : data.elements)
-      slots.push_back(isLoad ? d.destinationOf(element)
+  if (type == Type::B128) {
+    auto [low, high] = d.pairOf(data);
+    slots = {low, high};
+    type = Type::B64;
+    vector = vector < 0 ? 0 : 2; // as two halves; a vector of it is no form
+  } else {
+    d.relaxed = true;
+    bool many = data.kind == ptx::Operand::Vector;
+    for (size_t i = 0; i < (many ? data.elements.size() : 1); ++i) {
+      const ptx::Operand &element = many ? data.elements[i] : data;
+      slots.push_back(isLoad ? d.destinationOf(element, type)
                              : d.slotOf(element, type));
-  else
-    slots.push_back(isLoad ? d.destinationOf(data) : d.slotOf(data, type));
+    }
+  }
   if (slots.size() != (vector < 0 ? 1u : 2u << vector))
     return d.fail("expected as many registers as the vector has elements");
   d.address(isLoad ? 1 : 0);
@@ -242,10 +261,14 @@ void decodeAccess(Decoder &d, bool isLoad) {
   if (space != MemorySpace::Param)
     return;
   const ptx::Operand &at = d.operand(isLoad ? 1 : 0);
+  if (!isLoad)
+    return d.fail("parameters of a kernel cannot be written");
+  if (at.reg >= 0) // the address of a parameter, in a register
+    return;
   auto place = d.symbolTable().places.find(at.symbol);
-  if (!isLoad || at.reg >= 0 || place == d.symbolTable().places.end() ||
+  if (place == d.symbolTable().places.end() ||
       place->second.first != MemorySpace::Param)
-    return d.fail("the emulator reads parameters by name alone");
+    return d.fail("expected a parameter of this kernel");
   d.out.imm = at.offset + static_cast<int64_t>(place->second.second);
   uint64_t end = d.out.imm + uint64_t(d.out.bytes) * slots.size();
   uint64_t limit = 0;
@@ -276,7 +299,7 @@ enum AtomicOp : uint8_t {
 };
 
 template <typename T>
-T atomicResult(uint8_t op, T old, T b, T c) {
+T atomicResult(uint8_t op, T old, T b, T c, bool flush = false) {
   switch (op) {
   case AMin:
     return old < b ? old : b;
@@ -306,7 +329,11 @@ T atomicResult(uint8_t op, T old, T b, T c) {
       return T(U(old) + U(b));
     }
   }
-  return old + b;
+  auto flushed = [flush](T v) {
+    return flush && std::fpclassify(v) == FP_SUBNORMAL ? std::copysign(T(0), v)
+                                                       : v;
+  };
+  return flushed(flushed(old) + flushed(b));
 }
 
 template <typename T>
@@ -322,28 +349,42 @@ void atomic(Warp &w, const Instr &in) {
     Place place = resolve(w, in.space, lane, address, sizeof(T));
     if (!place.data || !checkInitialised(w, place, lane, address, sizeof(T)))
       return;
+    if (place.space == MemorySpace::Param)
+      return w.report(FindingKind::OutOfBounds, lane, address,
+                      "parameters of a kernel cannot be written");
+    // PTX ISA: atom.add.f32 on global memory flushes subnormals.
+    bool flush = std::is_same_v<T, float> && place.space == MemorySpace::Global;
     std::atomic_ref<L> cell(*reinterpret_cast<L *>(place.data));
     L old = cell.load();
     while (!cell.compare_exchange_weak(
-        old,
-        toLane<T>(atomicResult<T>(in.mode, fromLane<T>(old),
-                                  fromLane<T>(b[lane]), fromLane<T>(c[lane])))))
+        old, toLane<T>(atomicResult<T>(in.mode, fromLane<T>(old),
+                                       fromLane<T>(b[lane]),
+                                       fromLane<T>(c[lane]), flush))))
       ;
     if (in.d != noSlot)
       lanesOf<T>(w, in.d)[lane] = old;
   });
 }
 
+/// What is read carries its marks; a marked operand must not reach memory that
+/// others share.
 void taintAtomic(Warp &w, const Instr &in) {
   if (!addressIsClean(w, in))
     return;
-  uint16_t *b = w.taint(in.b);
+  uint16_t *b = w.taint(in.b), *c = in.c == noSlot ? b : w.taint(in.c);
   w.forActive([&](unsigned lane) {
-    if (b[lane] && !w.cta.failed())
-      w.report(FindingKind::PoisonStored, lane, addressOf(w, in, lane),
-               "a marked byte reached an atomic operation");
+    if (w.cta.failed())
+      return;
+    uint64_t address = addressOf(w, in, lane);
+    if (b[lane] || c[lane])
+      return w.report(FindingKind::PoisonStored, lane, address,
+                      "a marked byte reached an atomic operation");
+    Place place = resolve(w, in.space, lane, address, in.bytes);
+    uint16_t marks = 0;
+    for (unsigned i = 0; place.shadow && i < in.bytes; ++i)
+      marks |= (place.shadow[i] & shadow::poison) << (2 * i);
     if (in.d != noSlot)
-      w.taint(in.d)[lane] = 0;
+      w.taint(in.d)[lane] = marks;
   });
 }
 
@@ -357,7 +398,7 @@ void decodeAtomic(Decoder &d, bool returns) {
   size_t first = returns ? 1 : 0;
   if (op < 0)
     return d.fail("expected an atomic operation");
-  if (!d.operands(first + (op == ACas ? 3 : 2)))
+  if (!d.operands(first + (op == ACas ? 3 : 2) + takeCacheHint(d)))
     return;
   switch (type) {
   case Type::U32:
@@ -387,8 +428,14 @@ void decodeAtomic(Decoder &d, bool returns) {
   d.out.taint = taintAtomic;
   d.out.space = space;
   d.out.mode = static_cast<uint8_t>(op);
+  d.out.bytes = static_cast<uint8_t>(bytesOf(type));
+  bool isFloat = type == Type::F32 || type == Type::F64;
+  bool logic = op == AAnd || op == AOr || op == AXor || op == AInc ||
+               op == ADec || op == ACas;
+  if (isFloat && (logic || op == AMin || op == AMax || op == AExch))
+    return d.fail("the type does not fit this operation");
   if (returns && d.operand(0).kind != ptx::Operand::Sink)
-    d.out.d = d.destination(0);
+    d.out.d = d.destination(0, type);
   d.out.b = d.slot(first + 1, type);
   if (op == ACas)
     d.out.c = d.slot(first + 2, type);
@@ -408,9 +455,12 @@ void convertAddress(Warp &w, const Instr &in) {
 void decodeCvta(Decoder &d) {
   bool to = d.take("to");
   MemorySpace space = takeSpace(d);
-  d.simple(convertAddress, taintCopy, d.takeType(), 2);
+  if (d.takeType() != Type::U64)
+    return d.fail("expected .u64");
+  d.simple(convertAddress, taintCopy, Type::U64, 2);
   uint64_t window = space == MemorySpace::Shared  ? sharedWindow
                     : space == MemorySpace::Local ? localWindow
+                    : space == MemorySpace::Param ? paramWindow
                                                   : 0;
   d.out.imm = static_cast<int64_t>(to ? ~window + 1 : window);
 }
@@ -421,15 +471,34 @@ void isInSpace(Warp &w, const Instr &in) {
   w.forActive([&](unsigned i) {
     bool shared = a[i] - sharedWindow < windowBytes;
     bool local = a[i] - localWindow < windowBytes;
+    bool param = a[i] - paramWindow < windowBytes;
     bool yes = in.space == MemorySpace::Shared  ? shared
                : in.space == MemorySpace::Local ? local
-                                                : !shared && !local;
+               : in.space == MemorySpace::Param ? param
+                                                : !shared && !local && !param;
     result |= uint32_t(yes) << i;
   });
   w.predicate(in.d) = (w.predicate(in.d) & ~w.active) | result;
 }
 
 void nothing(Warp &, const Instr &) {}
+
+/// A policy is a number that nothing reads.
+void policy(Warp &w, const Instr &in) {
+  eachLane<uint64_t>(w, in.d, [](unsigned) { return uint64_t(0); });
+}
+
+void decodePolicy(Decoder &d) {
+  takeMemoryHints(d);
+  if (!d.take("fractional") || d.takeType() != Type::B64)
+    return d.fail("expected createpolicy.fractional ... .b64");
+  size_t count = d.source->operands.size();
+  if (count != 1 && count != 2)
+    return d.fail("expected 1 or 2 operands");
+  d.out.run = policy;
+  d.out.taint = taintClear;
+  d.out.d = d.destination(0, Type::B64);
+}
 
 void decodePrefetch(Decoder &d) {
   takeMemoryHints(d);
@@ -448,9 +517,13 @@ void nybl::emu::addMemoryOpcodes(OpcodeTable &table) {
   table["cvta"] = decodeCvta;
   table["isspacep"] = [](Decoder &d) {
     MemorySpace space = takeSpace(d);
-    d.simple(isInSpace, taintAny, Type::B64, 2);
+    d.simple(isInSpace, taintAny,
+             {Type::Pred, Type::B64, Type::None, Type::None}, 2);
+    if (space == MemorySpace::Generic || space == MemorySpace::Const)
+      d.fail("expected .global, .shared, .local or .param");
     d.out.space = space;
   };
+  table["createpolicy"] = decodePolicy;
   table["prefetch"] = decodePrefetch;
   table["prefetchu"] = decodePrefetch;
 }

@@ -71,17 +71,17 @@ static FloatParts partsOf(float value) {
 
 float nybl::emu::accumulateGroups(float c, const GroupTerm *groups,
                                   unsigned count, int unit) {
-  if (c != c)
+  bool nan = c != c;
+  for (unsigned i = 0; i < count; ++i)
+    nan |= groups[i].a.significand < 0 || groups[i].b.significand < 0;
+  if (nan)
     return std::bit_cast<float>(canonicalNan);
   if (std::isinf(c))
     return c;
   FloatParts start = partsOf(c);
   int top = start.significand ? start.exponent : zeroExponent;
-  for (unsigned i = 0; i < count; ++i) {
-    if (groups[i].a.significand < 0 || groups[i].b.significand < 0)
-      return std::bit_cast<float>(canonicalNan);
+  for (unsigned i = 0; i < count; ++i)
     top = std::max(top, groups[i].a.exponent + groups[i].b.exponent);
-  }
   constexpr int fraction = 35;
   int quantum = top - fraction;
   int64_t sum = shifted(start.significand, start.exponent - 23 - quantum);

@@ -80,8 +80,7 @@ static uint64_t specialValue(const Warp &w, Special what, unsigned lane) {
     return c.dynamicShared;
   case Special::TotalShared:
     return cta.shared.size();
-  case Special::GridId:
-  case Special::Zero:
+  default: // %gridid, and what has no value outside of a cluster
     break;
   }
   return 0;
@@ -90,7 +89,8 @@ static uint64_t specialValue(const Warp &w, Special what, unsigned lane) {
 Warp::Warp(Cta &cta, unsigned id)
     : cta(cta), kernel(cta.kernel), id(id), file(kernel.slots * 32),
       taints(cta.config.poison ? kernel.slots * 32 : 0),
-      local(32 * kernel.info.localBytes) {
+      local(32 * kernel.info.localBytes),
+      localShadow(cta.config.poison ? local.size() : 0, shadow::initialised) {
   unsigned threads = std::min(32u, cta.threads - id * 32);
   lanes = mask = threads == 32 ? allLanes : (1u << threads) - 1;
   for (const Constant &constant : kernel.constants)
@@ -116,41 +116,140 @@ void Warp::report(FindingKind kind, unsigned lane, uint64_t address,
                          static_cast<int>(lane), address, std::move(message)});
 }
 
-/// The fragment at the lowest pc runs; those at the same place become one.
+/// Lanes that part run one fragment after the other, the one at the lowest pc
+/// first; those at the same place become one. After many turns of a loop
+/// another fragment goes on for a while.
 void Warp::selectFragment() {
   if (mask)
     others.push_back({next, mask});
+  mask = 0;
   reselect = false;
   if (others.empty()) {
     done = true;
     return;
   }
-  auto lowest = std::min_element(
+  for (size_t i = 0; i < others.size(); ++i)
+    for (size_t k = others.size() - 1; k > i; --k)
+      if (others[k].pc == others[i].pc) {
+        others[i].mask |= others[k].mask;
+        others[i].waits = false;
+        others.erase(others.begin() + static_cast<long>(k));
+      }
+  auto chosen = others.end();
+  for (auto f = others.begin(); f != others.end(); ++f)
+    if (!f->waits &&
+        (chosen == others.end() || (!rotate && f->pc < chosen->pc)))
+      chosen = f;
+  if (chosen == others.end())
+    return stuck();
+  stay = rotate ? 1024 : 0;
+  rotate = false;
+  next = chosen->pc;
+  mask = chosen->mask;
+  others.erase(chosen);
+}
+
+/// Lanes that do not find all they need wait here; the others go on.
+bool Warp::everybodyIsHere(const Instr &in) {
+  unsigned first = static_cast<unsigned>(__builtin_ctz(active));
+  uint32_t needed = in.sync == Sync::WholeWarp ? allLanes : lanes;
+  if (in.sync == Sync::Members || in.sync == Sync::WarpBarrier) {
+    needed = 0;
+    for (uint32_t m = active; m; m &= m - 1) {
+      auto lane = static_cast<unsigned>(__builtin_ctz(m));
+      uint32_t members = w(in.members)[lane];
+      needed |= members & lanes;
+      if (members >> lane & 1)
+        continue;
+      report(FindingKind::BarrierMisuse, lane, members,
+             "a lane outside of its own member mask");
+      return false;
+    }
+  }
+  if ((needed & ~active) == 0)
+    return true;
+  bool aligned = in.sync == Sync::Aligned || in.sync == Sync::WholeWarp;
+  if (aligned && (active != mask || needed & ~lanes)) {
+    report(FindingKind::BarrierMisuse, first, 0,
+           "an aligned instruction reached by some lanes of the warp only");
+    return false;
+  }
+  others.push_back({pc, active, true});
+  mask &= ~active;
+  reselect = true;
+  return false;
+}
+
+/// Every fragment waits. Barriers may be met at different places; all else is
+/// a finding.
+void Warp::stuck() {
+  if (meetAtBarriers() || meetAtWarpBarriers()) {
+    if (!waiting)
+      selectFragment();
+    else
+      reselect = true;
+    return;
+  }
+  auto f = std::min_element(
       others.begin(), others.end(),
       [](const Fragment &a, const Fragment &b) { return a.pc < b.pc; });
-  // After many turns of a loop another fragment gets its chance.
-  if (rotate && others.size() > 1) {
-    auto other = others.begin();
-    if (other == lowest)
-      ++other;
-    lowest = other;
-  }
-  rotate = false;
-  next = lowest->pc;
-  mask = 0;
-  for (size_t i = 0; i < others.size();) {
-    if (others[i].pc != next) {
-      ++i;
-      continue;
-    }
-    mask |= others[i].mask;
-    others.erase(others.begin() + static_cast<long>(i));
-  }
+  pc = f->pc;
+  report(FindingKind::BarrierMisuse,
+         static_cast<unsigned>(__builtin_ctz(f->mask)), 0,
+         "some lanes of the warp wait here for lanes that wait elsewhere");
 }
+
+/// All lanes at barriers of one number: the warp arrives.
+bool Warp::meetAtBarriers() {
+  uint32_t id = 0;
+  for (const Fragment &f : others) {
+    const Instr &in = kernel.code[f.pc];
+    uint32_t own = in.a == noSlot ? 0 : w(in.a)[__builtin_ctz(f.mask)];
+    if (in.sync != Sync::Barrier || (&f != &others.front() && own != id))
+      return false;
+    id = own;
+  }
+  const Instr &in = kernel.code[others.front().pc];
+  pc = others.front().pc;
+  active = lanes;
+  for (Fragment &f : others)
+    f = {f.pc + 1, f.mask};
+  arriveAtBarrier(*this, in);
+  return true;
+}
+
+/// Warp barriers whose members are all there, wherever they wait.
+bool Warp::meetAtWarpBarriers() {
+  auto memberMask = [&](const Fragment &f) {
+    const Instr &in = kernel.code[f.pc];
+    return in.sync == Sync::WarpBarrier
+               ? w(in.members)[__builtin_ctz(f.mask)] & lanes
+               : 0;
+  };
+  bool met = false;
+  for (const Fragment &f : std::vector<Fragment>(others)) {
+    uint32_t members = memberMask(f), there = 0;
+    for (const Fragment &g : others)
+      there |= memberMask(g) == members ? g.mask : 0;
+    if (!members || members & ~there)
+      continue;
+    for (Fragment &g : others)
+      if (memberMask(g) == members)
+        g = {g.pc + 1, g.mask};
+    met = true;
+  }
+  return met;
+}
+
+/// A warp that runs this long gives the others a turn: it may wait for them.
+static constexpr unsigned stepsOfATurn = 1 << 16;
 
 template <bool Poison>
 void Warp::run() {
-  while (!done && !waiting && !cta.failed()) {
+  if (reselect)
+    selectFragment();
+  for (unsigned left = stepsOfATurn; left && !done && !waiting && !cta.failed();
+       --left) {
     pc = next;
     const Instr &in = kernel.code[pc];
     next = pc + 1;
@@ -162,7 +261,7 @@ void Warp::run() {
       active &= in.guardNegated ? ~guard : guard;
     }
     ++counters.warpInstructions;
-    if (active || in.mode == 0xff) {
+    if (active && (in.sync == Sync::None || everybodyIsHere(in))) {
       if (Poison && in.taint)
         in.taint(*this, in);
       in.run(*this, in);
@@ -170,17 +269,18 @@ void Warp::run() {
     if (++cta.steps > cta.config.maxSteps)
       return report(FindingKind::Timeout, 0, 0,
                     "more instructions than the limit: an endless loop?");
-    if (reselect)
-      selectFragment();
-    else if (!others.empty() && meets())
+    if (reselect ? !waiting : !others.empty() && meets())
       selectFragment();
   }
 }
 
-/// Another fragment waits at or below where this one goes.
-bool Warp::meets() const {
-  return std::any_of(others.begin(), others.end(),
-                     [&](const Fragment &f) { return f.pc <= next; });
+/// Another fragment is where this one goes, or waits below.
+bool Warp::meets() {
+  if (stay)
+    --stay;
+  return std::any_of(others.begin(), others.end(), [&](const Fragment &f) {
+    return f.pc == next || (!stay && !f.waits && f.pc < next);
+  });
 }
 
 bool Warp::guardIsMarked(const Instr &in) {
@@ -211,10 +311,13 @@ void Cta::releaseBarrier(unsigned id) {
       expected += w.done ? 0 : 32;
   if (b.arrived < expected)
     return;
+  Barrier opened = b;
   b = Barrier();
   for (Warp &w : warps)
-    if (w.waiting && w.barrierId == id)
+    if (w.waiting && w.barrierId == id) {
       w.waiting = false;
+      finishBarrier(w, opened);
+    }
 }
 
 void Cta::run() {

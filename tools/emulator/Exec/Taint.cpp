@@ -94,7 +94,7 @@ void nybl::emu::taintShift(Warp &w, const Instr &in) {
     uint32_t t = a[i];
     t = in.flag ? (t >> low) | (t >> high) : (t << low) | (t << high);
     // An arithmetic shift copies the sign downward.
-    if (in.flag && (a[i] & ((all >> 1) + 1)))
+    if (in.flag && in.isSigned && (a[i] & ((all >> 1) + 1)))
       t |= all;
     to[i] = static_cast<uint16_t>(t & all);
   });
@@ -119,8 +119,9 @@ void nybl::emu::taintSelect(Warp &w, const Instr &in) {
   uint16_t *to = w.taint(in.d), *a = w.taint(in.a), *b = w.taint(in.b);
   uint16_t *p = w.taint(in.c);
   uint32_t chosen = w.predicate(in.c);
+  uint16_t all = allNibbles(in);
   w.forActive([&](unsigned i) {
-    to[i] = p[i] ? 0xffff : chosen >> i & 1 ? a[i] : b[i];
+    to[i] = p[i] ? all : chosen >> i & 1 ? a[i] : b[i];
   });
 }
 
@@ -135,14 +136,8 @@ void nybl::emu::taintCompare(Warp &w, const Instr &in) {
   });
 }
 
-void nybl::emu::taintGuard(Warp &w, const Instr &in) {
-  if (in.guard == noSlot)
-    return;
-  uint16_t *guard = w.taint(in.guard);
-  for (uint32_t m = w.mask; m; m &= m - 1) {
-    unsigned lane = static_cast<unsigned>(__builtin_ctz(m));
-    if (guard[lane])
-      return w.report(FindingKind::PoisonSteers, lane, 0,
-                      "a marked byte decides whether this runs");
-  }
+void nybl::emu::taintClear(Warp &w, const Instr &in) {
+  for (Slot slot : {in.d, in.e})
+    if (slot != noSlot)
+      w.forActive([&](unsigned i) { w.taint(slot)[i] = 0; });
 }

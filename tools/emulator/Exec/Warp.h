@@ -29,10 +29,22 @@ enum class MemorySpace : uint8_t {
   Const
 };
 
-/// Generic addresses of shared and local memory lie in windows of their own.
+/// Generic addresses of shared, local and parameter memory lie in windows of
+/// their own.
 inline constexpr uint64_t sharedWindow = uint64_t(0x7e) << 48;
 inline constexpr uint64_t localWindow = uint64_t(0x7d) << 48;
+inline constexpr uint64_t paramWindow = uint64_t(0x7c) << 48;
 inline constexpr uint64_t windowBytes = uint64_t(1) << 32;
+
+/// Which lanes must have come before an instruction may run.
+enum class Sync : uint8_t {
+  None,
+  Aligned,     ///< all living lanes, at this place
+  WholeWarp,   ///< all 32 lanes, at this place
+  Members,     ///< those of each lane's mask (Instr::members), at this place
+  WarpBarrier, ///< those of the mask, at any warp barrier
+  Barrier      ///< all living lanes, at any barrier of this number
+};
 
 struct Instr {
   Handler run = nullptr;
@@ -43,11 +55,15 @@ struct Instr {
   Slot guard = noSlot;
   uint32_t target = 0; ///< of a branch
   bool guardNegated = false;
+  bool isBranch = false;
   bool flag = false;
   MemorySpace space = MemorySpace::Generic;
   uint8_t bytes = 4; ///< of the type
   uint8_t mode = 0;  ///< rounding, comparison, shuffle mode ...
   bool isSigned = false;
+  Sync sync = Sync::None;
+  Slot members = noSlot;
+  int32_t offset = 0; ///< of a second address
 };
 
 /// An immediate: 64-bit lanes and 32-bit lanes lie differently in a slot, so a
@@ -84,7 +100,11 @@ enum class Special : uint8_t {
   DynamicShared,
   TotalShared,
   GridId,
-  Zero
+  Zero,
+  WarpSize,
+  Clock,
+  ClockHigh,
+  Clock64
 };
 
 struct SpecialSlot {
@@ -111,6 +131,7 @@ struct Cta;
 
 struct Fragment {
   uint32_t pc, mask;
+  bool waits = false; ///< for other lanes, at an instruction with a Sync
 };
 
 struct Warp {
@@ -122,6 +143,7 @@ struct Warp {
   std::vector<uint64_t> file;   ///< 32 x 64 bits for each slot
   std::vector<uint16_t> taints; ///< one bit for each nibble, 32 lanes a slot
   std::vector<uint8_t> local;   ///< localBytes for each lane
+  std::vector<uint8_t> localShadow;
   uint32_t pc = 0, next = 0;
   uint32_t mask = 0;            ///< lanes that run together now
   uint32_t active = 0;          ///< mask and the guard
@@ -129,7 +151,9 @@ struct Warp {
   std::vector<Fragment> others; ///< lanes that run elsewhere
   unsigned backEdges = 0;
   bool reselect = false, rotate = false, waiting = false, done = false;
+  unsigned stay = 0;      ///< steps for which a rotated fragment goes on
   unsigned barrierId = 0; ///< while waiting
+  const Instr *barrier = nullptr;
   Counters counters;
   Allocation *lastHit = nullptr;
 
@@ -144,11 +168,15 @@ struct Warp {
       f(static_cast<unsigned>(__builtin_ctz(m)));
   }
 
-  /// Runs until it waits, ends, or a finding stops the CTA.
+  /// Runs until it waits, ends, a finding stops the CTA, or its turn is over.
   template <bool Poison>
   void run();
   void selectFragment();
-  bool meets() const;
+  bool meets();
+  bool everybodyIsHere(const Instr &in);
+  bool meetAtBarriers();
+  bool meetAtWarpBarriers();
+  void stuck();
   bool guardIsMarked(const Instr &in);
   void report(FindingKind kind, unsigned lane, uint64_t address,
               std::string message);
@@ -156,6 +184,7 @@ struct Warp {
 
 struct Barrier {
   uint32_t arrived = 0, expected = 0;
+  uint32_t count = 0, lanes = 0; ///< of a reduction: true ones, and all
 };
 
 struct Cta {
@@ -175,6 +204,12 @@ struct Cta {
   void run();
   void releaseBarrier(unsigned id);
 };
+
+/// The lanes of a warp arrive at a barrier together (Control.cpp).
+void arriveAtBarrier(Warp &w, const Instr &in);
+/// Results of a reduction at a barrier that opens.
+void finishBarrier(Warp &w, const Barrier &barrier);
+void warpBarrier(Warp &w, const Instr &in);
 
 /// The decoded kernel behind an info of this program.
 const Kernel *kernelOf(const Program &program, const KernelInfo &info);

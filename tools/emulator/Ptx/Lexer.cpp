@@ -6,6 +6,7 @@
 
 #include <bit>
 #include <cctype>
+#include <cerrno>
 #include <cstdlib>
 
 using namespace nybl::emu::ptx;
@@ -104,10 +105,12 @@ Token Lexer::number() {
   }
   if (!word.empty() && (word.back() == 'U' || word.back() == 'u'))
     word.pop_back();
+  errno = 0;
   bool binary = word.substr(0, 2) == "0b";
   uint64_t value = binary ? std::strtoull(word.c_str() + 2, &end, 2)
                           : std::strtoull(word.c_str(), &end, 0);
-  Token token = make(*end == 0 ? Token::Integer : Token::Bad, length);
+  bool fits = errno != ERANGE && *end == 0;
+  Token token = make(fits ? Token::Integer : Token::Bad, length);
   token.bits = value;
   return token;
 }

@@ -115,7 +115,7 @@ private:
       return parseInteger(size) && (size == 64 || fail("64-bit addresses"));
     }
     if (token.is(".file") || token.is(".loc") || token.is(".pragma"))
-      return skipLine();
+      return parseNote();
     if (token.is(".section"))
       return skipSection();
     if (accept(";"))
@@ -146,11 +146,28 @@ private:
     return true;
   }
 
-  bool skipLine() {
-    unsigned line = token.line;
-    while (token.line == line && token.kind != Token::End)
-      advance();
-    return true;
+  /// .pragma "...", ...; .file 1 "name" [, 2, 3] and .loc 1 2 3 [,
+  /// function_name label [+ 4], inlined_at 1 2 3]: read to their own end, not
+  /// to that of the line.
+  bool parseNote() {
+    bool pragma = token.is(".pragma");
+    advance();
+    if (pragma)
+      return skipTo(";");
+    for (;;) {
+      while (token.kind == Token::Integer || token.kind == Token::String)
+        advance();
+      if (!accept(","))
+        return true;
+      if (accept("function_name")) {
+        std::string label;
+        uint64_t offset = 0;
+        if (!parseName(label) || (accept("+") && !parseInteger(offset)))
+          return false;
+      } else {
+        accept("inlined_at");
+      }
+    }
   }
 
   bool skipSection() {
@@ -242,9 +259,10 @@ private:
       uint64_t count = 0;
       if (!token.is("]") && !parseInteger(count))
         return false;
-      if (count > (uint64_t(1) << 32) || variable.bytes > (uint64_t(1) << 32))
-        return fail("an array below 4 GiB");
-      variable.bytes *= count;
+      constexpr uint64_t most = uint64_t(1) << 32;
+      if (count > most || variable.bytes > most ||
+          (variable.bytes *= count) > most)
+        return fail("an array of at most 4 GiB");
       if (!expect("]"))
         return false;
     }
@@ -268,7 +286,6 @@ private:
     } while (list && accept(","));
     if (variable.initial.size() > variable.bytes)
       return fail("no more values than the array holds");
-    variable.initial.resize(variable.bytes);
     return !list || expect("}");
   }
 
@@ -295,8 +312,36 @@ private:
     while (!scopes.empty())
       if (!parseStatement(f))
         return false;
+    keepUsedRegisters(f);
     module.functions.push_back(std::move(f));
     return true;
+  }
+
+  /// Declarations are cheap (".reg .b32 %r<9999>"), registers are not.
+  void keepUsedRegisters(Function &f) {
+    std::vector<int> number(f.registers.size(), -1);
+    std::vector<RegisterInfo> used;
+    auto use = [&](int &reg) {
+      if (reg < 0)
+        return;
+      if (number[reg] < 0) {
+        number[reg] = static_cast<int>(used.size());
+        used.push_back(std::move(f.registers[reg]));
+      }
+      reg = number[reg];
+    };
+    auto visit = [&](Operand &operand, auto &self) -> void {
+      use(operand.reg);
+      use(operand.second);
+      for (Operand &element : operand.elements)
+        self(element, self);
+    };
+    for (Instruction &in : f.body) {
+      use(in.guard);
+      for (Operand &operand : in.operands)
+        visit(operand, visit);
+    }
+    f.registers = std::move(used);
   }
 
   bool skipTo(std::string_view sign) {
@@ -352,7 +397,8 @@ private:
         if (value && !parseInteger(ignored))
           return false;
       } else if (token.is(".pragma")) {
-        skipLine();
+        if (!parseNote())
+          return false;
       } else {
         return true;
       }
@@ -376,7 +422,7 @@ private:
     if (token.is(".reg"))
       return parseRegisters(f);
     if (token.is(".loc") || token.is(".pragma") || token.is(".file"))
-      return skipLine();
+      return parseNote();
     Variable variable;
     if (parseSpace(variable.space))
       return parseVariables(variable, f.variables);
@@ -404,18 +450,22 @@ private:
         return false;
       if (count > maxRegisters || f.registers.size() + count > maxRegisters)
         return fail("fewer registers");
-      if (!range)
-        addRegister(f, name, type);
+      if (!range && !addRegister(f, name, type))
+        return false;
       for (uint64_t i = 0; i < count; ++i)
-        addRegister(f, name + std::to_string(i), type);
+        if (!addRegister(f, name + std::to_string(i), type))
+          return false;
     } while (accept(","));
     return expect(";");
   }
 
-  void addRegister(Function &f, const std::string &name,
+  bool addRegister(Function &f, const std::string &name,
                    const std::string &type) {
-    names.back()[name] = static_cast<int>(f.registers.size());
+    bool isNew =
+        names.back().emplace(name, static_cast<int>(f.registers.size())).second;
     f.registers.push_back({name, type});
+    return isNew ||
+           fail("a register that this block has not declared, not " + name);
   }
 
   int findRegister(const std::string &name) const {
