@@ -17,6 +17,9 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 
 add_compile_options(-Wall -Wextra -Wno-unused-parameter -fno-exceptions)
+if(CMAKE_COMPILER_IS_GNUCXX)
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>) # GCC 105651: false alarms in std::string
+endif()
 if(NYBL_SANITIZE)
   add_compile_options(-fsanitize=${NYBL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${NYBL_SANITIZE})

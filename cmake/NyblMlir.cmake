@@ -17,6 +17,13 @@ add_library(nybl_mlir_headers INTERFACE)
 target_include_directories(nybl_mlir_headers SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
 target_include_directories(nybl_mlir_headers INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 target_compile_options(nybl_mlir_headers INTERFACE -Wno-unused-parameter -Wno-overloaded-virtual)
+if(CMAKE_COMPILER_IS_GNUCXX)
+  # MLIR knows a C++ type by one static variable, and where inline functions are hidden each library has its own,
+  # told apart by the name the compiler prints for the type. g++ prints others than clang, which made Debian's
+  # package: so here they stay visible, and the linker makes them one. (Unique symbols would outlive dlopen's scope.)
+  target_compile_options(nybl_mlir_headers INTERFACE
+    -fvisibility=default -fno-visibility-inlines-hidden -fno-gnu-unique)
+endif()
 separate_arguments(definitions NATIVE_COMMAND ${LLVM_DEFINITIONS})
 target_compile_definitions(nybl_mlir_headers INTERFACE ${definitions})
 

@@ -13,6 +13,16 @@
 
 namespace nybl::compiler {
 
+class Index;
+Index operator+(Index a, Index b);
+Index operator*(Index a, Index b);
+Index operator+(Index a, int64_t b);
+Index operator*(Index a, int64_t b);
+Index operator/(Index a, int64_t b);
+Index operator%(Index a, int64_t b);
+mlir::Value operator<(Index a, Index b);
+mlir::Value operator<(Index a, int64_t b);
+
 /// Arithmetic on i32 or i64 values, written as formulas. `+ * / %` take numbers
 /// or indices of the same width; values are non-negative, so / and % are
 /// unsigned.

@@ -43,7 +43,7 @@ private:
   using Clock = std::chrono::steady_clock;
   using Build = llvm::function_ref<void(mlir::OpPassManager &)>;
 
-  void start();
+  Status start();
   void lap(const char *phase);
   /// Runs one phase in MLIR; the first error is the message, with the line of
   /// the template where it has one.
@@ -74,7 +74,7 @@ void Compilation::lap(const char *phase) {
   last = Clock::now();
 }
 
-void Compilation::start() {
+Status Compilation::start() {
   last = Clock::now();
   mlir::DialectRegistry registry;
   registerDialects(registry);
@@ -83,7 +83,13 @@ void Compilation::start() {
   context
       .loadDialect<block_scale::BlockScaleDialect, mlir::func::FuncDialect>();
   module = block_scale::buildModule(context, problemClass);
+  // MLIR tells types apart by the names a C++ compiler gives them.
+  if (!(*module)->hasTrait<mlir::OpTrait::SymbolTable>())
+    return Status::environment(
+        "this build of the compiler cannot run: expected MLIR and Nybl built "
+        "by one C++ compiler, and they differ; build with clang");
   lap("blockscale");
+  return Status::ok();
 }
 
 std::string Compilation::textOf(mlir::ModuleOp op) {
@@ -212,7 +218,8 @@ Status Compilation::compileToCubin() {
 }
 
 Expected<Artefact> Compilation::run() {
-  start();
+  if (Status status = start(); !status)
+    return status;
   if (Status status = dump("blockscale.mlir", textOf(*module)); !status)
     return status;
   if (emits("blockscale"))

@@ -166,10 +166,10 @@ TEST(ExecEdge, HugeDeclarationsAreRefused) {
                          ".global .b32 x = 0x1ffffffffffffffffffff;"};
   Machine m;
   for (const char *text : texts)
-    EXPECT_FALSE(loadProgram(".version 8.7\n.target sm_120a\n.address_size 64\n" +
-                                 std::string(text) +
-                                 "\n.entry k() { .local .b8 y[8]; ret; }\n",
-                             *m.chip, m.memory))
+    EXPECT_FALSE(loadProgram(
+        ".version 8.7\n.target sm_120a\n.address_size 64\n" +
+            std::string(text) + "\n.entry k() { .local .b8 y[8]; ret; }\n",
+        *m.chip, m.memory))
         << text;
 }
 
@@ -276,8 +276,7 @@ TEST(ExecEdge, GroupsOfAWarpVoteApart) {
   setp.eq.u32 %p2, %r3, 1;
 )";
   auto sum = runThreads(groups + "redux.sync.add.u32 %r50, %r1, %r2;", 32);
-  auto ballot =
-      runThreads(groups + "vote.sync.ballot.b32 %r50, %p2, %r2;", 32);
+  auto ballot = runThreads(groups + "vote.sync.ballot.b32 %r50, %p2, %r2;", 32);
   auto same = runThreads(groups + "match.any.sync.b32 %r50, %r3, %r2;", 32);
   auto leader = runThreads(groups + "elect.sync %r50|%p3, %r2;", 32);
   for (uint32_t t = 0; t < 32; ++t) {

@@ -208,8 +208,8 @@ void taintInsert(Warp &w, const Instr &in) {
     taintAny(w, in);
     uint16_t *to = w.taint(in.d), *e = w.taint(in.e);
     return w.forActive([&](unsigned i) {
-      to[i] = nibblesOf(to[i] || e[i] ? ~uint64_t(0) >> (64 - in.bytes * 8)
-                                      : 0);
+      to[i] =
+          nibblesOf(to[i] || e[i] ? ~uint64_t(0) >> (64 - in.bytes * 8) : 0);
     });
   }
   taintLikeBits(w, in, in.c, in.e, true);
@@ -307,12 +307,11 @@ void decodeDot(Decoder &d) {
   auto legal = [](Type t) { return t == Type::U32 || t == Type::S32; };
   if (!legal(a) || !legal(b) || (d.base == "dp2a" && mode < 1))
     return d.fail("expected .u32 or .s32 twice, and .lo or .hi of dp2a");
-  Handler handler =
-      isSignedType(a)
-          ? (isSignedType(b) ? dotBytes<int8_t, int8_t>
-                             : dotBytes<int8_t, uint8_t>)
-          : (isSignedType(b) ? dotBytes<uint8_t, int8_t>
-                             : dotBytes<uint8_t, uint8_t>);
+  Handler handler = isSignedType(a)
+                        ? (isSignedType(b) ? dotBytes<int8_t, int8_t>
+                                           : dotBytes<int8_t, uint8_t>)
+                        : (isSignedType(b) ? dotBytes<uint8_t, int8_t>
+                                           : dotBytes<uint8_t, uint8_t>);
   d.simple(handler, taintAny, Type::B32, 4);
   d.out.mode = static_cast<uint8_t>(mode);
 }
@@ -347,9 +346,9 @@ void decodeExtendSign(Decoder &d) {
   Type type = d.takeType();
   if (wrap < 0 || (type != Type::U32 && type != Type::S32))
     return d.fail("expected .clamp or .wrap and .u32 or .s32");
-  d.simple(type == Type::S32 ? ternary<int32_t, int32_t, ExtendSign, uint32_t,
-                                       uint32_t>
-                             : ternary<uint32_t, uint32_t, ExtendSign>,
+  d.simple(type == Type::S32
+               ? ternary<int32_t, int32_t, ExtendSign, uint32_t, uint32_t>
+               : ternary<uint32_t, uint32_t, ExtendSign>,
            taintAny, {type, type, Type::U32, Type::None}, 3);
   d.out.c = d.constant(wrap, false);
 }

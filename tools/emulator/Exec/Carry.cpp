@@ -36,8 +36,7 @@ void carried(Warp &w, const Instr &in) {
     return T(sum);
   });
   if (in.mode & 2)
-    w.predicate(in.e) =
-        (w.predicate(in.e) & ~w.active) | (after & w.active);
+    w.predicate(in.e) = (w.predicate(in.e) & ~w.active) | (after & w.active);
 }
 
 void taintCarried(Warp &w, const Instr &in) {

@@ -71,8 +71,12 @@ bool compare(uint8_t mode, T a, T b) {
 
 /// A lane as a value to compare: f16 and bf16 by their values, f32 flushed
 /// where asked (Instr::offset).
-struct HalfLane { uint32_t bits; };
-struct BrainLane { uint32_t bits; };
+struct HalfLane {
+  uint32_t bits;
+};
+struct BrainLane {
+  uint32_t bits;
+};
 
 template <typename T>
 auto comparable(const Instr &in, LaneOf<T> lane) {
@@ -143,9 +147,8 @@ Handler comparisonOf(Type type) {
   case Type::BF16:
     return Make<BrainLane>::handler();
   default:
-    return byInteger(type, []<typename T>() -> Handler {
-      return Make<T>::handler();
-    });
+    return byInteger(
+        type, []<typename T>() -> Handler { return Make<T>::handler(); });
   }
 }
 template <typename T>

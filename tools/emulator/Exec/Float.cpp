@@ -53,9 +53,9 @@ struct FMultiply { template <typename T> static T apply(T a, T b) { return a * b
 struct FDivide { template <typename T> static T apply(T a, T b) { return a / b; } };
 /// A NaN operand loses against a number; -0 < +0.
 struct FMinimum { template <typename T> static T apply(T a, T b) {
-  if (a != a) return b; if (b != b) return a; if (a == b) return std::signbit(a) ? a : b; return a < b ? a : b; } };
+  return a != a ? b : b != b ? a : a == b ? (std::signbit(a) ? a : b) : a < b ? a : b; } };
 struct FMaximum { template <typename T> static T apply(T a, T b) {
-  if (a != a) return b; if (b != b) return a; if (a == b) return std::signbit(a) ? b : a; return a < b ? b : a; } };
+  return a != a ? b : b != b ? a : a == b ? (std::signbit(a) ? b : a) : a < b ? b : a; } };
 struct FNegate { template <typename T> static T apply(T a) { return -a; } };
 struct FAbsolute { template <typename T> static T apply(T a) { return std::fabs(a); } };
 struct FReciprocal { template <typename T> static T apply(T a) { return T(1) / a; } };

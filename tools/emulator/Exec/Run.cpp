@@ -361,9 +361,9 @@ struct Grid {
   const uint8_t *parameters;
   GlobalMemory &memory;
   std::atomic<uint64_t> nextCta{0};
-  std::mutex mutex;
+  std::mutex mutex{};
   uint64_t firstFailed = ~uint64_t(0);
-  LaunchResult result;
+  LaunchResult result{};
 
   uint64_t count() const {
     return uint64_t(config.grid.x) * config.grid.y * config.grid.z;
