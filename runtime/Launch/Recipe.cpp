@@ -271,6 +271,11 @@ Status Recipe::check(const nybl_gemm_args &args) const {
       return status;
   if (Status status = checkAlpha(args.alpha); !status)
     return status;
+  if (args.workspace != 0 || args.workspace_bytes != 0)
+    return Status::refused(fmt::format(
+        "workspace: expected none (0 and 0 bytes), since this kernel needs "
+        "none, got {} bytes at {:#x}",
+        args.workspace_bytes, args.workspace));
   for (const Condition &condition : conditions)
     if (Status status = evaluate(condition, args); !status)
       return status;

@@ -138,11 +138,10 @@ void nybl_plan_destroy(nybl_plan *plan) { delete plan; }
 nybl_status nybl_plan_info(const nybl_plan *plan, nybl_plan_details *details) {
   if (!plan || !details)
     return failNull("nybl_plan_info", plan ? "details" : "plan");
-  nybl_plan_details known;
-  if (Status status =
-          readSized(details, sizeof(size_t), "nybl_plan_details", known);
+  if (Status status = checkSize(*details, sizeof(size_t), "nybl_plan_details");
       !status)
     return fail(status);
+  nybl_plan_details known = {};
   const Plan &object = *plan->object;
   known.manifest_json = object.manifestJson.c_str();
   known.phases_json = object.phasesJson.c_str();
@@ -154,8 +153,7 @@ nybl_status nybl_plan_info(const nybl_plan *plan, nybl_plan_details *details) {
     known.ptx_fallback = object.kernel->ptxFallback();
     known.resident_ctas = static_cast<uint32_t>(object.kernel->residentCtas());
   }
-  known.size = details->size;
-  std::memcpy(details, &known, std::min(details->size, sizeof known));
+  writeSized(known, details);
   return NYBL_OK;
 }
 

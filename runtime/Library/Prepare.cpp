@@ -27,7 +27,20 @@ std::string requestKey(const std::string &problemClass, const std::string &chip,
     key += part;
     key += '\0';
   }
-  return key;
+  return key + (options.verify_each ? "verified" : "");
+}
+
+Status checkOptions(const nybl_prepare_options &options) {
+  for (auto [name, flag] : {std::pair("allow_unproven", options.allow_unproven),
+                            std::pair("verify_each", options.verify_each)})
+    if (flag > 1)
+      return Status::invalid(fmt::format(
+          "nybl_prepare_options.{}: expected 0 or 1, got {}", name, flag));
+  if (options.template_text && !*options.template_text)
+    return Status::invalid(
+        "nybl_prepare_options.template_text: expected a kernel in the Tile "
+        "dialect, got an empty text; null takes the built-in one");
+  return Status::ok();
 }
 
 /// NotFound says what would have made the kernel.
@@ -161,14 +174,19 @@ nybl::library::prepare(const std::shared_ptr<Device> &device,
   auto problem = parseProblem(problemLine);
   if (!problem)
     return problem.status();
+  if (Status status = checkOptions(options); !status)
+    return status;
   auto plan = std::make_unique<Plan>();
   plan->problem = *problem;
   plan->device = device;
   plan->problemClass = print(specialise(*problem));
   if (problem->n == 0)
     return plan;
-  auto entry = device->entry(
-      requestKey(plan->problemClass, device->gpu->chip(), options));
+  // Who wants dumps wants this compilation's own.
+  auto entry = options.dump_dir
+                   ? std::make_shared<CacheEntry>()
+                   : device->entry(requestKey(plan->problemClass,
+                                              device->gpu->chip(), options));
   std::lock_guard lock(entry->mutex);
   if (!entry->compiled)
     if (Status status =

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// How often this thread has asked the C library for memory.
+// How often this thread has asked the C library for memory and for a mutex.
 #ifndef NYBL_TESTS_RUNTIME_ALLOCATIONCOUNT_H
 #define NYBL_TESTS_RUNTIME_ALLOCATIONCOUNT_H
 
@@ -8,9 +8,10 @@
 
 namespace nybl::tests {
 
-/// False under a sanitizer, which has an allocator of its own.
+/// False under a sanitizer, which has functions of its own for both.
 bool allocationsAreCounted();
 uint64_t allocationCount();
+uint64_t lockCount();
 
 } // namespace nybl::tests
 

@@ -99,21 +99,59 @@ TEST_F(LibraryTest, NothingToDoLaunchesNothing) {
   EXPECT_STREQ(details.manifest_json, "");
 }
 
-TEST_F(LibraryTest, ALaunchAllocatesNothing) {
+TEST_F(LibraryTest, ALaunchAllocatesNothingAndTakesNoLock) {
   if (!allocationsAreCounted())
     GTEST_SKIP() << "the sanitizer has its own allocator";
+  uint64_t locksBefore = lockCount();
   PlanOwner plan = prepared(line);
+  EXPECT_GT(lockCount(), locksBefore) << "the counter sees inside libnybl.so";
   nybl_gemm_args args = argumentsOf(line, 5);
-  nybl_status status = nybl_launch(plan.get(), &args);
+  locksBefore = lockCount();
   uint64_t before = allocationCount();
-  status = nybl_launch(plan.get(), &args);
+  nybl_status status = nybl_launch(plan.get(), &args); // the very first
   uint64_t after = allocationCount();
+  EXPECT_EQ(lockCount(), locksBefore);
   EXPECT_EQ(status, NYBL_OK);
   EXPECT_EQ(after, before);
-  EXPECT_EQ(state->last.launches, 2u);
+  EXPECT_EQ(state->last.launches, 1u);
   args.m = -1;
   EXPECT_EQ(nybl_launch(plan.get(), &args), NYBL_REFUSED);
   EXPECT_GT(allocationCount(), after) << "the counter sees inside libnybl.so";
+}
+
+TEST_F(LibraryTest, ALaunchIsThreeCallsOfTheDriver) {
+  PlanOwner plan = prepared(line);
+  nybl_gemm_args args = argumentsOf(line, 5);
+  int before = state->callCount;
+  ASSERT_EQ(nybl_launch(plan.get(), &args), NYBL_OK) << nybl_last_error();
+  std::vector<std::string> calls(state->calls + before,
+                                 state->calls + state->callCount);
+  EXPECT_EQ(calls,
+            (std::vector<std::string>{"cuCtxPushCurrent_v2", "cuLaunchKernel",
+                                      "cuCtxPopCurrent_v2"}))
+      << "no load, no allocation, no synchronisation";
+  EXPECT_EQ(state->current, state) << "the device's primary context";
+}
+
+TEST_F(LibraryTest, OptionsAreCheckedAndDumpsAreFresh) {
+  nybl_plan *plan = nullptr;
+  auto options = face::sized<nybl_prepare_options>();
+  options.allow_unproven = 77;
+  EXPECT_EQ(nybl_prepare(device, line, &options, &plan), NYBL_INVALID);
+  EXPECT_TRUE(says("allow_unproven: expected 0 or 1, got 77"));
+  options.allow_unproven = 0;
+  options.template_text = "";
+  EXPECT_EQ(nybl_prepare(device, line, &options, &plan), NYBL_INVALID);
+  EXPECT_TRUE(says("got an empty text")) << nybl_last_error();
+  PlanOwner first = prepared(line);
+  int before = compilations();
+  PlanOwner second = prepared(line);
+  EXPECT_EQ(compilations(), before);
+  options.template_text = nullptr;
+  options.dump_dir = "dumps";
+  ASSERT_EQ(nybl_prepare(device, line, &options, &plan), NYBL_OK);
+  EXPECT_EQ(compilations(), before + 1) << "dumps of a compilation of its own";
+  nybl_plan_destroy(plan);
 }
 
 TEST_F(LibraryTest, RefusesBeforeTheDriverIsAsked) {
@@ -122,6 +160,10 @@ TEST_F(LibraryTest, RefusesBeforeTheDriverIsAsked) {
   args.alpha.value = std::nanf("");
   EXPECT_EQ(nybl_launch(plan.get(), &args), NYBL_REFUSED);
   EXPECT_TRUE(says("alpha.value: expected a finite")) << nybl_last_error();
+  args = argumentsOf(line, 5);
+  args.workspace_bytes = 16;
+  EXPECT_EQ(nybl_launch(plan.get(), &args), NYBL_REFUSED);
+  EXPECT_TRUE(says("workspace: expected none")) << nybl_last_error();
   EXPECT_EQ(state->last.launches, 0u);
 }
 
@@ -189,6 +231,21 @@ TEST_F(LibraryTest, OlderDetailsAreFilledAsFarAsTheyReach) {
   EXPECT_NE(std::string(details.manifest_json).find("fake_gemm"),
             std::string::npos);
   EXPECT_EQ(details.resident_ctas, 0x55555555u);
+}
+
+TEST_F(LibraryTest, NewerDetailsNeedNotBeZero) {
+  PlanOwner plan = prepared(line);
+  struct {
+    nybl_plan_details known;
+    uint64_t newer;
+  } details;
+  std::memset(&details, 0x55, sizeof details);
+  details.known.size = sizeof details;
+  ASSERT_EQ(nybl_plan_info(plan.get(), &details.known), NYBL_OK)
+      << nybl_last_error();
+  EXPECT_EQ(details.known.size, sizeof details);
+  EXPECT_EQ(details.known.resident_ctas, 2u);
+  EXPECT_EQ(details.newer, 0u) << "what this library does not know is zero";
 }
 
 TEST_F(LibraryTest, OneCompilationPerKey) {

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <cuda.h>
+#include <iterator>
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -22,38 +23,53 @@ bool isElf(const void *image) {
                      4) == 0;
 }
 
+void note(const char *call) {
+  if (state.callCount < int(std::size(state.calls)))
+    state.calls[state.callCount++] = call;
+}
+
 } // namespace
 
 EXPORT RecordingState *nyblTestState() { return &state; }
 
-EXPORT CUresult cuInit(unsigned) { return CUDA_SUCCESS; }
+EXPORT CUresult cuInit(unsigned) {
+  note(__func__);
+  return CUDA_SUCCESS;
+}
 EXPORT CUresult cuDriverGetVersion(int *version) {
+  note(__func__);
   *version = 13000;
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuGetErrorName(CUresult error, const char **text) {
+  note(__func__);
   *text = error == CUDA_ERROR_ILLEGAL_ADDRESS ? "CUDA_ERROR_ILLEGAL_ADDRESS"
                                               : "CUDA_ERROR_OF_SOME_KIND";
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuGetErrorString(CUresult, const char **text) {
+  note(__func__);
   *text = "as the test asked";
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuDeviceGet(CUdevice *device, int ordinal) {
+  note(__func__);
   *device = ordinal;
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuDeviceGetCount(int *count) {
+  note(__func__);
   *count = 1;
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuDeviceGetName(char *name, int size, CUdevice) {
+  note(__func__);
   std::strncpy(name, "Recorder", static_cast<size_t>(size));
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute which,
                                      CUdevice) {
+  note(__func__);
   switch (which) {
   case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR:
     *value = 12;
@@ -70,24 +86,30 @@ EXPORT CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute which,
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice) {
+  note(__func__);
   ++state.retained;
   *context = reinterpret_cast<CUcontext>(&state);
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuDevicePrimaryCtxRelease(CUdevice) {
+  note(__func__);
   --state.retained;
   return CUDA_SUCCESS;
 }
-EXPORT CUresult cuCtxPushCurrent(CUcontext) {
+EXPORT CUresult cuCtxPushCurrent(CUcontext context) {
+  note(__func__);
+  state.current = context;
   ++state.contextDepth;
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuCtxPopCurrent(CUcontext *) {
+  note(__func__);
   --state.contextDepth;
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuModuleLoadDataEx(CUmodule *module, const void *image,
                                    unsigned, CUjit_option *, void **) {
+  note(__func__);
   ++(isElf(image) ? state.cubinLoads : state.ptxLoads);
   if (isElf(image) && state.settings.refuseCubin)
     return CUDA_ERROR_NO_BINARY_FOR_GPU;
@@ -96,53 +118,70 @@ EXPORT CUresult cuModuleLoadDataEx(CUmodule *module, const void *image,
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuModuleUnload(CUmodule) {
+  note(__func__);
   --state.modules;
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuModuleGetFunction(CUfunction *function, CUmodule,
                                     const char *) {
+  note(__func__);
   *function = reinterpret_cast<CUfunction>(&state);
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuFuncSetAttribute(CUfunction, CUfunction_attribute, int) {
+  note(__func__);
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *count,
                                                             CUfunction, int,
                                                             size_t) {
+  note(__func__);
   *count = state.settings.residentCtas;
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuMemAlloc(CUdeviceptr *pointer, size_t bytes) {
+  note(__func__);
   *pointer = reinterpret_cast<CUdeviceptr>(std::malloc(bytes));
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuMemFree(CUdeviceptr pointer) {
+  note(__func__);
   std::free(reinterpret_cast<void *>(pointer));
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuMemcpyHtoD(CUdeviceptr to, const void *from, size_t bytes) {
+  note(__func__);
   std::memcpy(reinterpret_cast<void *>(to), from, bytes);
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuMemcpyDtoH(void *to, CUdeviceptr from, size_t bytes) {
+  note(__func__);
   std::memcpy(to, reinterpret_cast<void *>(from), bytes);
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuMemsetD8(CUdeviceptr to, unsigned char value, size_t bytes) {
+  note(__func__);
   std::memset(reinterpret_cast<void *>(to), value, bytes);
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuStreamCreate(CUstream *stream, unsigned) {
+  note(__func__);
   *stream = reinterpret_cast<CUstream>(&state.last);
   return CUDA_SUCCESS;
 }
-EXPORT CUresult cuStreamDestroy(CUstream) { return CUDA_SUCCESS; }
-EXPORT CUresult cuStreamSynchronize(CUstream) { return CUDA_SUCCESS; }
+EXPORT CUresult cuStreamDestroy(CUstream) {
+  note(__func__);
+  return CUDA_SUCCESS;
+}
+EXPORT CUresult cuStreamSynchronize(CUstream) {
+  note(__func__);
+  return CUDA_SUCCESS;
+}
 EXPORT CUresult cuLaunchKernel(CUfunction, unsigned gridX, unsigned gridY,
                                unsigned gridZ, unsigned blockX, unsigned blockY,
                                unsigned blockZ, unsigned dynamicShared,
                                CUstream stream, void **parameters, void **) {
+  note(__func__);
   RecordedLaunch &last = state.last;
   ++last.launches;
   last = {last.launches,

@@ -30,6 +30,10 @@ struct RecordingState {
   int retained;     ///< primary context references
   int modules;      ///< loaded minus unloaded
   int ptxLoads, cubinLoads;
+  /// Every call of the driver in order, by name; the oldest are kept.
+  const char *calls[64];
+  int callCount;
+  void *current; ///< the context on top of the stack
 };
 
 /// extern "C" RecordingState *nyblTestState(void);

@@ -126,10 +126,11 @@ typedef struct nybl_prepare_options {
   size_t size;
   const char *schedule;      /* "key=value ..."; null: chosen */
   const char *template_text; /* a kernel in the Tile dialect; null: built in */
-  const char *dump_dir;      /* the compiler's numbered dumps; null: none */
-  const char *ptxas;         /* path of ptxas; null: found by the compiler */
-  uint32_t allow_unproven;   /* 1: accept a certificate with unproven lemmas */
-  uint32_t verify_each;      /* 1: the compiler's verifier after every pass */
+  const char *dump_dir;    /* the compiler's numbered dumps, of a compilation of
+                              its own; null: none */
+  const char *ptxas;       /* path of ptxas; null: found by the compiler */
+  uint32_t allow_unproven; /* 1: accept a certificate with unproven lemmas */
+  uint32_t verify_each;    /* 1: the compiler's verifier after every pass */
 } nybl_prepare_options;
 
 /* Makes one problem launchable: compiles it if this device has not done so yet
