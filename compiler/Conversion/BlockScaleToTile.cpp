@@ -4,13 +4,13 @@
 // template, laid out by a schedule. Both are given, or chosen by Select.
 
 #include "compiler/Conversion/Passes.h"
+#include "compiler/Conversion/Template.h"
 #include "compiler/Select/Select.h"
 #include "dialects/BlockScale/Build.h"
 #include "dialects/Cta/CtaOps.h"
 #include "dialects/Tile/Instantiate.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Parser/Parser.h"
 
 using namespace mlir;
 using namespace nybl;
@@ -23,13 +23,30 @@ namespace nybl::compiler {
 
 namespace {
 
-/// The one kernel of a template's module.
-FailureOr<tile::KernelOp> findKernel(ModuleOp module) {
-  auto kernels = llvm::to_vector(module.getOps<tile::KernelOp>());
-  if (kernels.size() == 1)
-    return kernels.front();
-  return module.emitError("expected a template with one tile.kernel, got ")
-         << kernels.size();
+/// The operands of the problem as a template declares them: M is a name.
+SmallVector<tile::Bindings::Argument> operandsOf(block_scale::GemmOp gemm,
+                                                 const GemmProblem &problem) {
+  MLIRContext *context = gemm.getContext();
+  Builder builder(context);
+  Attribute m =
+      tile::NameAttr::get(context, builder.getStringAttr(tile::freeDimension));
+  Attribute n = builder.getI64IntegerAttr(problem.n);
+  Attribute k = builder.getI64IntegerAttr(problem.k);
+  Type element = gemm.getA().getType().getElement();
+  Type scale = gemm.getA().getType().getScale();
+  auto matrix = [&](Attribute rows, Attribute columns, Type type) -> Type {
+    return tile::MatrixType::get(context, {rows, columns}, type);
+  };
+  auto scales = [&](Attribute rows, ScaleLayout layout) -> Type {
+    return tile::ScalesType::get(context, {rows, k}, scale, kBlock,
+                                 builder.getStringAttr(name(layout)));
+  };
+  return {{"a", matrix(m, k, element)},
+          {"sfa", scales(m, problem.sfa)},
+          {"b", matrix(n, k, element)},
+          {"sfb", scales(n, problem.sfb)},
+          {"d", matrix(m, n, gemm.getD().getType().getElementType())},
+          {"alpha", tile::ScalarType::get(context, builder.getF32Type())}};
 }
 
 tile::Bindings bind(block_scale::GemmOp gemm, const GemmProblem &problem,
@@ -38,19 +55,18 @@ tile::Bindings bind(block_scale::GemmOp gemm, const GemmProblem &problem,
   bindings.numbers = {{"N", problem.n},         {"K", problem.k},
                       {"BM", schedule.tile[0]}, {"BN", schedule.tile[1]},
                       {"BK", schedule.tile[2]}, {"stages", 1}};
-  Type element = gemm.getA().getType().getElement();
-  Type scale = gemm.getA().getType().getScale();
+  bindings.arguments = operandsOf(gemm, problem);
   MLIRContext *context = gemm.getContext();
-  bindings.arguments = {{"a", element},
-                        {"sfa", scale, kBlock, std::string(name(problem.sfa))},
-                        {"b", element},
-                        {"sfb", scale, kBlock, std::string(name(problem.sfb))},
-                        {"d", gemm.getD().getType().getElementType()},
-                        {"alpha", Float32Type::get(context)}};
   bindings.schedule =
       cta::ScheduleAttr::get(context, StringAttr::get(context, schedule.kind),
                              schedule.tile, schedule.warps);
   return bindings;
+}
+
+SmallVector<block_scale::GemmOp> gemmsIn(Operation *op) {
+  SmallVector<block_scale::GemmOp> gemms;
+  op->walk([&](block_scale::GemmOp gemm) { gemms.push_back(gemm); });
+  return gemms;
 }
 
 struct BlockScaleToTilePass
@@ -58,10 +74,7 @@ struct BlockScaleToTilePass
   using Base::Base;
 
   void runOnOperation() override {
-    SmallVector<block_scale::GemmOp> gemms;
-    getOperation().walk(
-        [&](block_scale::GemmOp gemm) { gemms.push_back(gemm); });
-    for (block_scale::GemmOp gemm : gemms)
+    for (block_scale::GemmOp gemm : gemmsIn(getOperation()))
       if (failed(convert(gemm)))
         return signalPassFailure();
   }
@@ -87,19 +100,21 @@ struct BlockScaleToTilePass
   }
 
   LogicalResult convert(block_scale::GemmOp gemm) {
+    auto function = gemm->getParentOfType<func::FuncOp>();
+    if (!function || !llvm::hasSingleElement(gemmsIn(function)))
+      return gemm.emitError("expected one block_scale.gemm in a func.func, "
+                            "which becomes a kernel");
     GemmProblem problem = block_scale::problemOf(gemm);
     Expected<Selection> selection = choose(problem);
     if (!selection)
       return gemm.emitError(selection.message());
-    ParserConfig config(&getContext());
-    OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(
-        selection->templateText, config, "template");
-    if (!module)
+    FailureOr<OwningOpRef<ModuleOp>> module =
+        parseTemplate(gemm, selection->templateText);
+    if (failed(module))
       return failure();
-    FailureOr<tile::KernelOp> kernel = findKernel(*module);
+    FailureOr<tile::KernelOp> kernel = findKernel(**module);
     if (failed(kernel))
       return failure();
-    auto function = gemm->getParentOfType<func::FuncOp>();
     OpBuilder builder(function);
     if (failed(tile::instantiate(builder, *kernel,
                                  bind(gemm, problem, selection->schedule))))

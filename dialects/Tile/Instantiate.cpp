@@ -4,7 +4,7 @@
 
 #include "dialects/Tile/Instantiate.h"
 #include "mlir/IR/AttrTypeSubElements.h"
-#include "llvm/ADT/TypeSwitch.h"
+#include "mlir/IR/Verifier.h"
 
 using namespace mlir;
 using namespace nybl::tile;
@@ -14,6 +14,10 @@ static LogicalResult checkBindings(KernelOp kernel, const Bindings &bindings) {
     if (!bindings.numbers.contains(param))
       return kernel.emitOpError("has a parameter '")
              << param << "' that the schedule does not set";
+  for (StringRef dim : kernel.getDims().getAsValueRange<StringAttr>())
+    if (dim != freeDimension && !bindings.numbers.contains(dim))
+      return kernel.emitOpError("has a dimension '")
+             << dim << "' that the problem does not have: expected M, N and K";
   for (auto &entry : bindings.numbers) {
     StringRef name = entry.getKey();
     auto declares = [&](ArrayAttr names) {
@@ -31,38 +35,42 @@ static LogicalResult checkBindings(KernelOp kernel, const Bindings &bindings) {
   return success();
 }
 
-/// The bound type of one argument, or null where its kind does not fit.
-static Type bindArgument(Type type, const Bindings::Argument &argument) {
-  MLIRContext *context = type.getContext();
-  return TypeSwitch<Type, Type>(type)
-      .Case([&](MatrixType matrix) -> Type {
-        if (argument.block || !argument.element)
-          return {};
-        return MatrixType::get(context, matrix.getSizes(), argument.element);
-      })
-      .Case([&](ScalesType scales) -> Type {
-        if (!argument.block)
-          return {};
-        return ScalesType::get(context, scales.getSizes(), argument.element,
-                               argument.block,
-                               StringAttr::get(context, argument.layout));
-      })
-      .Case([&](ScalarType scalar) -> Type {
-        return scalar.getElement() == argument.element ? scalar : Type();
-      })
-      .Default([](Type) { return Type(); });
+static bool sameSizes(ArrayRef<Attribute> declared,
+                      ArrayRef<Attribute> expected) {
+  return llvm::equal(declared, expected, [](Attribute a, Attribute b) {
+    return a == b || (constantSize(a) && constantSize(a) == constantSize(b));
+  });
+}
+
+/// True if the declared type says nothing that the operand's type denies. Its
+/// sizes must be the operand's: the proof bounds every access by them.
+static bool fits(Type declared, Type operand) {
+  auto same = [](auto given, auto expected) {
+    return !given || given == expected;
+  };
+  auto matrix = dyn_cast<MatrixType>(operand);
+  if (auto given = dyn_cast<MatrixType>(declared); given && matrix)
+    return sameSizes(given.getSizes(), matrix.getSizes()) &&
+           same(given.getElement(), matrix.getElement());
+  auto scales = dyn_cast<ScalesType>(operand);
+  if (auto given = dyn_cast<ScalesType>(declared); given && scales)
+    return sameSizes(given.getSizes(), scales.getSizes()) &&
+           same(given.getElement(), scales.getElement()) &&
+           same(given.getBlock(), scales.getBlock()) &&
+           same(given.getLayout(), scales.getLayout());
+  return declared == operand;
 }
 
 static LogicalResult bindArguments(KernelOp kernel, const Bindings &bindings) {
   SmallVector<StringRef> sources;
   for (auto [value, argument] :
        llvm::zip(kernel.getBody().getArguments(), bindings.arguments)) {
-    Type bound = bindArgument(value.getType(), argument);
-    if (!bound)
+    if (!fits(value.getType(), argument.type))
       return kernel.emitOpError("expected argument ")
              << value.getArgNumber() << " to fit operand '" << argument.source
-             << "' of the problem, got " << value.getType();
-    value.setType(bound);
+             << "' of the problem, " << argument.type << ", got "
+             << value.getType();
+    value.setType(argument.type);
     sources.push_back(argument.source);
   }
   kernel.setSourcesAttr(Builder(kernel.getContext()).getStrArrayAttr(sources));
@@ -74,7 +82,8 @@ static LogicalResult checkRequirements(KernelOp kernel) {
     std::optional<int64_t> value = constantSize(require.getExpr());
     if (!value)
       return require.emitOpError(
-          "cannot be checked: it names a dimension that is free at launch");
+          "cannot be checked: it names a dimension that is free at launch, "
+          "divides by no positive number, or leaves 64 bits");
     if (*value == static_cast<int64_t>(require.getValue()))
       return WalkResult::advance();
     return require.emitOpError("is not met: ")
@@ -104,7 +113,7 @@ FailureOr<KernelOp> nybl::tile::instantiate(OpBuilder &builder,
   if (bindings.schedule)
     kernel.setScheduleAttr(bindings.schedule);
   if (failed(bindArguments(kernel, bindings)) ||
-      failed(checkRequirements(kernel))) {
+      failed(checkRequirements(kernel)) || failed(verify(kernel))) {
     kernel.erase();
     return failure();
   }

@@ -11,24 +11,23 @@ namespace nybl::tile {
 
 /// What an instance binds.
 struct Bindings {
-  /// Dimensions and parameters that are numbers now. A dimension left out stays
-  /// free at launch; a parameter left out is an error.
+  /// Dimensions and parameters that are numbers now. M, left out, stays free at
+  /// launch; any other name left out is an error.
   llvm::StringMap<int64_t> numbers;
   /// For each argument of the kernel, in order: which operand of the problem it
-  /// is ("a", "sfa", ...) and its type's element, block and layout.
+  /// is ("a", "sfa", ...) and the type that operand has. The template declares
+  /// the same sizes; what else it leaves out of its type is filled in.
   struct Argument {
     std::string source;
-    mlir::Type element = {};
-    int64_t block = 0;
-    std::string layout = {};
+    mlir::Type type;
   };
   llvm::SmallVector<Argument> arguments;
   mlir::Attribute schedule; ///< kept on the kernel, opaque to Tile
 };
 
 /// Clones `kernelTemplate` at the builder's insertion point with the bindings
-/// applied and checks every tile.require. Errors are diagnostics at the op that
-/// states the limit.
+/// applied, checks every tile.require and verifies the instance. Errors are
+/// diagnostics at the op that is wrong or states the limit.
 mlir::FailureOr<KernelOp> instantiate(mlir::OpBuilder &builder,
                                       KernelOp kernelTemplate,
                                       const Bindings &bindings);

@@ -36,23 +36,29 @@ std::optional<int64_t> apply(ExprKind kind, int64_t lhs, int64_t rhs) {
   llvm_unreachable("every kind of expression is handled above");
 }
 
-ParseResult parseAtom(AsmParser &parser, Attribute &size) {
+ParseResult parseSum(AsmParser &parser, Attribute &size, unsigned depth);
+
+ParseResult parseAtom(AsmParser &parser, Attribute &size, unsigned depth) {
+  SMLoc at = parser.getCurrentLocation();
   int64_t number = 0;
   OptionalParseResult integer = parser.parseOptionalInteger(number);
   if (integer.has_value()) {
     size = makeInteger(parser.getContext(), number);
     return *integer;
   }
-  if (succeeded(parser.parseOptionalLParen()))
-    return failure(parseSize(parser, size) || parser.parseRParen());
+  if (succeeded(parser.parseOptionalLParen())) {
+    if (depth == maxSizeDepth)
+      return parser.emitError(at, "expected at most ")
+             << maxSizeDepth << " nested parentheses in a size";
+    return failure(parseSum(parser, size, depth + 1) || parser.parseRParen());
+  }
   StringRef name;
   if (succeeded(parser.parseOptionalKeyword(&name))) {
     size = NameAttr::get(parser.getContext(),
                          StringAttr::get(parser.getContext(), name));
     return success();
   }
-  return parser.emitError(parser.getCurrentLocation(),
-                          "expected a size: a number, a name or '('");
+  return parser.emitError(at, "expected a size: a number, a name or '('");
 }
 
 std::optional<ExprKind> parseFactorKind(AsmParser &parser) {
@@ -65,36 +71,73 @@ std::optional<ExprKind> parseFactorKind(AsmParser &parser) {
   return std::nullopt;
 }
 
-ParseResult parseTerm(AsmParser &parser, Attribute &size) {
-  if (parseAtom(parser, size))
+/// lhs = lhs kind rhs; an error where that nests too deep.
+ParseResult combine(AsmParser &parser, SMLoc at, ExprKind kind, Attribute &lhs,
+                    Attribute rhs) {
+  lhs = parser.getChecked<ExprAttr>(at, parser.getContext(), kind, lhs, rhs);
+  return success(lhs != nullptr);
+}
+
+ParseResult parseTerm(AsmParser &parser, Attribute &size, unsigned depth) {
+  SMLoc at = parser.getCurrentLocation();
+  if (parseAtom(parser, size, depth))
     return failure();
   while (std::optional<ExprKind> kind = parseFactorKind(parser)) {
     Attribute rhs;
-    if (parseAtom(parser, rhs))
+    if (parseAtom(parser, rhs, depth) || combine(parser, at, *kind, size, rhs))
       return failure();
-    size = ExprAttr::get(parser.getContext(), *kind, size, rhs);
   }
   return success();
 }
 
+std::optional<ExprKind> parseSumKind(AsmParser &parser) {
+  if (succeeded(parser.parseOptionalPlus()))
+    return ExprKind::Add;
+  if (succeeded(parser.parseOptionalMinus()))
+    return ExprKind::Sub;
+  return std::nullopt;
+}
+
+ParseResult parseSum(AsmParser &parser, Attribute &size, unsigned depth) {
+  SMLoc at = parser.getCurrentLocation();
+  if (parseTerm(parser, size, depth))
+    return failure();
+  while (std::optional<ExprKind> kind = parseSumKind(parser)) {
+    Attribute rhs;
+    if (parseTerm(parser, rhs, depth) || combine(parser, at, *kind, size, rhs))
+      return failure();
+  }
+  return success();
+}
+
+unsigned depthOf(Attribute size) {
+  auto expr = dyn_cast<ExprAttr>(size);
+  return expr ? 1 + std::max(depthOf(expr.getLhs()), depthOf(expr.getRhs()))
+              : 0;
+}
+
 } // namespace
 
+bool nybl::tile::isSize(Attribute attribute) {
+  if (auto number = dyn_cast<IntegerAttr>(attribute))
+    return number.getType().isSignlessInteger(64);
+  return isa<NameAttr, ExprAttr>(attribute);
+}
+
+LogicalResult ExprAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               ExprKind, Attribute lhs, Attribute rhs) {
+  if (!isSize(lhs) || !isSize(rhs))
+    return emitError() << "expected sizes (numbers, names, expressions) as "
+                          "operands of an expression";
+  // Its operands passed this check, so the walk is short.
+  if (std::max(depthOf(lhs), depthOf(rhs)) >= maxSizeDepth)
+    return emitError() << "expected at most " << maxSizeDepth
+                       << " nested operations in a size";
+  return success();
+}
+
 ParseResult nybl::tile::parseSize(AsmParser &parser, Attribute &size) {
-  if (parseTerm(parser, size))
-    return failure();
-  while (true) {
-    ExprKind kind;
-    if (succeeded(parser.parseOptionalPlus()))
-      kind = ExprKind::Add;
-    else if (succeeded(parser.parseOptionalMinus()))
-      kind = ExprKind::Sub;
-    else
-      return success();
-    Attribute rhs;
-    if (parseTerm(parser, rhs))
-      return failure();
-    size = ExprAttr::get(parser.getContext(), kind, size, rhs);
-  }
+  return parseSum(parser, size, /*depth=*/0);
 }
 
 void nybl::tile::printSize(AsmPrinter &printer, Attribute size) {

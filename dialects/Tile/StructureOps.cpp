@@ -9,6 +9,24 @@
 using namespace mlir;
 using namespace nybl::tile;
 
+/// Sizes in generic form may be any attribute.
+static LogicalResult expectSizes(Operation *op, ArrayRef<Attribute> sizes) {
+  for (Attribute size : sizes)
+    if (!isSize(size))
+      return op->emitOpError("expected a size (a number, a name or an "
+                             "expression), got ")
+             << size;
+  return success();
+}
+
+static LogicalResult expectPositive(Operation *op, Attribute size,
+                                    StringRef what) {
+  std::optional<int64_t> value = constantSize(size);
+  if (!value || *value > 0)
+    return success();
+  return op->emitOpError("expected ") << what << ", got " << *value;
+}
+
 //===----------------------------------------------------------------------===//
 // KernelOp
 //===----------------------------------------------------------------------===//
@@ -69,19 +87,40 @@ void KernelOp::print(OpAsmPrinter &printer) {
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }
 
+/// A name that LLVM and ptxas take as it is. Two leading underscores are
+/// theirs.
+static LogicalResult verifySymbol(KernelOp kernel) {
+  StringRef name = kernel.getSymName();
+  bool plain =
+      !name.empty() && !llvm::isDigit(name.front()) &&
+      !name.starts_with("__") && name.size() <= 128 &&
+      llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; });
+  if (plain)
+    return success();
+  return kernel.emitOpError("expected a name of at most 128 letters, digits "
+                            "and '_', as @gemm or @my_gemm2, got '")
+         << name << "'";
+}
+
+static LogicalResult verifySources(KernelOp kernel) {
+  if (!kernel.getSources())
+    return success();
+  ArrayAttr sources = *kernel.getSources();
+  if (sources.size() != kernel.getBody().getNumArguments())
+    return kernel.emitOpError("expected one source for each of the ")
+           << kernel.getBody().getNumArguments() << " arguments, got "
+           << sources.size();
+  llvm::StringSet<> seen;
+  for (StringRef source : sources.getAsValueRange<StringAttr>())
+    if (!seen.insert(source).second)
+      return kernel.emitOpError("names the source '") << source << "' twice";
+  return success();
+}
+
 /// Every name inside must be declared; else a template would only fail when
 /// somebody instantiates it.
-LogicalResult KernelOp::verifyRegions() {
-  llvm::StringSet<> declared;
-  for (ArrayAttr names : {getDims(), getParams()})
-    for (StringRef name : names.getAsValueRange<StringAttr>())
-      if (!declared.insert(name).second)
-        return emitOpError("declares the name '") << name << "' twice";
-  if (getSources() && getSources()->size() != getBody().getNumArguments())
-    return emitOpError("expected one source for each of the ")
-           << getBody().getNumArguments() << " arguments, got "
-           << getSources()->size();
-
+static LogicalResult verifyNames(KernelOp kernel,
+                                 const llvm::StringSet<> &declared) {
   AttrTypeWalker walker;
   walker.addWalk([&](NameAttr name) {
     return declared.contains(name.getName().getValue())
@@ -97,13 +136,24 @@ LogicalResult KernelOp::verifyRegions() {
     return llvm::none_of(
         types, [&](Type type) { return walker.walk(type).wasInterrupted(); });
   };
-  WalkResult result = (*this)->walk([&](Operation *op) -> WalkResult {
+  WalkResult result = kernel->walk([&](Operation *op) -> WalkResult {
     if (isDeclared(op))
       return WalkResult::advance();
     return op->emitOpError("uses a name that is neither in dims nor in params "
                            "of its tile.kernel");
   });
   return failure(result.wasInterrupted());
+}
+
+LogicalResult KernelOp::verifyRegions() {
+  llvm::StringSet<> declared;
+  for (ArrayAttr names : {getDims(), getParams()})
+    for (StringRef name : names.getAsValueRange<StringAttr>())
+      if (!declared.insert(name).second)
+        return emitOpError("declares the name '") << name << "' twice";
+  if (failed(verifySymbol(*this)) || failed(verifySources(*this)))
+    return failure();
+  return verifyNames(*this, declared);
 }
 
 //===----------------------------------------------------------------------===//
@@ -132,6 +182,8 @@ void RequireOp::print(OpAsmPrinter &printer) {
                                 {"expr", "value", "message"});
 }
 
+LogicalResult RequireOp::verify() { return expectSizes(*this, getExpr()); }
+
 ParseResult ParamOp::parse(OpAsmParser &parser, OperationState &state) {
   Attribute size;
   if (parseSize(parser, size) || parser.parseOptionalAttrDict(state.attributes))
@@ -146,6 +198,8 @@ void ParamOp::print(OpAsmPrinter &printer) {
   printSize(printer, getSize());
   printer.printOptionalAttrDict((*this)->getAttrs(), {"size"});
 }
+
+LogicalResult ParamOp::verify() { return expectSizes(*this, getSize()); }
 
 OpFoldResult ParamOp::fold(FoldAdaptor) {
   std::optional<int64_t> value = constantSize(getSize());
@@ -207,9 +261,15 @@ LogicalResult ForeachTileOp::verify() {
                        "columns), got ")
            << arguments << ", " << getExtents().size() << " and "
            << getSteps().size();
+  if (!llvm::all_of(getBody().getArgumentTypes(),
+                    [](Type type) { return type.isInteger(32); }))
+    return emitOpError("expected coordinates of type i32");
+  if (failed(expectSizes(*this, getExtents().getValue())) ||
+      failed(expectSizes(*this, getSteps().getValue())))
+    return failure();
   for (Attribute step : getSteps())
-    if (std::optional<int64_t> value = constantSize(step); value && *value <= 0)
-      return emitOpError("expected positive steps, got ") << *value;
+    if (failed(expectPositive(*this, step, "positive steps")))
+      return failure();
   return success();
 }
 
@@ -283,8 +343,8 @@ LogicalResult AccumulateOp::verifyRegions() {
            << getNumResults()
            << " accumulators of the types of its accumulate, got "
            << yield.getNumOperands();
-  if (std::optional<int64_t> value = constantSize(getStep());
-      value && *value <= 0)
-    return emitOpError("expected a positive step, got ") << *value;
-  return success();
+  if (failed(expectSizes(*this, {getExtent(), getStep(), getStages()})) ||
+      failed(expectPositive(*this, getStep(), "a positive step")))
+    return failure();
+  return expectPositive(*this, getStages(), "at least one stage");
 }

@@ -18,15 +18,8 @@
 
 namespace nybl::tile {
 
-/// Roles, as traits: what a warp role of the kernel will do with the op.
-template <typename Op>
-class LoadRole : public mlir::OpTrait::TraitBase<Op, LoadRole> {};
-template <typename Op>
-class DotRole : public mlir::OpTrait::TraitBase<Op, DotRole> {};
-template <typename Op>
-class ElementwiseRole : public mlir::OpTrait::TraitBase<Op, ElementwiseRole> {};
-template <typename Op>
-class StoreRole : public mlir::OpTrait::TraitBase<Op, StoreRole> {};
+/// The dimension of a template that stays free at launch.
+inline constexpr llvm::StringLiteral freeDimension = "M";
 
 /// A size is an IntegerAttr (i64), a NameAttr or an ExprAttr over them.
 ///   size ::= term (('+' | '-') term)*
@@ -42,6 +35,15 @@ void printSizes(mlir::AsmPrinter &printer,
 /// The number a size stands for, or nothing while a name is unbound (or on a
 /// division by zero or an overflow of 64 bits).
 std::optional<int64_t> constantSize(mlir::Attribute size);
+
+/// Expressions nest this deep at most: whatever walks one is bounded.
+inline constexpr unsigned maxSizeDepth = 16;
+bool isSize(mlir::Attribute attribute);
+
+/// True if the op computes one element from others and is known to mean the
+/// same everywhere: arith on f32 and i1, bf16 and f16 only between truncf and
+/// extf, no fast-math flags.
+bool isElementwise(mlir::Operation *op);
 
 } // namespace nybl::tile
 

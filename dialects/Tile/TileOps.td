@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The ops of the Tile dialect. Each has one role (Load, Dot, Elementwise,
-// Store) or is structure; TileToCta refuses any other op by name.
+// The ops of the Tile dialect. Each loads, multiplies, computes element by
+// element or stores, or is structure; TileToCta refuses any other op by name.
 #ifndef NYBL_DIALECTS_TILE_TILEOPS_TD
 #define NYBL_DIALECTS_TILE_TILEOPS_TD
 
@@ -13,14 +13,6 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 class Tile_Op<string mnemonic, list<Trait> traits = []>
     : Op<Tile_Dialect, mnemonic, traits>;
 
-class Tile_Role<string name> : NativeOpTrait<name> {
-  let cppNamespace = "::nybl::tile";
-}
-def LoadRole : Tile_Role<"LoadRole">;
-def DotRole : Tile_Role<"DotRole">;
-def ElementwiseRole : Tile_Role<"ElementwiseRole">;
-def StoreRole : Tile_Role<"StoreRole">;
-
 //===----------------------------------------------------------------------===//
 // Structure
 //===----------------------------------------------------------------------===//
@@ -30,9 +22,10 @@ def Tile_KernelOp : Tile_Op<"kernel", [
   let summary = "a kernel template, or an instance of one";
   let description = [{
     `dims` are sizes of the problem, `params` are chosen by the schedule. Every
-    name used inside is declared here. An instance keeps the names of the
-    dimensions that are free at launch and says in `sources` which operand of
-    the problem each argument is.
+    name used inside is declared here. An instance keeps the name of M, the
+    dimension that is free at launch, and says in `sources` which operand of
+    the problem each argument is. The symbol is the kernel's name in PTX, so it
+    is made of letters, digits and `_`.
 
     ```mlir
     tile.kernel @gemm<dims(M, N, K), params(BM, BN, BK)>(
@@ -57,6 +50,7 @@ def Tile_RequireOp : Tile_Op<"require"> {
   }];
   let arguments = (ins AnyAttr:$expr, I64Attr:$value, StrAttr:$message);
   let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
 }
 
 def Tile_ParamOp : Tile_Op<"param", [Pure]> {
@@ -65,6 +59,7 @@ def Tile_ParamOp : Tile_Op<"param", [Pure]> {
   let results = (outs I32:$result);
   let hasCustomAssemblyFormat = 1;
   let hasFolder = 1;
+  let hasVerifier = 1;
 }
 
 def Tile_ForeachTileOp : Tile_Op<"foreach_tile", [
@@ -107,7 +102,7 @@ def Tile_AccumulateOp : Tile_Op<"accumulate", [
 // Load
 //===----------------------------------------------------------------------===//
 
-def Tile_LoadOp : Tile_Op<"load", [LoadRole, MemoryEffects<[MemRead]>]> {
+def Tile_LoadOp : Tile_Op<"load", [MemoryEffects<[MemRead]>]> {
   let summary = "a tile of a matrix; rows and columns past its end are zero";
   let arguments = (ins Tile_MatrixType:$matrix, I32:$row, I32:$column);
   let results = (outs Tile_TileType:$result);
@@ -117,7 +112,7 @@ def Tile_LoadOp : Tile_Op<"load", [LoadRole, MemoryEffects<[MemRead]>]> {
   let hasVerifier = 1;
 }
 
-def Tile_LoadScalesOp : Tile_Op<"load_scales", [LoadRole, MemoryEffects<[MemRead]>]> {
+def Tile_LoadScalesOp : Tile_Op<"load_scales", [MemoryEffects<[MemRead]>]> {
   let summary = "the scale factors of a tile; past the last row or K block: zero";
   let description = [{
     Zero whatever the padding of the tensor holds: this is what the proof is
@@ -141,7 +136,7 @@ def Tile_ZerosOp : Tile_Op<"zeros", [Pure]> {
   let assemblyFormat = "attr-dict `:` type($result)";
 }
 
-def Tile_DotScaledOp : Tile_Op<"dot_scaled", [DotRole, Pure,
+def Tile_DotScaledOp : Tile_Op<"dot_scaled", [Pure,
     AllTypesMatch<["acc", "result"]>]> {
   let summary = "acc + (a * sa) * (b * sb)^T, in f32 or better";
   let description = [{
@@ -162,12 +157,13 @@ def Tile_DotScaledOp : Tile_Op<"dot_scaled", [DotRole, Pure,
 // Elementwise and Store
 //===----------------------------------------------------------------------===//
 
-def Tile_MapOp : Tile_Op<"map", [ElementwiseRole, Pure,
+def Tile_MapOp : Tile_Op<"map", [Pure,
     SingleBlock]> {
   let summary = "computes each element of a tile from the same element of others";
   let description = [{
-    Operands are accumulators of one shape, or scalars (the same value for each
-    element). The body is `arith` and `math` on f32.
+    Operands are accumulators of one shape, or scalars of the kernel (the same
+    value for each element). The body is `arith` on f32 and i1; it may use
+    constants from outside, and nothing else.
   }];
   let arguments = (ins Variadic<AnyTypeOf<[Tile_AccType, Tile_ScalarType]>>:$operands);
   let results = (outs Tile_AccType:$result);
@@ -175,10 +171,11 @@ def Tile_MapOp : Tile_Op<"map", [ElementwiseRole, Pure,
   let assemblyFormat = [{
     $operands `:` type($operands) `->` type($result) $body attr-dict
   }];
+  let hasVerifier = 1;
   let hasRegionVerifier = 1;
 }
 
-def Tile_StoreOp : Tile_Op<"store", [StoreRole, MemoryEffects<[MemWrite]>]> {
+def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
   let summary = "rounds once, to nearest even, and stores what lies inside";
   let arguments = (ins Tile_AccType:$value, Tile_MatrixType:$matrix, I32:$row,
                        I32:$column);

@@ -31,13 +31,15 @@ def Tile_ExprAttr : Tile_Attr<"Expr", "expr"> {
   let parameters = (ins EnumParameter<Tile_ExprKind>:$kind,
                         "::mlir::Attribute":$lhs, "::mlir::Attribute":$rhs);
   let assemblyFormat = "`<` $kind `,` $lhs `,` $rhs `>`";
+  let genVerifyDecl = 1;
 }
 
 class Tile_Type<string name, string typeMnemonic> : TypeDef<Tile_Dialect, name> {
   let mnemonic = typeMnemonic;
 }
 
-// The size list [M, K]; entries are IntegerAttr (i64), NameAttr or ExprAttr.
+// The size list [M, K], rows and columns; entries are IntegerAttr (i64),
+// NameAttr or ExprAttr.
 def Tile_SizesParameter : ArrayRefParameter<"::mlir::Attribute", "sizes"> {
   let parser = "::nybl::tile::parseSizes($_parser)";
   let printer = "::nybl::tile::printSizes($_printer, $_self)";
@@ -53,6 +55,7 @@ def Tile_MatrixType : Tile_Type<"Matrix", "matrix"> {
   let parameters = (ins Tile_SizesParameter:$sizes,
                         OptionalParameter<"::mlir::Type">:$element);
   let assemblyFormat = "`<` $sizes (`,` $element^)? `>`";
+  let genVerifyDecl = 1;
 }
 
 def Tile_ScalesType : Tile_Type<"Scales", "scales"> {
@@ -68,6 +71,7 @@ def Tile_ScalesType : Tile_Type<"Scales", "scales"> {
                         OptionalParameter<"::mlir::StringAttr">:$layout);
   let assemblyFormat =
       "`<` $sizes (`,` $element^ `per` $block `in` $layout)? `>`";
+  let genVerifyDecl = 1;
 }
 
 def Tile_ScalarType : Tile_Type<"Scalar", "scalar"> {
@@ -80,18 +84,21 @@ def Tile_TileType : Tile_Type<"Tile", "tile"> {
   let summary = "a tile of a matrix, loaded";
   let parameters = (ins Tile_SizesParameter:$sizes);
   let assemblyFormat = "`<` $sizes `>`";
+  let genVerifyDecl = 1;
 }
 
 def Tile_ScaleTileType : Tile_Type<"ScaleTile", "scale_tile"> {
   let summary = "the scale factors of a tile; [BM, BK] holds BK / block a row";
   let parameters = (ins Tile_SizesParameter:$sizes);
   let assemblyFormat = "`<` $sizes `>`";
+  let genVerifyDecl = 1;
 }
 
 def Tile_AccType : Tile_Type<"Acc", "acc"> {
   let summary = "a tile of f32, in registers or tensor memory";
   let parameters = (ins Tile_SizesParameter:$sizes);
   let assemblyFormat = "`<` $sizes `>`";
+  let genVerifyDecl = 1;
 }
 
 #endif // NYBL_DIALECTS_TILE_TILETYPES_TD

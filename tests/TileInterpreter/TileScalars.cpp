@@ -47,6 +47,8 @@ Status TileScalars::execute(Operation &op) {
     return executeConversion(op);
   if (isa<arith::AddIOp, arith::SubIOp, arith::MulIOp>(op))
     return executeI32(op);
+  if (isa<arith::AndIOp, arith::OrIOp, arith::XOrIOp>(op))
+    return executeLogic(op);
   return executeF32(op);
 }
 
@@ -195,5 +197,16 @@ Status TileScalars::executeI32(Operation &op) {
                   : isa<arith::SubIOp>(op) ? x - y
                                            : x * y;
   setInteger(op.getResult(0), static_cast<int32_t>(value));
+  return Status::ok();
+}
+
+Status TileScalars::executeLogic(Operation &op) {
+  if (Type type = op.getResult(0).getType(); !type.isInteger(1))
+    return refusedOn(op, type);
+  bool x = integer(op.getOperand(0)), y = integer(op.getOperand(1));
+  bool value = isa<arith::AndIOp>(op)  ? x && y
+               : isa<arith::OrIOp>(op) ? x || y
+                                       : x != y;
+  setInteger(op.getResult(0), value);
   return Status::ok();
 }
