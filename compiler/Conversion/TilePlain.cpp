@@ -85,11 +85,21 @@ Index TilePlain::number(int64_t value) {
                                          builder.getI32IntegerAttr(value)));
 }
 
-Value TilePlain::argument(Value tileArgument, StringRef suffix) {
+StringRef TilePlain::sourceOf(Value tileArgument) {
   unsigned position = cast<BlockArgument>(tileArgument).getArgNumber();
-  StringRef name =
-      cast<StringAttr>((*source.getSources())[position]).getValue();
-  return kernel.argumentFor((name + suffix).str());
+  return cast<StringAttr>((*source.getSources())[position]).getValue();
+}
+
+Value TilePlain::argument(Value tileArgument, StringRef suffix) {
+  return kernel.argumentFor((sourceOf(tileArgument) + suffix).str());
+}
+
+std::optional<int64_t> compiler::convertRows(Attribute size) {
+  auto name = dyn_cast<tile::NameAttr>(size);
+  if (name && name.getName() == tile::freeDimension)
+    return cta::dynamicRows;
+  std::optional<int64_t> rows = tile::constantSize(size);
+  return rows && *rows > 0 && *rows <= maxExtent ? rows : std::nullopt;
 }
 
 Index TilePlain::rowsOf(int64_t rows) {
@@ -98,8 +108,6 @@ Index TilePlain::rowsOf(int64_t rows) {
 }
 
 LogicalResult TilePlain::convertTopLevel(Operation &op) {
-  if (isa<tile::RequireOp>(op))
-    return success();
   if (auto foreach = dyn_cast<tile::ForeachTileOp>(op))
     return convertForeachTile(foreach);
   return cloneArithmetic(op);
@@ -113,10 +121,12 @@ LogicalResult TilePlain::convertForeachTile(tile::ForeachTileOp op) {
   if (!columns || stepM != tileM || stepN != tileN)
     return op.emitOpError("expected tiles of the schedule, ")
            << tileM << " x " << tileN << ", over a static number of columns";
+  std::optional<int64_t> rows = convertRows(op.getExtents()[0]);
+  if (!rows || *columns < 1 || *columns > maxExtent)
+    return op.emitOpError("expected M or a number of rows, and at least one "
+                          "column, to walk over");
   int64_t tilesN = (*columns + tileN - 1) / tileN;
-  std::optional<int64_t> staticRows = tile::constantSize(op.getExtents()[0]);
-  Index rows = rowsOf(staticRows.value_or(cta::dynamicRows));
-  Index count = (rows + (tileM - 1)) / tileM * tilesN;
+  Index count = (rowsOf(*rows) + (tileM - 1)) / tileM * tilesN;
   auto range = cta::TileRangeOp::create(builder, location, count);
   frameBuilder.setInsertionPoint(range);
   Block *body = new Block();
@@ -152,20 +162,44 @@ LogicalResult TilePlain::convertInTile(Operation &op) {
   return cloneArithmetic(op);
 }
 
-/// Pure index arithmetic is cloned; anything else has no place here.
+LogicalResult TilePlain::convertParam(tile::ParamOp op) {
+  std::optional<int64_t> value = tile::constantSize(op.getSize());
+  if (!value || *value < 0 || *value > maxExtent)
+    return op.emitOpError("expected a number from 0 to ")
+           << maxExtent << " after instantiation";
+  mapping.map(op.getResult(), number(*value).value());
+  return success();
+}
+
+/// Coordinates are i32; flags would promise LLVM what nobody proves.
+static bool isCoordinateArithmetic(Operation &op) {
+  auto isCoordinate = [](Type type) {
+    return type.isInteger(1) || type.isInteger(32);
+  };
+  auto flags = dyn_cast<arith::ArithIntegerOverflowFlagsInterface>(op);
+  return isa<arith::ArithDialect>(op.getDialect()) &&
+         llvm::all_of(op.getOperandTypes(), isCoordinate) &&
+         llvm::all_of(op.getResultTypes(), isCoordinate) &&
+         !op.hasAttr("isExact") &&
+         (!flags || (!flags.hasNoSignedWrap() && !flags.hasNoUnsignedWrap()));
+}
+
+/// Arithmetic on coordinates and constants is cloned; anything else has no
+/// place here.
 LogicalResult TilePlain::cloneArithmetic(Operation &op) {
-  if (auto param = dyn_cast<tile::ParamOp>(op)) {
-    std::optional<int64_t> value = tile::constantSize(param.getSize());
-    if (!value)
-      return param.emitOpError("expected a number after instantiation");
-    mapping.map(param.getResult(), number(*value).value());
+  if (isa<tile::RequireOp>(op))
     return success();
-  }
-  if (!isa<arith::ArithDialect>(op.getDialect()))
+  if (auto param = dyn_cast<tile::ParamOp>(op))
+    return convertParam(param);
+  bool known =
+      llvm::all_of(op.getOperands(),
+                   [&](Value value) { return mapping.contains(value); }) &&
+      (isCoordinateArithmetic(op) || tile::isElementwise(&op));
+  if (!known)
     return op.emitOpError(
         "has no place here: the plain schedule lays out load, "
-        "load_scales, dot_scaled, accumulate, map, store and "
-        "arith on coordinates");
+        "load_scales, dot_scaled, accumulate, map, store, "
+        "arith on i32 coordinates and on f32 constants");
   builder.clone(op, mapping);
   return success();
 }

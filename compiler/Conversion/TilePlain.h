@@ -8,10 +8,20 @@
 
 #include "dialects/Cta/CtaOps.h"
 #include "dialects/Tile/TileOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/DenseMap.h"
 
 namespace nybl::compiler {
+
+/// Sizes are below this, so that a count fits a signed 32-bit register.
+constexpr int64_t maxExtent = (int64_t(1) << 31) - 1;
+/// Rows of one tile at most: copies are unrolled.
+constexpr int64_t maxTileRows = 4096;
+
+/// Rows as Cta says them: a number, or dynamicRows for M itself. Nothing for
+/// any other size: an expression over M is not M.
+std::optional<int64_t> convertRows(mlir::Attribute size);
 
 class Index;
 Index operator+(Index a, Index b);
@@ -74,6 +84,7 @@ private:
   mlir::LogicalResult convertInTile(mlir::Operation &op);
   mlir::LogicalResult convertInStep(mlir::Operation &op);
   mlir::LogicalResult cloneArithmetic(mlir::Operation &op);
+  mlir::LogicalResult convertParam(tile::ParamOp op);
 
   // Copies (TilePlainCopy.cpp).
   mlir::LogicalResult convertLoad(tile::LoadOp op);
@@ -86,6 +97,10 @@ private:
 
   // Multiplies and accumulators (TilePlainDot.cpp).
   mlir::LogicalResult convertAccumulate(tile::AccumulateOp op);
+  mlir::LogicalResult convertSteps(tile::AccumulateOp op,
+                                   mlir::scf::ForOp loop);
+  /// The registers of each accumulator, one after the other in `values`.
+  void bindAccumulators(mlir::ValueRange tiles, mlir::ValueRange values);
   mlir::LogicalResult convertDot(tile::DotScaledOp op);
 
   // Elementwise and stores (TilePlainStore.cpp).
@@ -98,6 +113,8 @@ private:
   /// The value in the new kernel of a coordinate of the old one.
   Index coordinate(mlir::Value value) { return index(mapping.lookup(value)); }
   mlir::Value argument(mlir::Value tileArgument, llvm::StringRef suffix = "");
+  /// Which operand of the problem an argument of the old kernel is.
+  llvm::StringRef sourceOf(mlir::Value tileArgument);
   /// Rows of an operand as an i32: M where they are free.
   Index rowsOf(int64_t rows);
   mlir::LogicalResult checkShape(mlir::Operation *op, tile::AccType type);

@@ -53,10 +53,15 @@ void TilePlain::forEachBlock(int64_t rows, Value row, Value column,
   }
 }
 
-/// The K step of a load must be the schedule's.
+/// The rows of a load are unrolled; its K step must be the schedule's.
 static LogicalResult checkLoad(Operation *op, ArrayRef<Attribute> tile,
                                int64_t tileK, Value column) {
-  if (!tile::constantSize(tile[0]) || tile::constantSize(tile[1]) != tileK)
+  std::optional<int64_t> rows = tile::constantSize(tile[0]);
+  if (!rows || *rows < 1 || *rows > maxTileRows)
+    return op->emitOpError("expected a tile of 1 to ")
+           << maxTileRows << " rows, got "
+           << (rows ? std::to_string(*rows) : "a free size");
+  if (tile::constantSize(tile[1]) != tileK)
     return op->emitOpError("expected a tile of the schedule's K step, ")
            << tileK << " columns";
   auto accumulate = op->getParentOfType<tile::AccumulateOp>();
@@ -69,6 +74,9 @@ static LogicalResult checkLoad(Operation *op, ArrayRef<Attribute> tile,
 LogicalResult TilePlain::convertLoad(tile::LoadOp op) {
   if (failed(checkLoad(op, op.getType().getSizes(), tileK, op.getColumn())))
     return failure();
+  if (sourceOf(op.getMatrix()) == "d")
+    return op.emitOpError("reads 'd', the output: expected an input of the "
+                          "problem");
   Value base = argument(op.getMatrix());
   Index stride = index(argument(op.getMatrix(), ".stride"));
   auto type = cast<cta::MatrixType>(base.getType());

@@ -4,19 +4,24 @@
 
 #include "compiler/Conversion/TilePlain.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "runtime/Abi/Problem.h"
 
 using namespace mlir;
 using namespace nybl;
 using namespace nybl::compiler;
 
-/// copy, barrier, multiply, barrier, for each K step.
+void TilePlain::bindAccumulators(ValueRange tiles, ValueRange values) {
+  size_t width = mFragments * nFragments * 4;
+  for (auto [i, tile] : llvm::enumerate(tiles))
+    fragments[tile] = llvm::to_vector(values.slice(i * width, width));
+}
+
 LogicalResult TilePlain::convertAccumulate(tile::AccumulateOp op) {
   std::optional<int64_t> extent = tile::constantSize(op.getExtent());
-  if (!extent || tile::constantSize(op.getStep()) != tileK)
-    return op.emitOpError("expected a static extent walked by the schedule's K "
-                          "step, ")
+  if (!extent || *extent < 0 || *extent > maxExtent ||
+      tile::constantSize(op.getStep()) != tileK)
+    return op.emitOpError("expected a static extent, 0 or more, walked by the "
+                          "schedule's K step, ")
            << tileK;
   Fragments inits;
   for (Value init : op.getInits()) {
@@ -24,32 +29,37 @@ LogicalResult TilePlain::convertAccumulate(tile::AccumulateOp op) {
       return failure();
     llvm::append_range(inits, fragments.lookup(init));
   }
+  // No step is no loop: nothing in its body is ever done.
+  if (*extent == 0) {
+    bindAccumulators(op.getResults(), inits);
+    return success();
+  }
   Value zero = number(0), one = number(1);
   Value steps = number((*extent + tileK - 1) / tileK);
   auto loop = scf::ForOp::create(builder, op.getLoc(), zero, steps, one, inits);
-  size_t width = mFragments * nFragments * 4;
-  auto bind = [&](ValueRange tiles, ValueRange values) {
-    for (auto [i, tile] : llvm::enumerate(tiles))
-      fragments[tile] = llvm::to_vector(values.slice(i * width, width));
-  };
-  {
-    OpBuilder::InsertionGuard guard(builder);
-    Block *body = loop.getBody();
-    builder.setInsertionPointToEnd(body);
-    bind(op.getBody().getArguments().drop_front(), loop.getRegionIterArgs());
-    mapping.map(op.getBody().getArgument(0),
-                (index(loop.getInductionVar()) * tileK).value());
-    for (Operation &inner : op.getBody().front())
-      if (failed(convertInStep(inner)))
-        return failure();
-    Fragments yields;
-    for (Value value : op.getBody().front().getTerminator()->getOperands())
-      llvm::append_range(yields, fragments.lookup(value));
-    // Nobody may overwrite the stage while others still read it.
-    cta::BarrierOp::create(builder, op.getLoc());
-    scf::YieldOp::create(builder, op.getLoc(), yields);
-  }
-  bind(op.getResults(), loop.getResults());
+  if (failed(convertSteps(op, loop)))
+    return failure();
+  bindAccumulators(op.getResults(), loop.getResults());
+  return success();
+}
+
+/// copy, barrier, multiply, barrier, for each K step.
+LogicalResult TilePlain::convertSteps(tile::AccumulateOp op, scf::ForOp loop) {
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToEnd(loop.getBody());
+  Block &body = op.getBody().front();
+  bindAccumulators(body.getArguments().drop_front(), loop.getRegionIterArgs());
+  mapping.map(body.getArgument(0),
+              (index(loop.getInductionVar()) * tileK).value());
+  for (Operation &inner : body)
+    if (failed(convertInStep(inner)))
+      return failure();
+  Fragments yields;
+  for (Value value : body.getTerminator()->getOperands())
+    llvm::append_range(yields, fragments.lookup(value));
+  // Nobody may overwrite the stage while others still read it.
+  cta::BarrierOp::create(builder, op.getLoc());
+  scf::YieldOp::create(builder, op.getLoc(), yields);
   return success();
 }
 

@@ -6,6 +6,7 @@
 
 #include "compiler/Conversion/TilePlain.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 using namespace nybl;
@@ -33,9 +34,15 @@ Value TilePlain::scalar(Value tileScalar) {
 LogicalResult TilePlain::convertMap(tile::MapOp op) {
   if (failed(checkShape(op, op.getType())))
     return failure();
+  // Constants from outside the body are the same for each element.
+  IRMapping outside;
+  llvm::SetVector<Value> captured;
+  getUsedValuesDefinedAbove(op.getBody(), captured);
+  for (Value value : captured)
+    outside.map(value, mapping.lookup(value));
   Fragments result;
   for (int64_t i = 0; i < mFragments * nFragments * 4; ++i) {
-    IRMapping element;
+    IRMapping element = outside;
     for (auto [operand, parameter] :
          llvm::zip(op.getOperands(), op.getBody().getArguments()))
       element.map(parameter, isa<tile::AccType>(operand.getType())
@@ -53,6 +60,10 @@ LogicalResult TilePlain::convertMap(tile::MapOp op) {
 LogicalResult TilePlain::convertStore(tile::StoreOp op) {
   if (failed(checkShape(op, op.getValue().getType())))
     return failure();
+  if (sourceOf(op.getMatrix()) != "d")
+    return op.emitOpError("writes '")
+           << sourceOf(op.getMatrix())
+           << "', an input: expected the output of the problem, 'd'";
   Location loc = op.getLoc();
   Value base = argument(op.getMatrix());
   Index stride = index(argument(op.getMatrix(), ".stride"));

@@ -10,6 +10,7 @@
 #include "dialects/Tile/TileOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "runtime/Abi/Problem.h"
 
 using namespace mlir;
 using namespace nybl;
@@ -35,35 +36,66 @@ struct CtaArguments {
   }
 };
 
-int64_t rowsOf(Attribute size) {
-  return tile::constantSize(size).value_or(cta::dynamicRows);
+/// What each operand of a gemm may be.
+bool fitsSource(Type type, StringRef source) {
+  if (source == "alpha")
+    return type == tile::ScalarType::get(type.getContext(),
+                                         Float32Type::get(type.getContext()));
+  if (auto scales = dyn_cast<tile::ScalesType>(type))
+    return (source == "sfa" || source == "sfb") &&
+           isa_and_present<Float8E4M3FNType>(scales.getElement()) &&
+           scales.getBlock() == kBlock && scales.getLayout();
+  auto matrix = dyn_cast<tile::MatrixType>(type);
+  if (!matrix)
+    return false;
+  Type element = matrix.getElement();
+  if (source == "a" || source == "b")
+    return isa_and_present<Float4E2M1FNType>(element);
+  return source == "d" &&
+         isa_and_present<Float32Type, Float16Type, BFloat16Type>(element);
+}
+
+/// Rows and columns of an operand. K is a multiple of the block.
+FailureOr<std::pair<int64_t, int64_t>> convertSizes(tile::KernelOp kernel,
+                                                    ArrayRef<Attribute> sizes,
+                                                    StringRef source,
+                                                    int64_t block) {
+  std::optional<int64_t> rows = convertRows(sizes[0]);
+  std::optional<int64_t> columns = tile::constantSize(sizes[1]);
+  if (rows && columns && *columns > 0 && *columns <= maxExtent &&
+      *columns % block == 0)
+    return std::pair(*rows, *columns);
+  return kernel.emitOpError("expected M or a number of rows for '")
+         << source << "', and a positive multiple of " << block << " columns";
 }
 
 LogicalResult addArgument(tile::KernelOp kernel, BlockArgument argument,
                           StringRef source, CtaArguments &result) {
   MLIRContext *context = kernel.getContext();
   Location location = argument.getLoc();
+  if (!fitsSource(argument.getType(), source))
+    return kernel.emitOpError(
+               "expected operands a, sfa, b, sfb, d and alpha of "
+               "a gemm, got '")
+           << source << "' of type " << argument.getType();
   if (auto matrix = dyn_cast<tile::MatrixType>(argument.getType())) {
-    std::optional<int64_t> columns = tile::constantSize(matrix.getSizes()[1]);
-    if (!columns)
-      return kernel.emitOpError("expected a static number of columns for '")
-             << source << "'";
+    auto sizes = convertSizes(kernel, matrix.getSizes(), source,
+                              source == "d" ? 1 : kBlock);
+    if (failed(sizes))
+      return failure();
+    auto [rows, columns] = *sizes;
     int64_t rowBytes =
-        *columns * matrix.getElement().getIntOrFloatBitWidth() / 8;
-    result.add(
-        cta::MatrixType::get(context, rowsOf(matrix.getSizes()[0]), rowBytes),
-        source, location);
+        columns * matrix.getElement().getIntOrFloatBitWidth() / 8;
+    result.add(cta::MatrixType::get(context, rows, rowBytes), source, location);
     result.add(IntegerType::get(context, 64), source + ".stride", location);
     return success();
   }
   if (auto scales = dyn_cast<tile::ScalesType>(argument.getType())) {
-    std::optional<int64_t> columns = tile::constantSize(scales.getSizes()[1]);
-    if (!columns || *columns % scales.getBlock() != 0)
-      return kernel.emitOpError("expected whole K blocks of ")
-             << scales.getBlock() << " for '" << source << "'";
-    result.add(cta::ScalesType::get(context, rowsOf(scales.getSizes()[0]),
-                                    *columns / scales.getBlock(),
-                                    scales.getLayout()),
+    auto sizes = convertSizes(kernel, scales.getSizes(), source, kBlock);
+    if (failed(sizes))
+      return failure();
+    result.add(cta::ScalesType::get(context, sizes->first,
+                                    sizes->second / kBlock, scales.getLayout()),
                source, location);
     return success();
   }

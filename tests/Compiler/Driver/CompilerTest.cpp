@@ -3,6 +3,7 @@
 // compile(): each stage, each chip that has the multiply, and what it refuses.
 
 #include "compiler/Driver/Compiler.h"
+#include "compiler/Select/Select.h"
 #include "runtime/Abi/Manifest.h"
 
 #include <filesystem>
@@ -122,6 +123,99 @@ TEST(Compiler, Refusals) {
   ASSERT_FALSE(artefact);
   EXPECT_EQ(artefact.status().code(), ErrorCode::Environment);
   EXPECT_NE(artefact.message().find("/nowhere/ptxas"), std::string::npos);
+}
+
+/// The built-in template with other text in the place of `from`.
+std::string changed(const std::string &from, const std::string &to) {
+  std::string text(gemmTemplate());
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos;
+       at += to.size())
+    text.replace(at, from.size(), to);
+  EXPECT_NE(text, gemmTemplate()) << from;
+  return text;
+}
+
+struct BadTemplate {
+  std::string text;
+  ErrorCode code;
+  const char *part;
+};
+
+void expectRefused(const std::vector<BadTemplate> &table) {
+  for (const BadTemplate &bad : table) {
+    CompileOptions options;
+    options.templateText = bad.text;
+    auto artefact = make("gemm n=24 k=48", "sm_120a", options);
+    ASSERT_FALSE(artefact) << bad.part;
+    EXPECT_EQ(artefact.status().code(), bad.code) << artefact.message();
+    EXPECT_NE(artefact.message().find(bad.part), std::string::npos)
+        << artefact.message();
+    EXPECT_EQ(artefact.message().find('\n'), std::string::npos);
+  }
+}
+
+/// The proof bounds accesses by the extents of the operands, so a template may
+/// declare no others.
+TEST(Compiler, TemplatesDeclareTheProblemsSizes) {
+  const auto invalid = ErrorCode::Invalid;
+  expectRefused({
+      {changed("!tile.matrix<[M, N]>", "!tile.matrix<[1000, N]>"), invalid,
+       "to fit operand 'd' of the problem, '!tile.matrix<[M, 24], bf16>', got "
+       "'!tile.matrix<[1000, 24]>'"},
+      {changed("!tile.matrix<[M, N]>", "!tile.matrix<[M, N + 64]>"), invalid,
+       "to fit operand 'd'"},
+      {changed("!tile.matrix<[M, N]>", "!tile.matrix<[M, N], f32>"), invalid,
+       "to fit operand 'd'"},
+      {changed("!tile.matrix<[N, K]>", "!tile.matrix<[M, K]>"), invalid,
+       "to fit operand 'b'"},
+      {changed("!tile.scales<[N, K]>", "!tile.scales<[100000, K]>"), invalid,
+       "to fit operand 'sfb'"},
+      {changed("!tile.scales<[M, K]>", "!tile.scales<[M, K * 64]>"), invalid,
+       "to fit operand 'sfa'"},
+      {changed("!tile.scales<[M, K]>",
+               "!tile.scales<[M, K], f8E4M3FN per 16 in \"linear\">"),
+       invalid, "to fit operand 'sfa'"},
+      {changed("!tile.scalar<f32>", "!tile.scalar<f64>"), invalid,
+       "to fit operand 'alpha'"},
+      {changed("dims(M, N, K)", "dims(M, N, K, Z)"), invalid,
+       "has a dimension 'Z' that the problem does not have"},
+      {changed("in (M, N)", "in (M floordiv 2, N)"), invalid,
+       "expected M or a number of rows"},
+  });
+  CompileOptions same;
+  same.templateText =
+      changed("!tile.matrix<[N, K]>", "!tile.matrix<[24, K * 1]>");
+  EXPECT_TRUE(make("gemm n=24 k=48", "sm_120a", same));
+}
+
+/// What would run the parser or the unrolling too long or too deep.
+TEST(Compiler, TemplatesAreBounded) {
+  const auto invalid = ErrorCode::Invalid;
+  std::string deep = std::string(100000, '(') + "BK" + std::string(100000, ')');
+  std::string arrays = std::string(100000, '[') + std::string(100000, ']');
+  std::string many;
+  for (int i = 0; i < 1100; ++i)
+    many += "  %q" + std::to_string(i) + " = arith.constant 1 : i32\n";
+  expectRefused({
+      {changed("BK mod 64", deep + " mod 64"), invalid,
+       "brackets nest at most"},
+      {changed("dims(M", "attributes {x = " + arrays + "} dims(M"), invalid,
+       "brackets nest at most"},
+      {std::string(2 << 20, ' '), invalid, "at most 1048576 bytes"},
+      {"ML\xefR and so on", invalid, "got MLIR bytecode"},
+      {changed("  tile.foreach", many + "  tile.foreach"), invalid,
+       "at most 1024 ops"},
+      {changed("      %sa = ", "      %big = tile.load %A[%m, %k] : "
+                               "!tile.matrix<[M, K]> -> "
+                               "!tile.tile<[1000000000, BK]>\n      %sa = "),
+       invalid, "expected a tile of 1 to 4096 rows"},
+  });
+  // Brackets in strings and comments nest nothing.
+  CompileOptions options;
+  options.templateText =
+      changed("whole scale words", std::string(200, '(') + "\\22[[") + "// " +
+      std::string(200, '{');
+  EXPECT_TRUE(make("gemm n=24 k=48", "sm_120a", options));
 }
 
 TEST(Compiler, DumpsAreNumbered) {
