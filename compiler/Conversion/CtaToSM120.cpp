@@ -79,6 +79,9 @@ LLVM::InlineAsmOp inlinePtx(OpBuilder &b, Location loc, Type result,
 //===----------------------------------------------------------------------===//
 // Global memory
 //===----------------------------------------------------------------------===//
+//
+// The result is written before the address is read, so it may not share its
+// register: '&'.
 
 struct LowerLoad : Lowering<cta::LoadOp> {
   using Lowering::Lowering;
@@ -88,7 +91,7 @@ struct LowerLoad : Lowering<cta::LoadOp> {
     b.replaceOp(op, inlinePtx(b, op.getLoc(), b.getI64Type(),
                               {address, a.getGuard()},
                               "mov.b64 $0, 0;\n\t@$2 ld.global.b64 $0, [$1];",
-                              "=l,l,b"));
+                              "=&l,l,b"));
     return success();
   }
 };
@@ -101,7 +104,7 @@ struct LowerLoadScale : Lowering<cta::LoadScaleOp> {
     b.replaceOp(op, inlinePtx(b, op.getLoc(), b.getI16Type(),
                               {address, a.getGuard()},
                               "mov.b16 $0, 0;\n\t@$2 ld.global.b8 $0, [$1];",
-                              "=h,l,b"));
+                              "=&h,l,b"));
     return success();
   }
 };
@@ -117,7 +120,7 @@ struct LowerLoadScalar : Lowering<cta::LoadScalarOp> {
     b.replaceOp(op, inlinePtx(b, loc, b.getF32Type(),
                               {a.getBase(), given, a.getValue()},
                               "mov.b32 $0, $3;\n\t@$2 ld.global.b32 $0, [$1];",
-                              "=f,l,b,f"));
+                              "=&f,l,b,f"));
     return success();
   }
 };
@@ -145,6 +148,14 @@ struct LowerStore : Lowering<cta::StoreOp> {
 // Shared memory and multiply
 //===----------------------------------------------------------------------===//
 
+/// A name of the module's that nobody has: a kernel may be called stage0.
+std::string freeStageName(ModuleOp module) {
+  for (unsigned i = 0;; ++i)
+    if (std::string name = "stage" + std::to_string(i);
+        !SymbolTable::lookupSymbolIn(module, name))
+      return name;
+}
+
 struct LowerAlloc : Lowering<cta::AllocOp> {
   using Lowering::Lowering;
   LogicalResult matchAndRewrite(cta::AllocOp op, OpAdaptor,
@@ -157,13 +168,10 @@ struct LowerAlloc : Lowering<cta::AllocOp> {
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(module.getBody());
-      auto count = llvm::count_if(module.getOps<LLVM::GlobalOp>(),
-                                  [](LLVM::GlobalOp) { return true; });
       global = LLVM::GlobalOp::create(
           b, op.getLoc(), LLVM::LLVMArrayType::get(b.getI8Type(), bytes),
-          /*isConstant=*/false, LLVM::Linkage::Internal,
-          ("stage" + Twine(count)).str(), Attribute(), /*alignment=*/128,
-          sharedSpace);
+          /*isConstant=*/false, LLVM::Linkage::Internal, freeStageName(module),
+          Attribute(), /*alignment=*/128, sharedSpace);
     }
     b.replaceOpWithNewOp<LLVM::AddressOfOp>(op, global);
     return success();

@@ -8,7 +8,9 @@
 // CHECK-NOT: llvm.noalias
 // CHECK-NOT: llvm.readonly
 // CHECK: nvvm.griddepcontrol wait
-// CHECK: ld.global.b8
+// The zero is written before the address is read: never into its register.
+// CHECK: ld.global.b64 {{.*}}"=&l,l,b"
+// CHECK: ld.global.b8 {{.*}}"=&h,l,b"
 // CHECK: nvvm.ldmatrix
 // CHECK: nvvm.mma.block_scale
 // CHECK: st.global.b32
