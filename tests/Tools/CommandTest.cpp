@@ -164,6 +164,27 @@ TEST_F(Command, CompileErrorsKeepTheFile) {
             0);
 }
 
+/// A file that was meant to hold a template is not the same as none.
+TEST_F(Command, ATemplateIsNeverSilentlyTheBuiltInOne) {
+  Layer().write(folder / "in");
+  std::string file = folder / "template.mlir";
+  const std::pair<std::string, const char *> table[] = {
+      {"", "got an empty file"},
+      {std::string("tile.kernel\0", 12), "got a file that is no text"}};
+  for (const auto &[text, part] : table) {
+    writeText(file, text);
+    expectOneLine(
+        nyblCommand({"compile", line, "--chip", "sm_120a", "--emit", "ptx",
+                     "--jit", NYBL_TEST_FAKE_JIT, "--template", file}),
+        2, part);
+    expectOneLine(run({"--template", file}), 2, part);
+  }
+  expectOneLine(nyblCommand({"compile", line, "--chip", "sm_120a", "--jit",
+                             NYBL_TEST_FAKE_JIT, "--template", ""}),
+                2, "expected the name of a file");
+  expectOneLine(run({"--template", ""}), 2, "expected the name of a file");
+}
+
 TEST_F(Command, DoctorSaysWhatIsMissing) {
   Outcome good = nyblCommand({"doctor"}, {{"NYBL_JIT", NYBL_TEST_FAKE_JIT}});
   EXPECT_EQ(good.code, 0) << good.out << good.err;

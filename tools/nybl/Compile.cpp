@@ -5,7 +5,6 @@
 
 #include "runtime/Abi/Problem.h"
 #include "runtime/Library/Provider.h"
-#include "runtime/Support/File.h"
 #include "tools/nybl/Command.h"
 #include "tools/nybl/Files.h"
 #include "tools/nybl/Phases.h"
@@ -28,13 +27,9 @@ const char *orNull(const std::string &text) {
 }
 
 Expected<library::Compilation> compile(const Options &options) {
-  std::string templateText;
-  if (!options.templateFile.empty()) {
-    auto text = readFile(options.templateFile);
-    if (!text)
-      return text.status();
-    templateText = *text;
-  }
+  auto templateText = readTemplate(options.templateFile);
+  if (!templateText)
+    return templateText.status();
   auto provider = library::Provider::load(options.jit);
   if (!provider)
     return provider.status();
@@ -42,7 +37,7 @@ Expected<library::Compilation> compile(const Options &options) {
   request.problem = options.problem.c_str();
   request.chip = options.chip.c_str();
   request.schedule = orNull(options.schedule);
-  request.template_text = orNull(templateText);
+  request.template_text = *templateText ? (*templateText)->c_str() : nullptr;
   request.emit = options.emit.c_str();
   request.dump_dir = orNull(options.dumpDir);
   request.ptxas = orNull(options.ptxas);
@@ -101,9 +96,10 @@ void nybl::cli::addCompile(CLI::App &app, int &code) {
   verb->add_option("--schedule", options->schedule,
                    "\"key=value ...\"; without it one is chosen");
   verb->add_option(
-      "--template", options->templateFile,
-      "a file with a kernel in the Tile dialect; without it the built-in "
-      "one");
+          "--template", options->templateFile,
+          "a file with a kernel in the Tile dialect; without it the built-in "
+          "one")
+      ->check(expectFileName);
   verb->add_option("--emit,--stop-after", options->emit,
                    "the stage to stop after, and to show")
       ->capture_default_str()

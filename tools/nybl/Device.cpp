@@ -4,8 +4,8 @@
 
 #include "tools/nybl/Device.h"
 #include "runtime/Abi/Manifest.h"
-#include "runtime/Support/File.h"
 #include "tools/emulator/include/nybl-emu.h"
+#include "tools/nybl/Files.h"
 #include <cstring>
 #include <fmt/format.h>
 
@@ -52,13 +52,9 @@ uploaded(const std::shared_ptr<const driver::Device> &gpu,
 Expected<std::unique_ptr<Session>>
 Session::open(const DeviceChoice &choice, const std::string &problem,
               const SessionOptions &options) {
-  std::string templateText;
-  if (!options.templateFile.empty()) {
-    auto text = readFile(options.templateFile);
-    if (!text)
-      return text.status();
-    templateText = std::move(*text);
-  }
+  auto templateText = readTemplate(options.templateFile);
+  if (!templateText)
+    return templateText.status();
   std::unique_ptr<Session> session(new Session());
   auto libraryOptions = face::sized<nybl_library_options>();
   libraryOptions.jit_path = orNull(options.jit);
@@ -82,7 +78,7 @@ Session::open(const DeviceChoice &choice, const std::string &problem,
     return s;
   auto prepare = face::sized<nybl_prepare_options>();
   prepare.schedule = orNull(options.schedule);
-  prepare.template_text = orNull(templateText);
+  prepare.template_text = *templateText ? (*templateText)->c_str() : nullptr;
   prepare.dump_dir = orNull(options.dumpDir);
   prepare.ptxas = orNull(options.ptxas);
   prepare.allow_unproven = options.allowUnproven;

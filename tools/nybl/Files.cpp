@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Writing what the user named, whatever interrupts.
+// Writing what the user named, whatever interrupts; reading templates.
 
 #include "tools/nybl/Files.h"
 #include "runtime/Support/File.h"
@@ -40,4 +40,23 @@ Status nybl::cli::writeOutput(const std::string &path,
     return writeDirectly(path, content);
   SignalHold hold;
   return writeFile(path, {content});
+}
+
+Expected<std::optional<std::string>>
+nybl::cli::readTemplate(const std::string &path) {
+  if (path.empty())
+    return std::optional<std::string>();
+  auto text = readFile(path);
+  if (!text)
+    return text.status();
+  if (text->empty() || text->find('\0') != text->npos)
+    return Status::invalid(fmt::format(
+        "--template '{}': expected a kernel in the Tile dialect "
+        "(docs/templates.md), got {}",
+        path, text->empty() ? "an empty file" : "a file that is no text"));
+  return std::optional<std::string>(std::move(*text));
+}
+
+std::string nybl::cli::expectFileName(const std::string &path) {
+  return path.empty() ? "expected the name of a file, got an empty one" : "";
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Writing what the user named, whatever interrupts.
+// Writing what the user named, whatever interrupts; reading templates.
 #ifndef NYBL_TOOLS_NYBL_FILES_H
 #define NYBL_TOOLS_NYBL_FILES_H
 
 #include "runtime/Abi/Status.h"
 #include <csignal>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,13 @@ private:
 /// Others see the old file or the whole new one. A path that is no regular file
 /// (/dev/null, a pipe) is written directly, not replaced. Errors: Environment.
 Status writeOutput(const std::string &path, std::string_view content);
+
+/// The text of a template; none where no path is given. A file that is empty or
+/// no text is an error: it would pass for none, or for its first line.
+Expected<std::optional<std::string>> readTemplate(const std::string &path);
+
+/// For an option that names a file: `--template ""` is not a missing option.
+std::string expectFileName(const std::string &path);
 
 } // namespace nybl::cli
 

@@ -6,6 +6,7 @@
 #include "tools/nybl/Capture.h"
 #include "tools/nybl/Command.h"
 #include "tools/nybl/Device.h"
+#include "tools/nybl/Files.h"
 #include "tools/nybl/Padding.h"
 #include "tools/nybl/Phases.h"
 #include <CLI/CLI.hpp>
@@ -158,7 +159,8 @@ void nybl::cli::addRun(CLI::App &app, int &code) {
   verb->add_option("--schedule", options->schedule,
                    "\"key=value ...\"; without it one is chosen");
   verb->add_option("--template", options->templateFile,
-                   "a file with a kernel in the Tile dialect");
+                   "a file with a kernel in the Tile dialect")
+      ->check(expectFileName);
   verb->add_option("--dump-dir", options->dumpDir,
                    "write the IR after each phase, numbered, to this folder");
   verb->add_option("--ptxas", options->ptxas, "path of ptxas");

@@ -125,7 +125,8 @@ NYBL_API const char *nybl_device_chip(const nybl_device *device);
 typedef struct nybl_prepare_options {
   size_t size;
   const char *schedule;      /* "key=value ..."; null: chosen */
-  const char *template_text; /* a kernel in the Tile dialect; null: built in */
+  const char *template_text; /* a kernel in the Tile dialect; null: built in;
+                                empty: an error */
   const char *dump_dir;    /* the compiler's numbered dumps, of a compilation of
                               its own; null: none */
   const char *ptxas;       /* path of ptxas; null: found by the compiler */
