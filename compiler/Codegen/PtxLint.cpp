@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The lint: line by line, on text.
+// The lint: statement by statement, on text.
 
 #include "compiler/Codegen/PtxLint.h"
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringRef.h"
 
@@ -12,64 +13,152 @@ using llvm::StringRef;
 
 namespace {
 
-struct Linter {
-  PtxCounts &counts;
-  std::vector<std::string> faults;
-  bool inKernel = false, waited = false;
+/// Opcodes that touch no memory, or only where the rules below look. What is
+/// not here (atom, red, cp, prefetch, tex, multimem, ...) is a fault.
+constexpr StringRef known[] = {
+    "abs",      "add",   "and", "bar",      "barrier", "bfe",
+    "bfi",      "bra",   "clz", "copysign", "cvt",     "div",
+    "ex2",      "fma",   "ld",  "lg2",      "lop3",    "griddepcontrol",
+    "mad",      "max",   "min", "mma",      "mov",     "mul",
+    "ldmatrix", "neg",   "not", "or",       "popc",    "prmt",
+    "rcp",      "rem",   "ret", "sad",      "selp",    "set",
+    "setp",     "shf",   "shl", "shr",      "st",      "sub",
+    "szext",    "testp", "xor"};
 
-  void fault(unsigned number, StringRef line, StringRef what) {
+struct Statement {
+  unsigned line;
+  StringRef text;
+  StringRef op;       ///< "ld.global.b64"
+  StringRef operands; ///< what follows
+  bool predicated;
+};
+
+Statement parseStatement(unsigned line, StringRef text) {
+  StringRef rest = text;
+  auto word = [&] {
+    StringRef taken = rest.take_until([](char c) { return llvm::isSpace(c); });
+    rest = rest.drop_front(taken.size()).ltrim();
+    return taken;
+  };
+  bool predicated = rest.starts_with("@");
+  if (predicated)
+    word();
+  StringRef op = word();
+  return {line, text, op, rest, predicated};
+}
+
+class Linter {
+public:
+  Linter(StringRef kernel, PtxCounts &counts)
+      : kernel(kernel), counts(counts) {}
+
+  std::vector<std::string> run(StringRef ptx) {
+    unsigned number = 0;
+    for (StringRef text : llvm::split(ptx, '\n'))
+      line(++number, text.split("//").first.trim());
+    if (!found)
+      faults.push_back(("the PTX has no entry '" + kernel + "'").str());
+    return std::move(faults);
+  }
+
+private:
+  void fault(const Statement &s, StringRef what) {
     faults.push_back(
-        ("PTX line " + llvm::Twine(number) + " '" + line + "': " + what).str());
+        ("PTX line " + llvm::Twine(s.line) + " '" + s.text + "': " + what)
+            .str());
   }
 
-  void access(unsigned number, StringRef line, StringRef op, bool predicated) {
-    bool load = op.starts_with("ld.");
-    (load ? counts.globalLoads : counts.globalStores) += 1;
-    counts.byteLoads += load && (op.ends_with(".b8") || op.ends_with(".u8"));
-    if (!predicated)
-      fault(number, line, "global memory is touched without a predicate");
+  void globalAccess(const Statement &s) {
+    if (s.op == "ld.global.b64")
+      ++counts.dataLoads;
+    else if (s.op == "ld.global.b8")
+      ++counts.scaleLoads;
+    else if (s.op == "ld.global.b32")
+      ++counts.scalarLoads;
+    else if (s.op == "st.global.b16" || s.op == "st.global.b32")
+      ++counts.stores;
+    else if (s.op.contains(".v2") || s.op.contains(".v4") ||
+             s.op.contains(".v8"))
+      fault(s, "an access was widened");
+    else
+      fault(s, "an access of global memory that no kernel of ours makes");
+    if (!s.predicated)
+      fault(s, "global memory is touched without a predicate");
     if (!waited)
-      fault(number, line,
-            "global memory is touched before griddepcontrol.wait");
-    if (op.contains(".v2") || op.contains(".v4") || op.contains(".v8"))
-      fault(number, line, "an access was widened");
+      fault(s, "global memory is touched before griddepcontrol.wait");
+    // The result is zeroed before the address is read.
+    auto [target, address] = s.operands.split(',');
+    address = address.ltrim();
+    if (address.consume_front("[") && address.take_until([](char c) {
+          return c == ']' || c == '+';
+        }) == target.trim())
+      fault(s, "the register of the address is the one of the result");
   }
 
-  void instruction(unsigned number, StringRef line) {
-    StringRef rest = line;
-    bool predicated = rest.consume_front("@");
-    if (predicated)
-      rest = rest.drop_while([](char c) { return !llvm::isSpace(c); }).ltrim();
-    StringRef op =
-        rest.take_while([](char c) { return !llvm::isSpace(c) && c != ';'; });
-    if (op == "griddepcontrol.wait")
-      waited = true;
-    if (op.starts_with("mma.sync"))
-      ++counts.multiplies;
-    if (op.starts_with("ld.global") || op.starts_with("st.global") ||
-        op.starts_with("ld.volatile.global"))
-      access(number, line, op, predicated);
-    if (op.starts_with("ld.local") || op.starts_with("st.local") ||
-        op == ".local")
-      fault(number, line, "local memory: registers were spilled or indexed");
-    if (op.starts_with("call"))
-      fault(number, line, "a call");
-    if (op == "ld.b64" || op == "ld.b32" || op == "ld.b8" || op == "ld.u8" ||
-        op == "st.b32" || op == "st.b16" || op == "st.b8")
-      fault(number, line, "a generic access hides its memory");
+  void memoryAccess(const Statement &s) {
+    StringRef space = s.op.split('.').second;
+    if (space.starts_with("global."))
+      globalAccess(s);
+    else if (space.starts_with("local."))
+      fault(s, "local memory: registers were spilled or indexed");
+    else if (!space.starts_with("shared.") && !space.starts_with("param."))
+      fault(s, "a generic access hides its memory, expected ld or st of "
+               "global, shared or param memory");
   }
 
-  void line(unsigned number, StringRef text, StringRef kernel) {
-    text = text.trim();
-    if (text.starts_with("//") || text.empty())
-      return;
+  void instruction(const Statement &s) {
+    StringRef family = s.op.split('.').first;
+    waited |= s.op == "griddepcontrol.wait" && !s.predicated;
+    counts.barriers += family == "bar" || family == "barrier";
+    counts.multiplies += family == "mma";
+    if (family == "ld" || family == "st")
+      memoryAccess(s);
+    else if (family == "call")
+      fault(s, "a call");
+    else if (!llvm::is_contained(known, family))
+      fault(s, "an instruction that no kernel of ours has");
+  }
+
+  /// Directives stand on lines of their own; an instruction may take several.
+  void line(unsigned number, StringRef text) {
     if (text.contains(".entry")) {
       inKernel = text.contains((" " + kernel + "(").str());
+      found |= inKernel;
       return;
     }
-    if (inKernel)
-      instruction(number, text);
+    if (!inKernel || text.empty())
+      return;
+    if (pending.empty() && text.starts_with(".")) {
+      if (text.starts_with(".local"))
+        fault({number, text, {}, {}, false},
+              "local memory: registers were spilled or indexed");
+      return;
+    }
+    pending += text;
+    for (size_t end; (end = pending.find(';')) != std::string::npos;) {
+      statement(number, StringRef(pending).take_front(end).trim());
+      pending.erase(0, end + 1);
+    }
+    if (StringRef(pending).trim("(){} ").empty() ||
+        StringRef(pending).ends_with(":"))
+      pending.clear();
+    else
+      pending += ' ';
   }
+
+  void statement(unsigned number, StringRef text) {
+    text = text.ltrim("(){} \t");
+    if (text.starts_with("$")) // a label
+      text = text.split(':').second.ltrim();
+    if (!text.empty() && !text.starts_with("."))
+      instruction(parseStatement(number, text));
+  }
+
+  StringRef kernel;
+  PtxCounts &counts;
+  std::vector<std::string> faults;
+  std::string pending; ///< the begin of a statement
+  bool inKernel = false, found = false, waited = false;
 };
 
 } // namespace
@@ -77,25 +166,36 @@ struct Linter {
 std::vector<std::string> nybl::compiler::findPtxFaults(std::string_view ptx,
                                                        std::string_view kernel,
                                                        PtxCounts &counts) {
-  Linter linter{counts, {}};
-  unsigned number = 0;
-  bool found = false;
-  for (StringRef line : llvm::split(StringRef(ptx), '\n')) {
-    linter.line(++number, line, StringRef(kernel));
-    found |= linter.inKernel;
-  }
-  if (!found)
-    linter.faults.push_back("the PTX has no entry '" + std::string(kernel) +
-                            "'");
-  else if (counts.multiplies == 0)
-    linter.faults.push_back("the PTX holds no mma.sync");
-  return linter.faults;
+  return Linter(kernel, counts).run(ptx);
 }
 
-Status nybl::compiler::lintPtx(std::string_view ptx, std::string_view kernel) {
+static std::string findMiscount(const PtxCounts &found,
+                                const PtxCounts &expected) {
+  struct Row {
+    const char *what;
+    unsigned found, expected;
+  };
+  const Row rows[] = {
+      {"loads of data", found.dataLoads, expected.dataLoads},
+      {"loads of scale factors", found.scaleLoads, expected.scaleLoads},
+      {"loads of scalars", found.scalarLoads, expected.scalarLoads},
+      {"stores", found.stores, expected.stores},
+      {"barriers", found.barriers, expected.barriers},
+      {"multiplies", found.multiplies, expected.multiplies}};
+  for (const Row &row : rows)
+    if (row.found != row.expected)
+      return "expected " + std::to_string(row.expected) + " " + row.what +
+             ", got " + std::to_string(row.found);
+  return "";
+}
+
+Status nybl::compiler::lintPtx(std::string_view ptx, std::string_view kernel,
+                               const PtxCounts &expected) {
   PtxCounts counts;
   std::vector<std::string> faults = findPtxFaults(ptx, kernel, counts);
-  if (faults.empty())
+  std::string fault =
+      faults.empty() ? findMiscount(counts, expected) : faults.front();
+  if (fault.empty())
     return Status::ok();
-  return Status::refused("the PTX does not keep what was proven: " + faults[0]);
+  return Status::refused("the PTX does not keep what was proven: " + fault);
 }

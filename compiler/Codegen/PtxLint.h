@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A second look at the PTX that ships, after LLVM, sharing no code with the
-// proof: were accesses widened, guards dropped, waits moved?
+// proof: were accesses widened, dropped or added, guards lost, waits moved?
 #ifndef NYBL_COMPILER_CODEGEN_PTXLINT_H
 #define NYBL_COMPILER_CODEGEN_PTXLINT_H
 
@@ -12,20 +12,24 @@
 
 namespace nybl::compiler {
 
+/// How many instructions of each kind stand in a kernel.
 struct PtxCounts {
-  unsigned globalLoads = 0, globalStores = 0, multiplies = 0;
-  unsigned byteLoads = 0; ///< of global memory: the scale reads
+  /// Of global memory: 8 bytes of data, one scale factor, one f32, an element.
+  unsigned dataLoads = 0, scaleLoads = 0, scalarLoads = 0, stores = 0;
+  unsigned barriers = 0, multiplies = 0;
 };
 
 /// Counts of one entry, and a sentence with the PTX line for each rule broken:
-/// an unpredicated load or store of global memory; one before
-/// griddepcontrol.wait; a vector load of global memory (a widened one); local
-/// memory; a call; no multiply.
+/// a memory operation or any instruction that is not on the list; a load or
+/// store of global memory without a predicate, before griddepcontrol.wait,
+/// widened, or into the register of its address; local memory; a call.
 std::vector<std::string>
 findPtxFaults(std::string_view ptx, std::string_view kernel, PtxCounts &counts);
 
-/// Refused with the first fault.
-Status lintPtx(std::string_view ptx, std::string_view kernel);
+/// Refused with the first fault, or where the counts are not those of the
+/// proven kernel.
+Status lintPtx(std::string_view ptx, std::string_view kernel,
+               const PtxCounts &expected);
 
 } // namespace nybl::compiler
 

@@ -6,7 +6,9 @@
 #include "compiler/Codegen/PtxAs.h"
 #include "compiler/Codegen/PtxLint.h"
 #include "compiler/Codegen/TranslateToPtx.h"
+#include "compiler/Driver/Expectations.h"
 #include "compiler/Driver/MakeManifest.h"
+#include "compiler/Legality/Verdict.h"
 #include "compiler/Pipeline/Pipeline.h"
 #include "compiler/Select/Select.h"
 #include "dialects/BlockScale/Build.h"
@@ -46,12 +48,15 @@ private:
   Status start();
   void lap(const char *phase);
   /// Runs one phase in MLIR; the first error is the message, with the line of
-  /// the template where it has one.
-  Status runPhase(const char *phase, Build build);
+  /// the template where it has one. `code` is what a failure of the phase
+  /// means, unless it refutes.
+  Status runPhase(const char *phase, Build build,
+                  ErrorCode code = ErrorCode::Invalid);
   Status dump(std::string_view phase, llvm::StringRef text);
   std::string textOf(mlir::ModuleOp module);
   /// True if this is the stage to emit; then artefact.text holds it.
   bool emits(std::string_view stage);
+  Expected<cta::KernelOp> findKernel();
   Status compileToCta();
   Status compileToPtx();
   Status compileToCubin();
@@ -62,6 +67,7 @@ private:
   mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
   mlir::OwningOpRef<mlir::ModuleOp> module;
   Manifest manifest;
+  PtxCounts instructions; ///< of the proven kernel
   Artefact artefact;
   Clock::time_point last;
   unsigned dumped = 0;
@@ -116,19 +122,26 @@ Status Compilation::dump(std::string_view phase, llvm::StringRef text) {
                : Status::ok();
 }
 
-Status Compilation::runPhase(const char *phase, Build build) {
+/// The first error of a phase as text, with the line of the template.
+static std::string textOf(mlir::Diagnostic &diagnostic) {
+  std::string message;
+  llvm::raw_string_ostream stream(message);
+  if (auto at = llvm::dyn_cast<mlir::FileLineColLoc>(diagnostic.getLocation()))
+    stream << at.getFilename().getValue() << ":" << at.getLine() << ":"
+           << at.getColumn() << ": ";
+  stream << diagnostic;
+  return message;
+}
+
+Status Compilation::runPhase(const char *phase, Build build, ErrorCode code) {
   std::string message;
   mlir::ScopedDiagnosticHandler handler(
       &context, [&](mlir::Diagnostic &diagnostic) {
-        if (diagnostic.getSeverity() != mlir::DiagnosticSeverity::Error ||
-            !message.empty())
-          return mlir::success();
-        llvm::raw_string_ostream stream(message);
-        if (auto at =
-                llvm::dyn_cast<mlir::FileLineColLoc>(diagnostic.getLocation()))
-          stream << at.getFilename().getValue() << ":" << at.getLine() << ":"
-                 << at.getColumn() << ": ";
-        stream << diagnostic;
+        if (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error &&
+            message.empty()) {
+          message = ::textOf(diagnostic);
+          code = isRefutation(diagnostic) ? ErrorCode::Refused : code;
+        }
         return mlir::success();
       });
   mlir::PassManager passes(&context);
@@ -139,14 +152,10 @@ Status Compilation::runPhase(const char *phase, Build build) {
   if (ok)
     return dump(std::string(phase) + ".mlir",
                 options.dumpDir.empty() ? "" : textOf(*module));
-  bool refuted = message.find("refuted:") != std::string::npos;
-  bool unproven = message.find("not proven:") != std::string::npos;
-  return Status::error(refuted    ? ErrorCode::Refused
-                       : unproven ? ErrorCode::Unproven
-                                  : ErrorCode::Invalid,
-                       message.empty() ? "the phase '" + std::string(phase) +
-                                             "' failed without a message"
-                                       : message);
+  return Status::error(code, message.empty()
+                                 ? "the phase '" + std::string(phase) +
+                                       "' failed without a message"
+                                 : message);
 }
 
 bool Compilation::emits(std::string_view stage) {
@@ -156,26 +165,35 @@ bool Compilation::emits(std::string_view stage) {
   return true;
 }
 
+Expected<cta::KernelOp> Compilation::findKernel() {
+  auto kernels = llvm::to_vector(module->getOps<cta::KernelOp>());
+  if (kernels.size() == 1)
+    return kernels.front();
+  return Status::invalid("expected one kernel, got " +
+                         std::to_string(kernels.size()));
+}
+
 /// Up to a proven cta.kernel; stops early when an earlier stage is wanted.
 Status Compilation::compileToCta() {
+  const std::string text =
+      options.templateText.value_or(std::string(gemmTemplate()));
   Status status = runPhase("tile", [&](mlir::OpPassManager &passes) {
-    buildTilePhase(passes, {chip.name, options.schedule, options.templateText});
+    buildTilePhase(passes, {chip.name, options.schedule, text});
   });
   if (!status || emits("tile"))
     return status;
-  status = runPhase("cta", buildCtaPhase);
-  if (status)
-    status = runPhase("prove", buildProvePhase);
+  if (status = runPhase("cta", buildCtaPhase); !status)
+    return status;
+  Expected<cta::KernelOp> kernel = findKernel();
+  if (!kernel)
+    return kernel.status();
+  if (status = checkShared(*kernel, chip); !status)
+    return status;
+  status = runPhase("prove", buildProvePhase, ErrorCode::Unproven);
   if (!status || emits("cta"))
     return status;
-  auto kernels = llvm::to_vector(module->getOps<cta::KernelOp>());
-  if (kernels.size() != 1)
-    return Status::invalid("expected one kernel after the proof, got " +
-                           std::to_string(kernels.size()));
-  std::string_view text = options.templateText.empty()
-                              ? gemmTemplate()
-                              : std::string_view(options.templateText);
-  manifest = makeManifest(kernels.front(), problemClass, chip, text);
+  instructions = countInstructions(*kernel);
+  manifest = makeManifest(*kernel, problemClass, chip, text);
   return status;
 }
 
@@ -195,7 +213,7 @@ Status Compilation::compileToPtx() {
   artefact.ptx = *ptx;
   if (Status status = dump("kernel.ptx", artefact.ptx); !status)
     return status;
-  Status lint = lintPtx(artefact.ptx, manifest.kernel);
+  Status lint = lintPtx(artefact.ptx, manifest.kernel, instructions);
   lap("lint");
   return lint;
 }
@@ -255,6 +273,10 @@ Expected<Artefact> nybl::compiler::compile(std::string_view problemLine,
         "unknown stage '" + options.emit +
         "': expected blockscale, tile, cta, llvm, ptx, cubin "
         "or manifest");
+  if (options.templateText && options.templateText->empty())
+    return Status::invalid(
+        "the template is empty: expected a kernel in the Tile dialect "
+        "(docs/templates.md); leave it out to take the built-in one");
   Expected<GemmProblem> problem = parseProblem(problemLine);
   if (!problem)
     return problem.status();

@@ -6,6 +6,7 @@
 #define NYBL_COMPILER_DRIVER_COMPILER_H
 
 #include "runtime/Abi/Status.h"
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,8 +14,9 @@
 namespace nybl::compiler {
 
 struct CompileOptions {
-  std::string schedule;     ///< "key=value ..."; empty: Select chooses
-  std::string templateText; ///< a kernel in the Tile dialect; empty: built in
+  std::string schedule; ///< "key=value ..."; empty: Select chooses
+  /// A kernel in the Tile dialect; none: the built-in one. Empty is an error.
+  std::optional<std::string> templateText;
   /// blockscale | tile | cta | llvm | ptx | cubin | manifest: what `text`
   /// holds. Compilation stops there; `manifest` and `cubin` run to the end.
   std::string emit = "cubin";
@@ -38,11 +40,13 @@ struct Artefact {
 /// Thread safe: each call has its own MLIRContext and LLVMContext. Same
 /// arguments, same bytes, in any process.
 /// Errors: Invalid (problem, schedule, template, chip unknown), Refused (the
-/// chip lacks a feature; a lemma is refuted), Environment (ptxas).
+/// chip lacks a feature; a lemma is refuted; the PTX is not what was proven),
+/// Unproven (a lemma is outside the prover's reach), Environment (ptxas).
 Expected<Artefact> compile(std::string_view problemLine, std::string_view chip,
                            const CompileOptions &options);
 
-/// What stands in the fingerprint: "nybl 0.1.0, LLVM 22.1.8".
+/// What stands in the fingerprint: "nybl 0.1.0, LLVM 22.1.8, sources 0a1b...".
+/// Two builds of different sources differ in it.
 std::string describe();
 
 } // namespace nybl::compiler

@@ -54,7 +54,8 @@ int compileRequest(const NyblCompileRequest *request,
                                 "a chip, of this version's size"));
   CompileOptions options;
   options.schedule = orEmpty(request->schedule);
-  options.templateText = orEmpty(request->template_text);
+  if (request->template_text)
+    options.templateText = request->template_text;
   options.emit = request->emit ? request->emit : "cubin";
   options.dumpDir = orEmpty(request->dump_dir);
   options.ptxas = orEmpty(request->ptxas);

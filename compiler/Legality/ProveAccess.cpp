@@ -5,6 +5,7 @@
 // some thread pass, or the lemma would be empty.
 
 #include "compiler/Legality/Prove.h"
+#include "compiler/Legality/Verdict.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "runtime/Abi/ScaleFormula.h"
@@ -287,8 +288,9 @@ LogicalResult AccessProver::proveLess(Operation *op, ArrayRef<LessThan> guard,
 
 LogicalResult AccessProver::refute(Operation *op, const Sample &sample,
                                    const Twine &meaning) {
-  return op->emitError("refuted: with ")
-         << describe(slicer, sample) << " this reaches " << meaning;
+  InFlightDiagnostic error = op->emitError("refuted: with ");
+  markRefuted(error);
+  return error << describe(slicer, sample) << " this reaches " << meaning;
 }
 
 } // namespace

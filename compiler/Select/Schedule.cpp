@@ -98,11 +98,10 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
   // Data rows are padded by 16 bytes against bank conflicts; one byte a scale.
   int64_t shared =
       (s.tile[0] + s.tile[1]) * (s.tile[2] / 2 + 16 + s.tile[2] / 16);
-  constexpr int64_t staticLimit = 48 * 1024;
-  if (shared > staticLimit)
+  if (shared > chip.staticSharedPerCta)
     return refuse(
         fmt::format("expected at most {} bytes of shared memory on {}, "
                     "got {}",
-                    staticLimit, chip.name, shared));
+                    chip.staticSharedPerCta, chip.name, shared));
   return Status::ok();
 }

@@ -21,7 +21,8 @@ struct Chip {
   bool blockScaledMma, tcgen05, wgmma, tma, tmaMulticast, clusterLaunchControl;
   bool cvtE2m1, setMaxNReg, gridDepControl;
   uint8_t multiprocessors;
-  uint32_t sharedPerCta, sharedPerMultiprocessor, registersPerMultiprocessor;
+  uint32_t sharedPerCta, staticSharedPerCta, sharedPerMultiprocessor;
+  uint32_t registersPerMultiprocessor;
   uint16_t threadsPerMultiprocessor;
   uint8_t maxClusterSize;
 };

@@ -28,6 +28,7 @@ class Chip<string name, bits<8> major, bits<8> minor, string suffix> {
   // Limits.
   bits<8> Multiprocessors = 0;  // of the reference product
   bits<32> SharedPerCta = 0;     // bytes, opt-in maximum
+  bits<32> StaticSharedPerCta = 49152; // bytes that a kernel may declare
   bits<32> SharedPerMultiprocessor = 0;
   bits<32> RegistersPerMultiprocessor = 65536;
   bits<16> ThreadsPerMultiprocessor = 2048;
@@ -100,6 +101,6 @@ def ChipTable : GenericTable {
   let Fields = ["Name", "Major", "Minor", "Suffix", "Family", "PtxMajor",
     "PtxMinor", "BlockScaledMma", "Tcgen05", "Wgmma", "Tma", "TmaMulticast",
     "ClusterLaunchControl", "CvtE2m1", "SetMaxNReg", "GridDepControl",
-    "Multiprocessors", "SharedPerCta", "SharedPerMultiprocessor",
+    "Multiprocessors", "SharedPerCta", "StaticSharedPerCta", "SharedPerMultiprocessor",
     "RegistersPerMultiprocessor", "ThreadsPerMultiprocessor", "MaxClusterSize"];
 }

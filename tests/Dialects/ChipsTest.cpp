@@ -47,6 +47,7 @@ TEST(Chips, TheEmulatorAgrees) {
     EXPECT_EQ(chip.minor, other->minor) << chip.name;
     EXPECT_EQ(chip.multiprocessors, other->multiprocessors) << chip.name;
     EXPECT_EQ(chip.sharedPerCta, other->sharedPerCtaOptIn) << chip.name;
+    EXPECT_EQ(chip.staticSharedPerCta, other->sharedPerCta) << chip.name;
     EXPECT_EQ(chip.sharedPerMultiprocessor, other->sharedPerMultiprocessor);
     EXPECT_EQ(chip.threadsPerMultiprocessor, other->threadsPerMultiprocessor);
     EXPECT_EQ(chip.registersPerMultiprocessor,

@@ -13,17 +13,38 @@ namespace {
 const std::string good = R"(.version 8.7
 .target sm_120a
 .visible .entry gemm(
-	.param .u64 p
+	.param .u64 .ptr .global .align 1 p,
+	.param .u32 q
 )
+.reqntid 256
 {
+	.reg .b64 	%rd<5>;
+	.shared .align 128 .b8 stage0[1024];
+	ld.param.b64 	%rd2, [p];
 	griddepcontrol.wait;
+$L__BB0_1:                              // =>This Inner Loop Header
+	// begin inline asm
+	mov.b64 %rd1, 0;
 	@%p1 ld.global.b64 %rd1, [%rd2];
+	// end inline asm
 	@%p2 ld.global.b8 %rs1, [%rd3];
+	@%p4 ld.global.b32 %r1, [%rd3+4];
+	st.shared.b64 	[%rd4], %rd1;
+	bar.sync 	0;
 	mma.sync.aligned.m16n8k64.row.col.kind::mxf4nvf4.block_scale.scale_vec::4X.f32.e2m1.e2m1.f32.ue4m3
+	{%r1, %r2, %r3, %r4},
+	{%r1, %r2};
 	@%p3 st.global.b16 [%rd4], %rs2;
 	ret;
 }
 )";
+
+PtxCounts expected() {
+  PtxCounts counts;
+  counts.dataLoads = counts.scaleLoads = counts.scalarLoads = 1;
+  counts.stores = counts.barriers = counts.multiplies = 1;
+  return counts;
+}
 
 std::string with(const std::string &from, const std::string &to) {
   std::string text = good;
@@ -32,14 +53,24 @@ std::string with(const std::string &from, const std::string &to) {
   return text.replace(at, from.size(), to);
 }
 
+void expectFault(const std::string &ptx, const PtxCounts &counts,
+                 const std::string &part) {
+  auto status = lintPtx(ptx, "gemm", counts);
+  ASSERT_FALSE(status) << part;
+  EXPECT_EQ(status.code(), nybl::ErrorCode::Refused);
+  EXPECT_NE(status.message().find(part), std::string::npos) << status.message();
+}
+
 TEST(PtxLint, SilentOnGoodPtxAndCounts) {
   PtxCounts counts;
   EXPECT_TRUE(findPtxFaults(good, "gemm", counts).empty());
-  EXPECT_EQ(counts.globalLoads, 2u);
-  EXPECT_EQ(counts.byteLoads, 1u);
-  EXPECT_EQ(counts.globalStores, 1u);
+  EXPECT_EQ(counts.dataLoads, 1u);
+  EXPECT_EQ(counts.scaleLoads, 1u);
+  EXPECT_EQ(counts.scalarLoads, 1u);
+  EXPECT_EQ(counts.stores, 1u);
+  EXPECT_EQ(counts.barriers, 1u);
   EXPECT_EQ(counts.multiplies, 1u);
-  EXPECT_TRUE(lintPtx(good, "gemm"));
+  EXPECT_TRUE(lintPtx(good, "gemm", expected()));
 }
 
 TEST(PtxLint, FindsEachFault) {
@@ -47,18 +78,58 @@ TEST(PtxLint, FindsEachFault) {
       {with("@%p2 ld.global.b8", "ld.global.b8"), "without a predicate"},
       {with("@%p3 st.global.b16", "st.global.b16"), "without a predicate"},
       {with("	griddepcontrol.wait;\n", ""), "before griddepcontrol.wait"},
+      {with("	griddepcontrol.wait;\n", "	@%p1 griddepcontrol.wait;\n"),
+       "before griddepcontrol.wait"},
       {with("ld.global.b8 %rs1", "ld.global.v4.b8 {%rs1}"), "widened"},
+      {with("ld.global.b64 %rd1, [%rd2]", "ld.global.b64 %rd2, [%rd2]"),
+       "the register of the address is the one of the result"},
+      {with("ld.global.b64 %rd1, [%rd2]", "ld.global.b64 %rd2, [%rd2+8]"),
+       "the register of the address is the one of the result"},
       {with("ret;", "st.local.b32 [%rd9], %r1;"), "local memory"},
+      {with("	ld.param", "	.local .align 4 .b8 depot[8];\n	ld.param"),
+       "local memory"},
       {with("ret;", "call.uni f;"), "a call"},
       {with("@%p1 ld.global.b64", "@%p1 ld.b64"), "generic access"},
-      {with("mma.sync", "// mma.sync"), "no mma.sync"},
+      {with("st.shared.b64 	[%rd4]", "st.v2.b64 [%rd4]"), "generic access"},
+      {with("ld.global.b64", "ld.relaxed.gpu.global.b64"), "generic access"},
+      {with("ld.global.b64", "ld.global.nc.b64"), "no kernel of ours makes"},
+      {with("ret;", "@%p1 atom.global.add.u32 %r1, [%rd1], 1;"),
+       "no kernel of ours has"},
+      {with("ret;", "@%p1 red.global.add.u32 [%rd1], 1;"),
+       "no kernel of ours has"},
+      {with("ret;", "cp.async.ca.shared.global [%r1], [%rd1], 16;"),
+       "no kernel of ours has"},
+      {with("ret;", "mov.b64 %rd1, 0; prefetch.global.L2 [%rd1];"),
+       "no kernel of ours has"},
       {with("gemm(", "other("), "no entry 'gemm'"},
   };
-  for (const auto &[ptx, part] : table) {
-    auto status = lintPtx(ptx, "gemm");
-    ASSERT_FALSE(status) << part;
-    EXPECT_NE(status.message().find(part), std::string::npos)
-        << status.message();
+  for (const auto &[ptx, part] : table)
+    expectFault(ptx, expected(), part);
+}
+
+/// What LLVM dropped or made twice.
+TEST(PtxLint, CountsAreThoseOfTheKernel) {
+  size_t mma = good.find("	mma.sync"), next = good.find("	@%p3");
+  expectFault(std::string(good).erase(mma, next - mma), expected(),
+              "expected 1 multiplies, got 0");
+  expectFault(with("	bar.sync 	0;\n", ""), expected(),
+              "expected 1 barriers, got 0");
+  expectFault(with("	@%p3 st.global.b16 [%rd4], %rs2;\n", ""), expected(),
+              "expected 1 stores, got 0");
+  struct Row {
+    unsigned PtxCounts::*count;
+    const char *part;
+  };
+  const Row rows[] = {
+      {&PtxCounts::dataLoads, "expected 2 loads of data, got 1"},
+      {&PtxCounts::scaleLoads, "expected 2 loads of scale factors, got 1"},
+      {&PtxCounts::scalarLoads, "expected 2 loads of scalars, got 1"},
+      {&PtxCounts::multiplies, "expected 2 multiplies, got 1"},
+  };
+  for (const Row &row : rows) {
+    PtxCounts counts = expected();
+    counts.*row.count = 2;
+    expectFault(good, counts, row.part);
   }
 }
 

@@ -66,11 +66,23 @@ TEST(Compiler, TheManifestSaysWhatWasProven) {
   EXPECT_TRUE(rowsMax);
 }
 
+/// The built-in template with other text in the place of `from`.
+std::string changed(const std::string &from, const std::string &to) {
+  std::string text(gemmTemplate());
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos;
+       at += to.size())
+    text.replace(at, from.size(), to);
+  EXPECT_NE(text, gemmTemplate()) << from;
+  return text;
+}
+
 /// What decides the bytes decides the key.
 TEST(Compiler, KeysDiffer) {
-  auto key = [](const char *problem, const char *chip, const char *schedule) {
+  auto key = [](const char *problem, const char *chip, const char *schedule,
+                std::optional<std::string> text = std::nullopt) {
     CompileOptions options;
     options.schedule = schedule;
+    options.templateText = std::move(text);
     return parseManifest(make(problem, chip, options)->manifest)->key;
   };
   std::string base = key("gemm n=24 k=48", "sm_120a", "");
@@ -78,6 +90,10 @@ TEST(Compiler, KeysDiffer) {
   EXPECT_NE(base, key("gemm n=24 k=64", "sm_120a", ""));
   EXPECT_NE(base, key("gemm n=24 k=48", "sm_121a", ""));
   EXPECT_NE(base, key("gemm n=24 k=48", "sm_120a", "tile=64x64x64 warps=2x2"));
+  EXPECT_EQ(base,
+            key("gemm n=24 k=48", "sm_120a", "", std::string(gemmTemplate())));
+  EXPECT_NE(base, key("gemm n=24 k=48", "sm_120a", "",
+                      changed("arith.mulf", "arith.addf")));
 }
 
 struct Refusal {
@@ -107,7 +123,8 @@ TEST(Compiler, Refusals) {
   for (const Refusal &r : table) {
     CompileOptions options;
     options.schedule = r.schedule;
-    options.templateText = r.templateText;
+    if (*r.templateText)
+      options.templateText = r.templateText;
     auto artefact = make(r.problem, r.chip, options);
     ASSERT_FALSE(artefact) << r.part;
     EXPECT_EQ(artefact.status().code(), r.code) << artefact.message();
@@ -123,16 +140,6 @@ TEST(Compiler, Refusals) {
   ASSERT_FALSE(artefact);
   EXPECT_EQ(artefact.status().code(), ErrorCode::Environment);
   EXPECT_NE(artefact.message().find("/nowhere/ptxas"), std::string::npos);
-}
-
-/// The built-in template with other text in the place of `from`.
-std::string changed(const std::string &from, const std::string &to) {
-  std::string text(gemmTemplate());
-  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos;
-       at += to.size())
-    text.replace(at, from.size(), to);
-  EXPECT_NE(text, gemmTemplate()) << from;
-  return text;
 }
 
 struct BadTemplate {
@@ -216,6 +223,69 @@ TEST(Compiler, TemplatesAreBounded) {
       changed("whole scale words", std::string(200, '(') + "\\22[[") + "// " +
       std::string(200, '{');
   EXPECT_TRUE(make("gemm n=24 k=48", "sm_120a", options));
+}
+
+/// The exit code follows from what happened, not from what a message says.
+TEST(Compiler, VerdictsAreNoWords) {
+  auto unmet = [](const char *message) {
+    return changed("BK mod 64 == 0, \"a K step holds whole scale words\"",
+                   std::string("BK mod 64 == 1, \"") + message + "\"");
+  };
+  std::string wraps =
+      changed("%zero = tile.zeros", "%q = arith.muli %m, %m : i32\n"
+                                    "    %zero = tile.zeros");
+  size_t load = wraps.find("%A[%m, %k]");
+  wraps.replace(load, 10, "%A[%q, %k]");
+  std::string pastTheEnd =
+      changed("%zero = tile.zeros", "%q = arith.remui %m, %n : i32\n"
+                                    "    %zero = tile.zeros");
+  load = pastTheEnd.find("%A[%m, %k]");
+  pastTheEnd.replace(load, 10, "%A[%q, %k]");
+  expectRefused({
+      {unmet("refuted: a K step"), ErrorCode::Invalid, "is not met"},
+      {unmet("not proven: a K step"), ErrorCode::Invalid, "is not met"},
+      {wraps, ErrorCode::Unproven, "not proven"},
+      {pastTheEnd, ErrorCode::Unproven, "not proven"},
+      {std::string(), ErrorCode::Invalid, "the template is empty"},
+  });
+}
+
+/// A kernel's stages are counted on the kernel, not on its schedule.
+TEST(Compiler, TilesFitSharedMemory) {
+  expectRefused({
+      {changed("      %sa = ", "      %big = tile.load %A[%m, %k] : "
+                               "!tile.matrix<[M, K]> -> "
+                               "!tile.tile<[BM * 4, BK]>\n      %sa = "),
+       ErrorCode::Invalid,
+       "take 63488 bytes of shared memory, and a kernel on sm_120a has 49152"},
+  });
+}
+
+/// LLVM keeps what nobody uses, and the lint counts it.
+TEST(Compiler, TheLintCountsWhatNobodyUses) {
+  CompileOptions options;
+  options.templateText = changed("%d = tile.map %acc", "%d = tile.map %zero");
+  auto artefact = make("gemm n=24 k=384", "sm_120a", options);
+  EXPECT_TRUE(artefact) << artefact.message();
+  options.templateText = changed(
+      "%d = tile.map %acc",
+      "%unused = tile.accumulate %k in K by BK stages(stages) init(%c = %zero) "
+      ": !tile.acc<[BM, BN]> {\n"
+      "%a = tile.load %A[%m, %k] : !tile.matrix<[M, K]> -> "
+      "!tile.tile<[BM, BK]>\n"
+      "%sa = tile.load_scales %SA[%m, %k] : !tile.scales<[M, K]> -> "
+      "!tile.scale_tile<[BM, BK]>\n"
+      "%b = tile.load %B[%n, %k] : !tile.matrix<[N, K]> -> "
+      "!tile.tile<[BN, BK]>\n"
+      "%sb = tile.load_scales %SB[%n, %k] : !tile.scales<[N, K]> -> "
+      "!tile.scale_tile<[BN, BK]>\n"
+      "%s = tile.dot_scaled %a, %sa, %b, %sb, %c : !tile.tile<[BM, BK]>, "
+      "!tile.scale_tile<[BM, BK]>, !tile.tile<[BN, BK]>, "
+      "!tile.scale_tile<[BN, BK]>, !tile.acc<[BM, BN]>\n"
+      "tile.yield %s : !tile.acc<[BM, BN]>\n}\n"
+      "%d = tile.map %acc");
+  artefact = make("gemm n=24 k=384", "sm_120a", options);
+  EXPECT_TRUE(artefact) << artefact.message();
 }
 
 TEST(Compiler, DumpsAreNumbered) {
