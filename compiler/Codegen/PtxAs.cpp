@@ -122,6 +122,10 @@ Expected<PtxAs> nybl::compiler::findPtxAs(std::string_view given) {
       "; install CUDA's ptxas, or name it with NYBL_PTXAS or --ptxas");
 }
 
+std::vector<std::string> nybl::compiler::ptxasArguments(std::string_view chip) {
+  return {"-v", "-arch=" + std::string(chip)};
+}
+
 Expected<Cubin> nybl::compiler::assemble(const PtxAs &ptxas,
                                          std::string_view ptx,
                                          std::string_view chip) {
@@ -141,9 +145,10 @@ Expected<Cubin> nybl::compiler::assemble(const PtxAs &ptxas,
     if (error || file.has_error())
       return Status::environment("cannot write " + source);
   }
-  std::string arch = "-arch=" + std::string(chip);
-  Expected<Outcome> outcome =
-      runProgram(ptxas.path, {"-v", arch, source, "-o", target});
+  std::vector<std::string> options = ptxasArguments(chip);
+  llvm::SmallVector<StringRef> arguments(options.begin(), options.end());
+  arguments.append({source, "-o", target});
+  Expected<Outcome> outcome = runProgram(ptxas.path, arguments);
   if (!outcome)
     return outcome.status();
   if (outcome->code != 0)
@@ -151,7 +156,8 @@ Expected<Cubin> nybl::compiler::assemble(const PtxAs &ptxas,
                                " refused the PTX: " + firstError(outcome->log) +
                                "; repeat with: nybl compile ... --emit ptx -o "
                                "kernel.ptx && " +
-                               ptxas.path + " -v " + arch + " kernel.ptx");
+                               ptxas.path + " " + llvm::join(options, " ") +
+                               " kernel.ptx");
   auto image = llvm::MemoryBuffer::getFile(target);
   if (!image)
     return Status::environment("ptxas left no cubin at " + target);

@@ -8,6 +8,7 @@
 #include "runtime/Abi/Status.h"
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nybl::compiler {
 
@@ -25,6 +26,9 @@ struct Cubin {
   std::string image;
   int registers = -1, spillBytes = 0, staticSharedBytes = 0;
 };
+
+/// What ptxas is told, but for the names of files. Part of a kernel's key.
+std::vector<std::string> ptxasArguments(std::string_view chip);
 
 /// Environment error with ptxas's first error line and a command that repeats
 /// it. No temporary file is left on any path.

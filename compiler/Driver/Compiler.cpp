@@ -8,6 +8,7 @@
 #include "compiler/Codegen/TranslateToPtx.h"
 #include "compiler/Driver/Expectations.h"
 #include "compiler/Driver/MakeManifest.h"
+#include "compiler/Driver/SourceDigest.h"
 #include "compiler/Legality/Verdict.h"
 #include "compiler/Pipeline/Pipeline.h"
 #include "compiler/Select/Select.h"
@@ -253,7 +254,7 @@ Expected<Artefact> Compilation::run() {
   if (options.emit != "ptx")
     if (Status status = compileToCubin(); !status)
       return status;
-  setKey(manifest);
+  setKey(manifest, ptxasArguments(chip.name));
   artefact.manifest = print(manifest);
   artefact.text = options.emit == "ptx"        ? artefact.ptx
                   : options.emit == "manifest" ? artefact.manifest
@@ -292,5 +293,6 @@ Expected<Artefact> nybl::compiler::compile(std::string_view problemLine,
 }
 
 std::string nybl::compiler::describe() {
-  return "nybl 0.1.0, LLVM " LLVM_VERSION_STRING;
+  return std::string("nybl 0.1.0, LLVM " LLVM_VERSION_STRING ", sources ") +
+         sourceDigest();
 }

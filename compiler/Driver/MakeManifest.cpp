@@ -93,12 +93,15 @@ Manifest nybl::compiler::makeManifest(cta::KernelOp kernel,
   return manifest;
 }
 
-void nybl::compiler::setKey(Manifest &manifest) {
+void nybl::compiler::setKey(Manifest &manifest,
+                            llvm::ArrayRef<std::string> ptxasArguments) {
   std::string text;
   for (const std::string *part :
        {&manifest.problem, &manifest.chip, &manifest.schedule,
         &manifest.templateDigest, &manifest.compiler, &manifest.ptxVersion,
         &manifest.ptxas, &manifest.certificate.prover})
     text += *part + "\n";
+  for (const std::string &argument : ptxasArguments)
+    text += argument + "\n";
   manifest.key = sha256(text);
 }

@@ -15,8 +15,9 @@ namespace nybl::compiler {
 Manifest makeManifest(cta::KernelOp kernel, const GemmProblem &problemClass,
                       const Chip &chip, std::string_view templateText);
 
-/// The key: SHA-256 over everything that decides the bytes of the artefact.
-void setKey(Manifest &manifest);
+/// The key: SHA-256 over everything that decides the bytes of the artefact,
+/// ptxas's arguments with it.
+void setKey(Manifest &manifest, llvm::ArrayRef<std::string> ptxasArguments);
 
 } // namespace nybl::compiler
 

@@ -27,18 +27,18 @@ typedef struct NyblBytes {
 
 /* All strings are NUL-terminated UTF-8; null means "not given". */
 typedef struct NyblCompileRequest {
-  size_t size;          /* sizeof(NyblCompileRequest) */
-  const char *problem;  /* problem line; specialised by the provider */
-  const char *chip;     /* full chip name with suffix: "sm_120a" */
-  const char *schedule; /* "key=value ..." or null: chosen by Select */
-  const char
-      *template_text;   /* a kernel in the Tile dialect or null: built in */
-  const char *emit;     /* blockscale|tile|cta|llvm|ptx|cubin|manifest:
-                           where to stop, and what `text` returns; null is
-                           cubin. "ptx" makes no cubin */
-  const char *dump_dir; /* numbered dumps after each phase, or null */
-  const char *ptxas;    /* path of ptxas or null: found by the provider */
-  int verify_each;      /* verifier after every pass */
+  size_t size;               /* sizeof(NyblCompileRequest) */
+  const char *problem;       /* problem line; specialised by the provider */
+  const char *chip;          /* full chip name with suffix: "sm_120a" */
+  const char *schedule;      /* "key=value ..." or null: chosen by Select */
+  const char *template_text; /* a kernel in the Tile dialect or null: built in;
+                                an empty text is an error */
+  const char *emit;          /* blockscale|tile|cta|llvm|ptx|cubin|manifest:
+                                where to stop, and what `text` returns; null is
+                                cubin. "ptx" makes no cubin */
+  const char *dump_dir;      /* numbered dumps after each phase, or null */
+  const char *ptxas;         /* path of ptxas or null: found by the provider */
+  int verify_each;           /* verifier after every pass */
 } NyblCompileRequest;
 
 /* Codes are those of nybl::ErrorCode in order: 0 ok, 1 invalid, 2 refused,
@@ -62,7 +62,8 @@ typedef struct NyblKernelProvider {
      its code; the result is released by the caller in every case. */
   int (*compile)(const NyblCompileRequest *request, NyblCompileResult *result);
   void (*release_result)(NyblCompileResult *result);
-  /* "nybl 0.1.0, LLVM 22.1.8": what stands in the fingerprint. Static. */
+  /* "nybl 0.1.0, LLVM 22.1.8, sources 0a1b...": what stands in the
+     fingerprint. Static. */
   const char *(*describe)(void);
 } NyblKernelProvider;
 

@@ -3,6 +3,8 @@
 // compile(): each stage, each chip that has the multiply, and what it refuses.
 
 #include "compiler/Driver/Compiler.h"
+#include "compiler/Codegen/PtxAs.h"
+#include "compiler/Driver/MakeManifest.h"
 #include "compiler/Select/Select.h"
 #include "runtime/Abi/Manifest.h"
 
@@ -94,6 +96,27 @@ TEST(Compiler, KeysDiffer) {
             key("gemm n=24 k=48", "sm_120a", "", std::string(gemmTemplate())));
   EXPECT_NE(base, key("gemm n=24 k=48", "sm_120a", "",
                       changed("arith.mulf", "arith.addf")));
+}
+
+TEST(Compiler, KeysDifferByCompilerAndPtxas) {
+  auto key = [](const char *compiler, const char *ptxas,
+                const std::vector<std::string> &arguments) {
+    Manifest manifest;
+    manifest.compiler = compiler;
+    manifest.ptxas = ptxas;
+    setKey(manifest, arguments);
+    return manifest.key;
+  };
+  std::vector<std::string> arguments = ptxasArguments("sm_120a");
+  std::string base = key("nybl, sources 01", "13.0.88", arguments);
+  EXPECT_EQ(base, key("nybl, sources 01", "13.0.88", arguments));
+  EXPECT_NE(base, key("nybl, sources 02", "13.0.88", arguments));
+  EXPECT_NE(base, key("nybl, sources 01", "13.1.10", arguments));
+  arguments.push_back("-O1");
+  EXPECT_NE(base, key("nybl, sources 01", "13.0.88", arguments));
+  size_t digest = describe().find(", sources ");
+  ASSERT_NE(digest, std::string::npos) << describe();
+  EXPECT_EQ(describe().size(), digest + 10 + 16) << describe();
 }
 
 struct Refusal {
