@@ -110,6 +110,10 @@ FailureOr<KernelOp> nybl::tile::instantiate(OpBuilder &builder,
   replacer.recursivelyReplaceElementsIn(kernel, /*replaceAttrs=*/true,
                                         /*replaceLocs=*/false,
                                         /*replaceTypes=*/true);
+  // What a template hangs on its ops besides means nothing to anybody here.
+  kernel.walk([](Operation *op) {
+    op->setDiscardableAttrs(ArrayRef<NamedAttribute>());
+  });
   if (bindings.schedule)
     kernel.setScheduleAttr(bindings.schedule);
   if (failed(bindArguments(kernel, bindings)) ||

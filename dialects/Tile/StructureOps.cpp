@@ -87,18 +87,18 @@ void KernelOp::print(OpAsmPrinter &printer) {
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }
 
-/// A name that LLVM and ptxas take as it is. Two leading underscores are
-/// theirs.
+/// A name that LLVM and ptxas take as it is: `_` and WARP_SZ are words of PTX,
+/// and names that begin with `__` are LLVM's own.
 static LogicalResult verifySymbol(KernelOp kernel) {
   StringRef name = kernel.getSymName();
   bool plain =
-      !name.empty() && !llvm::isDigit(name.front()) &&
-      !name.starts_with("__") && name.size() <= 128 &&
+      !name.empty() && llvm::isAlpha(name.front()) && name.size() <= 128 &&
+      name != "WARP_SZ" &&
       llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; });
   if (plain)
     return success();
   return kernel.emitOpError("expected a name of at most 128 letters, digits "
-                            "and '_', as @gemm or @my_gemm2, got '")
+                            "and '_' that begins with a letter, got '")
          << name << "'";
 }
 
@@ -337,7 +337,9 @@ LogicalResult AccumulateOp::verifyRegions() {
       TypeRange(arguments).drop_front() != TypeRange(getInits()))
     return emitOpError("expected the block arguments to be the K coordinate "
                        "and one accumulator for each init");
-  auto yield = cast<YieldOp>(getBody().front().getTerminator());
+  auto yield = dyn_cast<YieldOp>(getBody().front().getTerminator());
+  if (!yield)
+    return emitOpError("expected a body that ends in tile.yield");
   if (yield.getOperandTypes() != getResultTypes())
     return yield.emitOpError("expected ")
            << getNumResults()

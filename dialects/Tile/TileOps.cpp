@@ -116,7 +116,9 @@ LogicalResult MapOp::verifyRegions() {
       return op.emitOpError(
           "has no place in tile.map: expected arith that docs/templates.md "
           "lists, on f32 and i1, without fast-math flags");
-  auto yield = cast<YieldOp>(body.getTerminator());
+  auto yield = dyn_cast<YieldOp>(body.getTerminator());
+  if (!yield)
+    return emitOpError("expected a body that ends in tile.yield");
   if (yield.getNumOperands() != 1 || !yield.getOperand(0).getType().isF32())
     return yield.emitOpError("expected one f32 in tile.map");
   return success();

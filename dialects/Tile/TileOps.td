@@ -24,8 +24,8 @@ def Tile_KernelOp : Tile_Op<"kernel", [
     `dims` are sizes of the problem, `params` are chosen by the schedule. Every
     name used inside is declared here. An instance keeps the name of M, the
     dimension that is free at launch, and says in `sources` which operand of
-    the problem each argument is. The symbol is the kernel's name in PTX, so it
-    is made of letters, digits and `_`.
+    the problem each argument is. The symbol is the kernel's name in PTX: a
+    letter, then letters, digits and `_`.
 
     ```mlir
     tile.kernel @gemm<dims(M, N, K), params(BM, BN, BK)>(

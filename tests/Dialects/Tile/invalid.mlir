@@ -53,7 +53,7 @@ tile.kernel @k<dims(M), params()>(%a: !tile.tile<[16, 64]>, %sa: !tile.scale_til
 
 // -----
 
-// expected-error @below {{expected a name of at most 128 letters, digits and '_', as @gemm or @my_gemm2, got 'a b'}}
+// expected-error @below {{expected a name of at most 128 letters, digits and '_' that begins with a letter, got 'a b'}}
 tile.kernel @"a b"<dims(M), params()>() {
   %0 = arith.constant 0 : i32
 }
@@ -61,7 +61,7 @@ tile.kernel @"a b"<dims(M), params()>() {
 // -----
 
 // LLVM would take it for an intrinsic.
-// expected-error @below {{expected a name of at most 128 letters, digits and '_', as @gemm or @my_gemm2, got 'llvm.trap'}}
+// expected-error @below {{expected a name of at most 128 letters, digits and '_' that begins with a letter, got 'llvm.trap'}}
 tile.kernel @llvm.trap<dims(M), params()>() {
   %0 = arith.constant 0 : i32
 }
@@ -287,3 +287,32 @@ tile.kernel @k<dims(M), params()>() {
     }
   }
 }
+
+// -----
+
+// expected-error @below {{that begins with a letter, got 'WARP_SZ'}}
+tile.kernel @WARP_SZ<dims(M), params()>() {
+  %0 = arith.constant 0 : i32
+}
+
+// -----
+
+"tile.kernel"() <{sym_name = "k", dims = ["M"], params = []}> ({
+  %0 = "tile.zeros"() : () -> !tile.acc<[16, 8]>
+  // expected-error @below {{expected a body that ends in tile.yield}}
+  %1 = "tile.map"(%0) ({
+  ^bb0(%x: f32):
+    "llvm.unreachable"() : () -> ()
+  }) : (!tile.acc<[16, 8]>) -> !tile.acc<[16, 8]>
+}) : () -> ()
+
+// -----
+
+"tile.kernel"() <{sym_name = "k", dims = ["M"], params = []}> ({
+  %0 = "tile.zeros"() : () -> !tile.acc<[16, 8]>
+  // expected-error @below {{expected a body that ends in tile.yield}}
+  %1 = "tile.accumulate"(%0) <{extent = 64, step = 64, stages = 1}> ({
+  ^bb0(%k: i32, %c: !tile.acc<[16, 8]>):
+    "llvm.unreachable"() : () -> ()
+  }) : (!tile.acc<[16, 8]>) -> !tile.acc<[16, 8]>
+}) : () -> ()
