@@ -27,7 +27,8 @@ std::vector<std::string>
 findPtxFaults(std::string_view ptx, std::string_view kernel, PtxCounts &counts);
 
 /// Refused with the first fault, or where the counts are not those of the
-/// proven kernel.
+/// proven kernel: accesses and barriers exactly; of multiplies at most as many,
+/// since LLVM drops those whose sum nobody uses.
 Status lintPtx(std::string_view ptx, std::string_view kernel,
                const PtxCounts &expected);
 
