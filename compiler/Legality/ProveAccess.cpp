@@ -62,13 +62,13 @@ private:
   LogicalResult checkOps();
   LogicalResult prove(cta::GlobalAccess access);
   LogicalResult proveMatrix(cta::GlobalAccess access, cta::MatrixType type,
-                            const Offset &offset, ArrayRef<LessThan> guard);
+                            const Offset &offset, const Domain &domain);
   LogicalResult proveScales(cta::GlobalAccess access, cta::ScalesType type,
-                            const Offset &offset, ArrayRef<LessThan> guard);
-  /// Some thread passes the guard; nothing if that is too large a question.
-  std::optional<bool> isInhabited(ArrayRef<LessThan> guard);
-  /// The guard implies small < large.
-  LogicalResult proveLess(Operation *op, ArrayRef<LessThan> guard,
+                            const Offset &offset, const Domain &domain);
+  /// Some thread gets there; nothing if that is too large a question.
+  std::optional<bool> isInhabited(const Domain &domain);
+  /// small < large everywhere in the domain.
+  LogicalResult proveLess(Operation *op, const Domain &domain,
                           const LessThan &less, const Twine &meaning);
   LogicalResult refute(Operation *op, const Sample &sample,
                        const Twine &meaning);
@@ -82,11 +82,12 @@ private:
   std::string firstSample;
   llvm::DenseSet<Value> reached; ///< operands that some thread does access
   /// Answers of "conjunct implies less": many accesses share a row or a column.
+  /// No region is around these questions, so the answers hold in every domain.
   using Implication =
       std::tuple<AffineExpr, AffineExpr, AffineExpr, AffineExpr>;
   llvm::DenseMap<Implication, bool> implied;
   bool implies(const LessThan &conjunct, const LessThan &less);
-  Query::Answer askNegation(ArrayRef<LessThan> guard, const LessThan &less,
+  Query::Answer askNegation(const Domain &domain, const LessThan &less,
                             Sample *sample);
 };
 
@@ -113,14 +114,10 @@ LogicalResult AccessProver::prove(cta::GlobalAccess access) {
   FailureOr<Offset> offset = slicer.offset(access.getByteOffset());
   if (failed(offset))
     return failure();
-  SmallVector<LessThan> guard;
-  if (Value predicate = access.getGuard()) {
-    FailureOr<SmallVector<LessThan>> conjuncts = slicer.guard(predicate);
-    if (failed(conjuncts))
-      return failure();
-    guard = std::move(*conjuncts);
-  }
-  std::optional<bool> inhabited = isInhabited(guard);
+  FailureOr<Domain> domain = slicer.domain(access, access.getGuard());
+  if (failed(domain))
+    return failure();
+  std::optional<bool> inhabited = isInhabited(*domain);
   if (!inhabited)
     return access.emitError("not proven: its guard is too large a question");
   if (!*inhabited) { // a small N leaves some rows of the tile without work
@@ -129,16 +126,16 @@ LogicalResult AccessProver::prove(cta::GlobalAccess access) {
   }
   reached.insert(base);
   if (auto matrix = dyn_cast<cta::MatrixType>(base.getType()))
-    return proveMatrix(access, matrix, *offset, guard);
+    return proveMatrix(access, matrix, *offset, *domain);
   return proveScales(access, cast<cta::ScalesType>(base.getType()), *offset,
-                     guard);
+                     *domain);
 }
 
 /// Byte plain of row factor, where factor * stride is the operand's own.
 LogicalResult AccessProver::proveMatrix(cta::GlobalAccess access,
                                         cta::MatrixType type,
                                         const Offset &offset,
-                                        ArrayRef<LessThan> guard) {
+                                        const Domain &domain) {
   StringRef name = nameOf(access);
   if (!offset.stride || kernel.sourceOf(cast<BlockArgument>(offset.stride)) !=
                             (name + ".stride").str())
@@ -146,14 +143,14 @@ LogicalResult AccessProver::proveMatrix(cta::GlobalAccess access,
            << name << ".stride + byte as the offset into '" << name << "'";
   AffineExpr zero = slicer.constant(0);
   AffineExpr lastByte = offset.plain + (access.getAccessBytes() - 1);
-  if (failed(proveLess(access, guard, {zero, offset.factor + 1},
+  if (failed(proveLess(access, domain, {zero, offset.factor + 1},
                        "a negative row of '" + name + "'")) ||
-      failed(proveLess(access, guard, {zero, offset.plain + 1},
+      failed(proveLess(access, domain, {zero, offset.plain + 1},
                        "a byte before a row of '" + name + "'")) ||
-      failed(proveLess(access, guard,
+      failed(proveLess(access, domain,
                        {offset.factor, slicer.rows(type.getRows())},
                        "a row of '" + name + "' past its last")) ||
-      failed(proveLess(access, guard,
+      failed(proveLess(access, domain,
                        {lastByte, slicer.constant(type.getRowBytes())},
                        "a byte of '" + name + "' past the end of its row")))
     return failure();
@@ -166,7 +163,7 @@ LogicalResult AccessProver::proveMatrix(cta::GlobalAccess access,
 LogicalResult AccessProver::proveScales(cta::GlobalAccess access,
                                         cta::ScalesType type,
                                         const Offset &offset,
-                                        ArrayRef<LessThan> guard) {
+                                        const Domain &domain) {
   StringRef name = nameOf(access);
   Expected<ScaleLayout> layout = parseScaleLayout(type.getLayout().getValue());
   if (!layout)
@@ -178,8 +175,8 @@ LogicalResult AccessProver::proveScales(cta::GlobalAccess access,
   AffineExpr blocks = slicer.constant(type.getBlocks());
   AffineExpr zero = slicer.constant(0);
   bool found = false;
-  for (const LessThan &row : guard)
-    for (const LessThan &block : guard) {
+  for (const LessThan &row : domain.guard)
+    for (const LessThan &block : domain.guard) {
       if (found || row.large != rows || block.large != blocks)
         continue;
       AffineExpr expected =
@@ -187,9 +184,9 @@ LogicalResult AccessProver::proveScales(cta::GlobalAccess access,
                                        {block.small})
               .expr;
       if (expected != offset.plain ||
-          failed(proveLess(access, guard, {zero, row.small + 1},
+          failed(proveLess(access, domain, {zero, row.small + 1},
                            "a negative row of '" + name + "'")) ||
-          failed(proveLess(access, guard, {zero, block.small + 1},
+          failed(proveLess(access, domain, {zero, block.small + 1},
                            "a negative K block of '" + name + "'")))
         continue;
       found = true;
@@ -210,43 +207,36 @@ LogicalResult AccessProver::proveScales(cta::GlobalAccess access,
     row = tile.floorDiv(tilesPerRow) * (tall ? 128 : 8) + rowInTile;
     block = tile % tilesPerRow * 4 + in % 4;
   }
-  if (failed(proveLess(access, guard, {zero, at + 1},
+  if (failed(proveLess(access, domain, {zero, at + 1},
                        "a byte before '" + name + "'")) ||
-      failed(proveLess(access, guard, {row, rows},
+      failed(proveLess(access, domain, {row, rows},
                        "a scale factor of '" + name + "' in a padding row")) ||
       failed(
-          proveLess(access, guard, {block, blocks},
+          proveLess(access, domain, {block, blocks},
                     "a scale factor of '" + name + "' in a padding K block")))
     return failure();
   return success();
 }
 
-std::optional<bool> AccessProver::isInhabited(ArrayRef<LessThan> guard) {
-  // The first thread of the first tile, with M as large as it gets, passes most
-  // guards; only where it does not is the library asked.
-  Sample point;
-  for (const Leaf &leaf : slicer.leaves())
-    point.push_back(leaf.name == "M" ? rowsMax : 0);
-  if (!satisfies(slicer, guard, point)) {
-    Query query(slicer);
-    for (const LessThan &less : guard)
-      query.require(less);
-    Query::Answer answer = query.solve(&point);
+std::optional<bool> AccessProver::isInhabited(const Domain &domain) {
+  Query query(slicer, domain);
+  std::optional<Sample> point = query.guess();
+  if (!point) {
+    point.emplace();
+    Query::Answer answer = query.solve(&*point);
     if (answer == Query::Answer::TooLarge)
       return std::nullopt;
     if (answer == Query::Answer::Empty)
       return false;
   }
   if (firstSample.empty())
-    firstSample = describe(slicer, point);
+    firstSample = describe(slicer, *point);
   return true;
 }
 
-Query::Answer AccessProver::askNegation(ArrayRef<LessThan> guard,
+Query::Answer AccessProver::askNegation(const Domain &domain,
                                         const LessThan &less, Sample *sample) {
-  Query query(slicer);
-  for (const LessThan &conjunct : guard)
-    query.require(conjunct);
+  Query query(slicer, domain);
   query.require(less.small - less.large);
   return query.solve(sample);
 }
@@ -256,24 +246,24 @@ bool AccessProver::implies(const LessThan &conjunct, const LessThan &less) {
   auto [known, isNew] = implied.try_emplace(key, false);
   if (isNew)
     known->second =
-        askNegation(conjunct, less, nullptr) == Query::Answer::Empty;
+        askNegation({{conjunct}, {}}, less, nullptr) == Query::Answer::Empty;
   return known->second;
 }
 
-LogicalResult AccessProver::proveLess(Operation *op, ArrayRef<LessThan> guard,
+LogicalResult AccessProver::proveLess(Operation *op, const Domain &domain,
                                       const LessThan &less,
                                       const Twine &meaning) {
-  if (llvm::is_contained(guard, less))
+  if (llvm::is_contained(domain.guard, less))
     return success();
   // Bounds over the whole box are the cheapest proof.
   if (slicer.bounds(less.large - less.small - 1).low >= 0)
     return success();
   // One conjunct alone usually decides, in a smaller question.
-  for (const LessThan &conjunct : guard)
+  for (const LessThan &conjunct : domain.guard)
     if (implies(conjunct, less))
       return success();
   Sample sample;
-  switch (askNegation(guard, less, &sample)) {
+  switch (askNegation(domain, less, &sample)) {
   case Query::Answer::Empty:
     return success();
   case Query::Answer::TooLarge:

@@ -18,7 +18,7 @@ namespace nybl::compiler {
 
 /// Changes when the prover can accept something it refused before, or refuses
 /// what it accepted.
-static constexpr StringRef proverVersion = "nybl-prover 1";
+static constexpr StringRef proverVersion = "nybl-prover 2";
 
 static std::string hashOf(cta::KernelOp kernel) {
   std::string text;

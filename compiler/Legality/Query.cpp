@@ -4,7 +4,6 @@
 
 #include "compiler/Legality/Query.h"
 #include "mlir/Analysis/Presburger/IntegerRelation.h"
-#include <map>
 
 using namespace mlir;
 using namespace mlir::presburger;
@@ -26,12 +25,15 @@ struct Linear {
 
 class PolyhedronBuilder {
 public:
-  explicit PolyhedronBuilder(const Slicer &slicer)
-      : polyhedron(PresburgerSpace::getSetSpace(slicer.leaves().size())) {
-    for (auto [i, leaf] : llvm::enumerate(slicer.leaves())) {
-      AffineExpr self = getAffineDimExpr(i, leaf.max.getContext());
+  PolyhedronBuilder(const Slicer &slicer, const llvm::BitVector &leaves)
+      : polyhedron(PresburgerSpace::getSetSpace(leaves.count())) {
+    for (unsigned leaf : leaves.set_bits())
+      columns.try_emplace(leaf, columns.size());
+    for (unsigned leaf : leaves.set_bits()) {
+      AffineExpr max = slicer.leaves()[leaf].max;
+      AffineExpr self = getAffineDimExpr(leaf, max.getContext());
       require(self);
-      require(leaf.max - self);
+      require(max - self);
     }
   }
 
@@ -57,7 +59,7 @@ private:
       return result;
     }
     if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
-      result.terms[dim.getPosition()] = 1;
+      result.terms[columns.at(dim.getPosition())] = 1;
       return result;
     }
     auto binary = cast<AffineBinaryOpExpr>(expr);
@@ -91,40 +93,60 @@ private:
     return result;
   }
 
+  llvm::DenseMap<unsigned, unsigned> columns; ///< of the leaves
   llvm::DenseMap<std::pair<AffineExpr, int64_t>, unsigned> quotients;
 };
 
 } // namespace
 
+Query::Query(const Slicer &slicer, const Domain &domain) : slicer(slicer) {
+  for (const LessThan &less : domain.guard)
+    require(less);
+  for (AffineExpr leaf : domain.around)
+    slicer.addLeaves(leaf, leaves);
+}
+
 void Query::require(AffineExpr nonNegative) {
   constraints.push_back(nonNegative);
+  slicer.addLeaves(nonNegative, leaves);
 }
 
 Query::Answer Query::solve(Sample *sample) const {
-  PolyhedronBuilder builder(slicer);
+  PolyhedronBuilder builder(slicer, leaves);
   for (AffineExpr constraint : constraints)
     builder.require(constraint);
   IntegerPolyhedron &polyhedron = builder.polyhedron;
   if (polyhedron.getNumVars() > maxVariables)
     return Answer::TooLarge;
-  if (polyhedron.isIntegerEmpty())
+  auto found = polyhedron.findIntegerSample();
+  if (!found)
     return Answer::Empty;
   if (sample) {
-    auto found = polyhedron.findIntegerSample();
-    if (!found)
-      return Answer::Empty;
     sample->clear();
-    for (size_t i = 0; i < slicer.leaves().size(); ++i)
-      sample->push_back(int64fromDynamicAPInt((*found)[i]));
+    for (auto [column, leaf] : llvm::enumerate(leaves.set_bits()))
+      (*sample)[leaf] = int64fromDynamicAPInt((*found)[column]);
   }
   return Answer::Inhabited;
 }
 
-int64_t nybl::compiler::evaluate(AffineExpr expr, ArrayRef<int64_t> point) {
+std::optional<Sample> Query::guess() const {
+  Sample point;
+  for (unsigned leaf : leaves.set_bits())
+    point[leaf] = slicer.leaves()[leaf].name == "M" ? rowsMax : 0;
+  for (auto [leaf, value] : point)
+    if (value > evaluate(slicer.leaves()[leaf].max, point))
+      return std::nullopt;
+  for (AffineExpr nonNegative : constraints)
+    if (evaluate(nonNegative, point) < 0)
+      return std::nullopt;
+  return point;
+}
+
+int64_t nybl::compiler::evaluate(AffineExpr expr, const Sample &point) {
   if (auto number = dyn_cast<AffineConstantExpr>(expr))
     return number.getValue();
   if (auto dim = dyn_cast<AffineDimExpr>(expr))
-    return point[dim.getPosition()];
+    return point.at(dim.getPosition());
   auto binary = cast<AffineBinaryOpExpr>(expr);
   int64_t a = evaluate(binary.getLHS(), point);
   int64_t b = evaluate(binary.getRHS(), point);
@@ -140,22 +162,11 @@ int64_t nybl::compiler::evaluate(AffineExpr expr, ArrayRef<int64_t> point) {
   }
 }
 
-bool nybl::compiler::satisfies(const Slicer &slicer,
-                               ArrayRef<LessThan> conjuncts,
-                               ArrayRef<int64_t> point) {
-  for (auto [i, leaf] : llvm::enumerate(slicer.leaves()))
-    if (point[i] < 0 || point[i] > evaluate(leaf.max, point))
-      return false;
-  return llvm::all_of(conjuncts, [&](const LessThan &less) {
-    return evaluate(less.small, point) < evaluate(less.large, point);
-  });
-}
-
 std::string nybl::compiler::describe(const Slicer &slicer,
-                                     ArrayRef<int64_t> sample) {
+                                     const Sample &sample) {
   std::string text;
-  for (auto [i, leaf] : llvm::enumerate(slicer.leaves())) {
-    text += (i ? ", " : "") + leaf.name + " = " + std::to_string(sample[i]);
-  }
-  return text;
+  for (auto [leaf, value] : sample)
+    text += (text.empty() ? "" : ", ") + slicer.leaves()[leaf].name + " = " +
+            std::to_string(value);
+  return text.empty() ? "any M and any thread" : text;
 }

@@ -6,16 +6,18 @@
 #define NYBL_COMPILER_LEGALITY_QUERY_H
 
 #include "compiler/Legality/Slice.h"
+#include <map>
 #include <string>
 
 namespace nybl::compiler {
 
-/// Values of the leaves that satisfy a query, in the slicer's order.
-using Sample = llvm::SmallVector<int64_t>;
+/// Values of the leaves a question is about, by their position in the slicer.
+using Sample = std::map<unsigned, int64_t>;
 
+/// A question about what holds in a domain.
 class Query {
 public:
-  explicit Query(const Slicer &slicer) : slicer(slicer) {}
+  Query(const Slicer &slicer, const Domain &domain);
 
   /// Adds expr >= 0.
   void require(mlir::AffineExpr nonNegative);
@@ -26,22 +28,23 @@ public:
   /// variables is not asked: TooLarge.
   Answer solve(Sample *sample = nullptr) const;
 
+  /// The first thread of the first tile, with M as large as it gets, if that
+  /// is an answer: it passes most guards and costs nothing to try.
+  std::optional<Sample> guess() const;
+
   static constexpr unsigned maxVariables = 40;
 
 private:
   const Slicer &slicer;
   llvm::SmallVector<mlir::AffineExpr> constraints;
+  llvm::BitVector leaves; ///< the only ones that may constrain the answer
 };
 
-/// True if the leaves' values lie in their ranges and satisfy all conjuncts.
-bool satisfies(const Slicer &slicer, llvm::ArrayRef<LessThan> conjuncts,
-               llvm::ArrayRef<int64_t> point);
-
 /// The value of an expression at a point.
-int64_t evaluate(mlir::AffineExpr expr, llvm::ArrayRef<int64_t> point);
+int64_t evaluate(mlir::AffineExpr expr, const Sample &point);
 
 /// "M = 5, tile = 0, thread = 7"
-std::string describe(const Slicer &slicer, llvm::ArrayRef<int64_t> sample);
+std::string describe(const Slicer &slicer, const Sample &sample);
 
 } // namespace nybl::compiler
 

@@ -191,6 +191,35 @@ FailureOr<SmallVector<LessThan>> Slicer::guard(Value value) {
   return conjuncts;
 }
 
+FailureOr<Domain> Slicer::domain(Operation *access, Value predicate) {
+  Domain result;
+  if (predicate) {
+    FailureOr<SmallVector<LessThan>> conjuncts = guard(predicate);
+    if (failed(conjuncts))
+      return failure();
+    result.guard = std::move(*conjuncts);
+  }
+  for (Operation *region = access->getParentOp(); region != kernel;
+       region = region->getParentOp()) {
+    FailureOr<AffineExpr> leaf = index(region->getRegion(0).getArgument(0));
+    if (failed(leaf))
+      return failure();
+    result.around.push_back(*leaf);
+  }
+  return result;
+}
+
+void Slicer::addLeaves(AffineExpr expr, llvm::BitVector &used) const {
+  used.resize(leafList.size());
+  expr.walk([&](AffineExpr part) {
+    auto leaf = dyn_cast<AffineDimExpr>(part);
+    if (!leaf || used.test(leaf.getPosition()))
+      return;
+    used.set(leaf.getPosition());
+    addLeaves(leafList[leaf.getPosition()].max, used);
+  });
+}
+
 //===----------------------------------------------------------------------===//
 // Bounds
 //===----------------------------------------------------------------------===//
@@ -204,7 +233,8 @@ Interval Slicer::bounds(AffineExpr expr) const {
   if (auto number = dyn_cast<AffineConstantExpr>(expr))
     return {number.getValue(), number.getValue()};
   if (auto leaf = dyn_cast<AffineDimExpr>(expr))
-    return {0, bounds(leafList[leaf.getPosition()].max).high};
+    return {0, std::max<__int128>(
+                   0, bounds(leafList[leaf.getPosition()].max).high)};
   auto binary = cast<AffineBinaryOpExpr>(expr);
   Interval a = bounds(binary.getLHS()), b = bounds(binary.getRHS());
   switch (expr.getKind()) {

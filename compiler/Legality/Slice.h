@@ -8,8 +8,8 @@
 
 #include "dialects/Cta/CtaOps.h"
 #include "mlir/IR/AffineExpr.h"
+#include "llvm/ADT/BitVector.h"
 #include "llvm/ADT/DenseMap.h"
-#include "llvm/ADT/MapVector.h"
 
 namespace nybl::compiler {
 
@@ -20,7 +20,7 @@ inline constexpr int64_t rowsMax = int64_t(1) << 24;
 inline constexpr int64_t strideMax = (int64_t(1) << 32) - 1;
 
 /// A value all others are made of: 0 <= leaf <= max, where max may depend on
-/// other leaves.
+/// leaves before it. Where max is negative the leaf's region never runs.
 struct Leaf {
   mlir::Value value;
   std::string name; ///< in the user's words: "M", "thread", "tile", "K step"
@@ -39,6 +39,13 @@ struct Offset {
 struct LessThan {
   mlir::AffineExpr small, large;
   friend bool operator==(const LessThan &, const LessThan &) = default;
+};
+
+/// What is true where an access happens: its guard, and that the regions around
+/// it run, each for some value of its leaf.
+struct Domain {
+  llvm::SmallVector<LessThan> guard;
+  llvm::SmallVector<mlir::AffineExpr> around;
 };
 
 /// What arithmetic computed and in how many bits: what L6 must bound.
@@ -61,14 +68,22 @@ public:
   mlir::FailureOr<Offset> offset(mlir::Value value);
   mlir::FailureOr<mlir::AffineExpr> index(mlir::Value value);
   mlir::FailureOr<llvm::SmallVector<LessThan>> guard(mlir::Value value);
+  /// The domain of an access; `predicate` is its guard, or null.
+  mlir::FailureOr<Domain> domain(mlir::Operation *access,
+                                 mlir::Value predicate);
 
   llvm::ArrayRef<Leaf> leaves() const { return leafList; }
+  /// Adds the leaves an expression is made of and those that bound them. No
+  /// other leaf may constrain a question about it: a loop that never runs, or a
+  /// tile of no rows, says nothing about what happens outside.
+  void addLeaves(mlir::AffineExpr expr, llvm::BitVector &used) const;
   llvm::ArrayRef<Computed> computed() const { return computedList; }
   mlir::AffineExpr constant(int64_t value);
   /// M, or the number where rows are static.
   mlir::AffineExpr rows(int64_t rows);
 
-  /// Bounds of an expression over the box of all leaves.
+  /// Bounds of an expression over the box of all leaves, a region that never
+  /// runs taken to run once.
   Interval bounds(mlir::AffineExpr expr) const;
   Interval bounds(const Offset &offset) const;
 

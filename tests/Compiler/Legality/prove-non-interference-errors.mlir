@@ -117,3 +117,52 @@ cta.kernel @foreign(%a: !cta.matrix<?, 192>, %m: i32) sources ["a", "m"] threads
 cta.kernel @idle(%a: !cta.matrix<?, 192>, %m: i32) sources ["a", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
   %t = cta.thread_id
 }
+
+// -----
+
+// A tile range says M >= 1 of what happens in it, and nothing of what happens after it.
+cta.kernel @after_tiles(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %yes = arith.constant true
+  %zero = arith.constant 0 : i64
+  %at = arith.muli %zero, %stride : i64
+  cta.tile_range %tile in %m {
+    %x = cta.load %a[%at] if %yes : !cta.matrix<?, 192>
+  }
+  // expected-error @below {{refuted: with M = 0 this reaches a row of 'a' past its last}}
+  %y = cta.load %a[%at] if %yes : !cta.matrix<?, 192>
+}
+
+// -----
+
+// What holds in a tile range is remembered for it alone, whatever was asked there.
+cta.kernel @after_the_same_question(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %one = arith.constant 1 : i32
+  %two = arith.constant 2 : i32
+  %some = arith.cmpi ult, %one, %two : i32
+  %zero = arith.constant 0 : i64
+  %at = arith.muli %zero, %stride : i64
+  cta.tile_range %tile in %m {
+    %x = cta.load %a[%at] if %some : !cta.matrix<?, 192>
+  }
+  // expected-error @below {{refuted: with M = 0 this reaches a row of 'a' past its last}}
+  %y = cta.load %a[%at] if %some : !cta.matrix<?, 192>
+}
+
+// -----
+
+// A loop that never runs says nothing of what happens after it.
+cta.kernel @after_no_step(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %t = cta.thread_id
+  %inside = arith.cmpi ult, %t, %m : i32
+  %row = arith.extui %t : i32 to i64
+  %at = arith.muli %row, %stride : i64
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  scf.for %k = %c0 to %c0 step %c1 : i32 {
+    %some = arith.cmpi ult, %k, %m : i32
+    %x = cta.load %a[%at] if %some : !cta.matrix<?, 192>
+  }
+  %yes = arith.constant true
+  // expected-error @below {{this reaches a row of 'a' past its last}}
+  %y = cta.load %a[%at] if %yes : !cta.matrix<?, 192>
+}

@@ -3,7 +3,7 @@
 
 // Row and K block are named by the guard: the guard is the proof.
 // CHECK: cta.kernel @guarded
-// CHECK-SAME: certificate #cta.certificate<"nybl-prover 1", rows_max = 16777216
+// CHECK-SAME: certificate #cta.certificate<"nybl-prover 2", rows_max = 16777216
 // CHECK-SAME: <"L1", proven, "1 accesses, each class never
 // CHECK-SAME: <"L2", unproven
 // CHECK-SAME: <"L6", proven
@@ -16,4 +16,37 @@ cta.kernel @guarded(%s: !cta.scales<?, 24, "linear">, %m: i32) sources ["sfa", "
   %at = arith.muli %row, %c24 : i64
   %x = cta.load_scale %s[%at] if %inside : !cta.scales<?, 24, "linear">
   cta.store_scale %x, %stage[%t] : !cta.scale_stage<32>
+}
+
+// A loop of no steps is no reason to refuse: what it holds happens in no launch.
+// CHECK: cta.kernel @no_step
+// CHECK-SAME: <"L1", proven, "2 accesses, each class never, 1 of them in no launch; sample: M = 16777216, thread = 0">
+cta.kernel @no_step(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %t = cta.thread_id
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c8 = arith.constant 8 : i32
+  scf.for %k = %c0 to %c0 step %c1 : i32 {
+    %scaled = arith.muli %k, %c8 : i32
+    %some = arith.cmpi ult, %scaled, %m : i32
+    %row = arith.extui %scaled : i32 to i64
+    %at = arith.muli %row, %stride : i64
+    %x = cta.load %a[%at] if %some : !cta.matrix<?, 192>
+  }
+  %inside = arith.cmpi ult, %t, %m : i32
+  %row = arith.extui %t : i32 to i64
+  %at = arith.muli %row, %stride : i64
+  %x = cta.load %a[%at] if %inside : !cta.matrix<?, 192>
+}
+
+// The first tile exists where any does, so row 0 does.
+// CHECK: cta.kernel @row_of_a_tile
+// CHECK-SAME: <"L1", proven
+cta.kernel @row_of_a_tile(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %yes = arith.constant true
+  %zero = arith.constant 0 : i64
+  %at = arith.muli %zero, %stride : i64
+  cta.tile_range %tile in %m {
+    %x = cta.load %a[%at] if %yes : !cta.matrix<?, 192>
+  }
 }
