@@ -38,6 +38,15 @@ static InFlightDiagnostic outside(Operation *op, const Twine &why) {
 FailureOr<Offset> Slicer::offset(Value value) {
   if (auto found = known.find(value); found != known.end())
     return found->second;
+  auto type = dyn_cast<IntegerType>(value.getType());
+  if (!type || type.getWidth() > 64) {
+    Operation *at = value.getDefiningOp();
+    outside(at ? at : value.getParentBlock()->getParentOp(),
+            "expected integers of at most 64 bits in an address, a guard or a "
+            "loop, got ")
+        << value.getType();
+    return failure();
+  }
   FailureOr<Offset> result = isa<BlockArgument>(value)
                                  ? sliceArgument(cast<BlockArgument>(value))
                                  : sliceOp(value.getDefiningOp());
@@ -73,8 +82,9 @@ FailureOr<Offset> Slicer::sliceArgument(BlockArgument argument) {
     std::optional<int64_t> low = getConstantIntValue(loop.getLowerBound());
     std::optional<int64_t> high = getConstantIntValue(loop.getUpperBound());
     std::optional<int64_t> step = getConstantIntValue(loop.getStep());
-    if (low != 0 || step != 1 || !high) {
-      outside(loop, "expected a loop from 0 to a constant by 1");
+    if (low != 0 || step != 1 || !high || loop.getUnsignedCmp()) {
+      outside(loop, "expected a loop from 0 to a constant by 1, compared as "
+                    "signed numbers");
       return failure();
     }
     return Offset{makeLeaf(argument, "K step", constant(*high - 1)), zero, {}};
@@ -119,16 +129,26 @@ FailureOr<Offset> Slicer::sliceDivRem(Operation *op) {
     outside(op, "expected a positive constant divisor");
     return failure();
   }
-  int64_t by = divisor.getSExtValue();
+  int64_t by = divisor.getZExtValue();
   return Offset{
       isa<arith::DivUIOp>(op) ? lhs->floorDiv(by) : *lhs % by, constant(0), {}};
+}
+
+/// Every op of the fragment reads its operands as unsigned, so -1 : i32 is
+/// 2^32 - 1.
+FailureOr<Offset> Slicer::sliceConstant(Operation *op, const APInt &number) {
+  if (number.getActiveBits() > 62) {
+    outside(op, "expected a constant below 2^62, read as unsigned");
+    return failure();
+  }
+  return Offset{constant(number.getZExtValue()), constant(0), {}};
 }
 
 FailureOr<Offset> Slicer::sliceOp(Operation *op) {
   AffineExpr zero = constant(0);
   APInt number;
   if (matchPattern(op, m_ConstantInt(&number)))
-    return Offset{constant(number.getSExtValue()), zero, {}};
+    return sliceConstant(op, number);
   if (isa<cta::ThreadIdOp>(op))
     return Offset{makeLeaf(op->getResult(0), "thread",
                            constant(int64_t(kernel.getThreads()) - 1)),
@@ -183,8 +203,10 @@ FailureOr<SmallVector<LessThan>> Slicer::guard(Value value) {
       return failure();
     }
     FailureOr<AffineExpr> small = index(compare.getLhs());
+    if (failed(small))
+      return failure();
     FailureOr<AffineExpr> large = index(compare.getRhs());
-    if (failed(small) || failed(large))
+    if (failed(large))
       return failure();
     conjuncts.push_back({*small, *large});
   }

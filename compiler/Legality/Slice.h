@@ -89,6 +89,8 @@ public:
 
 private:
   mlir::FailureOr<Offset> sliceArgument(mlir::BlockArgument argument);
+  mlir::FailureOr<Offset> sliceConstant(mlir::Operation *op,
+                                        const llvm::APInt &number);
   mlir::FailureOr<Offset> sliceOp(mlir::Operation *op);
   mlir::FailureOr<Offset> sliceMul(mlir::Operation *op);
   mlir::FailureOr<Offset> sliceDivRem(mlir::Operation *op);

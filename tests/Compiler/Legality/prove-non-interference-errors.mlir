@@ -166,3 +166,83 @@ cta.kernel @after_no_step(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) source
   // expected-error @below {{this reaches a row of 'a' past its last}}
   %y = cta.load %a[%at] if %yes : !cta.matrix<?, 192>
 }
+
+// -----
+
+// -1 : i32 is extended with zeros: row t + 2^32, not t.
+cta.kernel @negative_row(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %t = cta.thread_id
+  %one = arith.constant 1 : i64
+  %minus = arith.constant -1 : i32
+  %inside = arith.cmpi ult, %t, %m : i32
+  %row = arith.extui %t : i32 to i64
+  %wide = arith.extui %minus : i32 to i64
+  %next = arith.addi %row, %one : i64
+  %sum = arith.addi %next, %wide : i64
+  %at = arith.muli %sum, %stride : i64
+  // expected-error @below {{this reaches a row of 'a' past its last}}
+  %x = cta.load %a[%at] if %inside : !cta.matrix<?, 192>
+}
+
+// -----
+
+// t < -1 is compared as unsigned: it always holds.
+cta.kernel @negative_guard(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %t = cta.thread_id
+  %minus = arith.constant -1 : i32
+  %always = arith.cmpi ult, %t, %minus : i32
+  %row = arith.extui %t : i32 to i64
+  %at = arith.muli %row, %stride : i64
+  // expected-error @below {{this reaches a row of 'a' past its last}}
+  %x = cta.load %a[%at] if %always : !cta.matrix<?, 192>
+}
+
+// -----
+
+// true : i1 is 1.
+cta.kernel @true_is_one(%a: !cta.matrix<1, 192>, %stride: i64) sources ["a", "a.stride"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %yes = arith.constant true
+  %row = arith.extui %yes : i1 to i64
+  %at = arith.muli %row, %stride : i64
+  // expected-error @below {{refuted: with any M and any thread this reaches a row of 'a' past its last}}
+  %x = cta.load %a[%at] if %yes : !cta.matrix<1, 192>
+}
+
+// -----
+
+cta.kernel @constant_of_64_bits(%a: !cta.matrix<1, 192>, %stride: i64) sources ["a", "a.stride"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %yes = arith.constant true
+  // expected-error @below {{not proven: expected a constant below 2^62, read as unsigned}}
+  %minus = arith.constant -1 : i64
+  %at = arith.muli %minus, %stride : i64
+  %x = cta.load %a[%at] if %yes : !cta.matrix<1, 192>
+}
+
+// -----
+
+// Compared as unsigned, this loop runs 2^32 - 1 times.
+cta.kernel @unsigned_loop(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %minus = arith.constant -1 : i32
+  %yes = arith.constant true
+  // expected-error @below {{not proven: expected a loop from 0 to a constant by 1, compared as signed numbers}}
+  scf.for unsigned %k = %c0 to %minus step %c1 : i32 {
+    %row = arith.extui %k : i32 to i64
+    %at = arith.muli %row, %stride : i64
+    %x = cta.load %a[%at] if %yes : !cta.matrix<?, 192>
+  }
+}
+
+// -----
+
+cta.kernel @index_type(%s: !cta.scales<8, 4, "linear">) sources ["sfa"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %zero = arith.constant 0 : i64
+  // expected-error @below {{not proven: expected integers of at most 64 bits in an address, a guard or a loop, got 'index'}}
+  %sum = arith.addi %c0, %c1 : index
+  %inside = arith.cmpi ult, %sum, %c8 : index
+  %x = cta.load_scale %s[%zero] if %inside : !cta.scales<8, 4, "linear">
+}
