@@ -13,8 +13,9 @@ struct Shown {
   std::string detail;
 };
 
-/// L1, access: every global access of any operand lies in its declared extent;
-/// scale reads touch only real scale factors. Accesses are seen through the
+/// L1, access: every global access of a matrix or scale operand lies in its
+/// declared extent; scale reads touch only real scale factors; outputs are only
+/// written, inputs only read. Accesses are seen through the
 /// interface cta::GlobalAccess alone. Fails with a diagnostic at the access: a
 /// counterexample, or "not proven".
 mlir::FailureOr<Shown> proveAccess(cta::KernelOp kernel, Slicer &slicer);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // L1. For each access the question is whether a thread that passes the guard
-// can leave the operand's extent; the answer must be no, and the guard must let
-// some thread pass, or the lemma would be empty.
+// can leave the operand's extent, or read an output, or write an input; the
+// answer must be no, and the guard must let some thread pass, or the lemma
+// would be empty.
 
 #include "compiler/Legality/Prove.h"
 #include "compiler/Legality/Verdict.h"
@@ -61,12 +62,13 @@ public:
 private:
   LogicalResult checkOps();
   LogicalResult prove(cta::GlobalAccess access);
+  LogicalResult proveDirection(cta::GlobalAccess access, const Sample &thread);
   LogicalResult proveMatrix(cta::GlobalAccess access, cta::MatrixType type,
                             const Offset &offset, const Domain &domain);
   LogicalResult proveScales(cta::GlobalAccess access, cta::ScalesType type,
                             const Offset &offset, const Domain &domain);
-  /// Some thread gets there; nothing if that is too large a question.
-  std::optional<bool> isInhabited(const Domain &domain);
+  /// A thread in the domain, if there is one.
+  Query::Answer findThread(const Domain &domain, Sample &thread);
   /// small < large everywhere in the domain.
   LogicalResult proveLess(Operation *op, const Domain &domain,
                           const LessThan &less, const Twine &meaning);
@@ -117,18 +119,36 @@ LogicalResult AccessProver::prove(cta::GlobalAccess access) {
   FailureOr<Domain> domain = slicer.domain(access, access.getGuard());
   if (failed(domain))
     return failure();
-  std::optional<bool> inhabited = isInhabited(*domain);
-  if (!inhabited)
+  Sample thread;
+  switch (findThread(*domain, thread)) {
+  case Query::Answer::TooLarge:
     return access.emitError("not proven: its guard is too large a question");
-  if (!*inhabited) { // a small N leaves some rows of the tile without work
+  case Query::Answer::Empty: // a small N leaves some rows of the tile idle
     ++idle;
     return success();
+  case Query::Answer::Inhabited:
+    break;
   }
   reached.insert(base);
+  if (firstSample.empty())
+    firstSample = describe(slicer, thread);
+  if (failed(proveDirection(access, thread)))
+    return failure();
   if (auto matrix = dyn_cast<cta::MatrixType>(base.getType()))
     return proveMatrix(access, matrix, *offset, *domain);
   return proveScales(access, cast<cta::ScalesType>(base.getType()), *offset,
                      *domain);
+}
+
+/// What an output held before the launch is no input of the kernel.
+LogicalResult AccessProver::proveDirection(cta::GlobalAccess access,
+                                           const Sample &thread) {
+  bool isOutput = kernel.isOutput(cast<BlockArgument>(access.getBase()));
+  if (access.isWrite() == isOutput)
+    return success();
+  StringRef where = isOutput ? "the output '" : "the input '";
+  StringRef how = isOutput ? "' with a load" : "' with a store";
+  return refute(access, thread, where + nameOf(access) + how);
 }
 
 /// Byte plain of row factor, where factor * stride is the operand's own.
@@ -218,20 +238,13 @@ LogicalResult AccessProver::proveScales(cta::GlobalAccess access,
   return success();
 }
 
-std::optional<bool> AccessProver::isInhabited(const Domain &domain) {
+Query::Answer AccessProver::findThread(const Domain &domain, Sample &thread) {
   Query query(slicer, domain);
-  std::optional<Sample> point = query.guess();
-  if (!point) {
-    point.emplace();
-    Query::Answer answer = query.solve(&*point);
-    if (answer == Query::Answer::TooLarge)
-      return std::nullopt;
-    if (answer == Query::Answer::Empty)
-      return false;
-  }
-  if (firstSample.empty())
-    firstSample = describe(slicer, *point);
-  return true;
+  std::optional<Sample> guess = query.guess();
+  if (!guess)
+    return query.solve(&thread);
+  thread = std::move(*guess);
+  return Query::Answer::Inhabited;
 }
 
 Query::Answer AccessProver::askNegation(const Domain &domain,

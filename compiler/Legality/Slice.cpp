@@ -14,7 +14,11 @@ using namespace nybl;
 using namespace nybl::compiler;
 
 Slicer::Slicer(cta::KernelOp kernel)
-    : kernel(kernel), context(kernel.getContext()) {}
+    : kernel(kernel), context(kernel.getContext()) {
+  // First, so that counterexamples begin with it.
+  if (BlockArgument m = kernel.argumentFor("m"))
+    (void)offset(m);
+}
 
 AffineExpr Slicer::constant(int64_t value) {
   return getAffineConstantExpr(value, context);

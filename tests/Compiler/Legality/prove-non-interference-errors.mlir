@@ -246,3 +246,27 @@ cta.kernel @index_type(%s: !cta.scales<8, 4, "linear">) sources ["sfa"] threads 
   %inside = arith.cmpi ult, %sum, %c8 : index
   %x = cta.load_scale %s[%zero] if %inside : !cta.scales<8, 4, "linear">
 }
+
+// -----
+
+// What D held before the launch is no input.
+cta.kernel @reads_the_output(%d: !cta.matrix<?, 96>, %stride: i64, %m: i32) sources ["d", "d.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %t = cta.thread_id
+  %inside = arith.cmpi ult, %t, %m : i32
+  %row = arith.extui %t : i32 to i64
+  %at = arith.muli %row, %stride : i64
+  // expected-error @below {{refuted: with M = 16777216, thread = 0 this reaches the output 'd' with a load}}
+  %x = cta.load %d[%at] if %inside : !cta.matrix<?, 96>
+}
+
+// -----
+
+cta.kernel @writes_an_input(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %t = cta.thread_id
+  %zero = arith.constant 0.0 : f32
+  %inside = arith.cmpi ult, %t, %m : i32
+  %row = arith.extui %t : i32 to i64
+  %at = arith.muli %row, %stride : i64
+  // expected-error @below {{this reaches the input 'a' with a store}}
+  cta.store %zero, %a[%at] if %inside : f32, !cta.matrix<?, 192>
+}
