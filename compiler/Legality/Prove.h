@@ -21,7 +21,8 @@ struct Shown {
 mlir::FailureOr<Shown> proveAccess(cta::KernelOp kernel, Slicer &slicer);
 
 /// L6, no wrap: everything that was computed for an address or a guard fits its
-/// width for all M <= rowsMax. Run after proveAccess, which fills the slicer.
+/// width for all M <= rowsMax. Most of it the slicer has shown when proveAccess
+/// is done: before L6 holds of a value, nothing can be proven or refuted of it.
 mlir::FailureOr<Shown> proveNoWrap(cta::KernelOp kernel, Slicer &slicer);
 
 /// All lemmas, as the attribute the certificate is; null after a diagnostic.

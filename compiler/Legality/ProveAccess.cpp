@@ -67,6 +67,8 @@ private:
                             const Offset &offset, const Domain &domain);
   LogicalResult proveScales(cta::GlobalAccess access, cta::ScalesType type,
                             const Offset &offset, const Domain &domain);
+  bool isNamedByGuard(ScaleLayout layout, cta::ScalesType type,
+                      AffineExpr offset, const Domain &domain);
   /// A thread in the domain, if there is one.
   Query::Answer findThread(const Domain &domain, Sample &thread);
   /// small < large everywhere in the domain.
@@ -151,7 +153,8 @@ LogicalResult AccessProver::proveDirection(cta::GlobalAccess access,
   return refute(access, thread, where + nameOf(access) + how);
 }
 
-/// Byte plain of row factor, where factor * stride is the operand's own.
+/// Byte plain of row factor, where factor * stride is the operand's own. Both
+/// have lower bounds of 0: nothing the slicer returns is negative.
 LogicalResult AccessProver::proveMatrix(cta::GlobalAccess access,
                                         cta::MatrixType type,
                                         const Offset &offset,
@@ -161,13 +164,8 @@ LogicalResult AccessProver::proveMatrix(cta::GlobalAccess access,
                             (name + ".stride").str())
     return access.emitError("not proven: expected row * ")
            << name << ".stride + byte as the offset into '" << name << "'";
-  AffineExpr zero = slicer.constant(0);
   AffineExpr lastByte = offset.plain + (access.getAccessBytes() - 1);
-  if (failed(proveLess(access, domain, {zero, offset.factor + 1},
-                       "a negative row of '" + name + "'")) ||
-      failed(proveLess(access, domain, {zero, offset.plain + 1},
-                       "a byte before a row of '" + name + "'")) ||
-      failed(proveLess(access, domain,
+  if (failed(proveLess(access, domain,
                        {offset.factor, slicer.rows(type.getRows())},
                        "a row of '" + name + "' past its last")) ||
       failed(proveLess(access, domain,
@@ -177,9 +175,45 @@ LogicalResult AccessProver::proveMatrix(cta::GlobalAccess access,
   return success();
 }
 
-/// The scale at this offset must be a real one. The guard names its row and its
-/// K block (guard conjuncts "row < rows" and "block < blocks"): if the layout
-/// puts exactly that scale at the offset, the guard itself is the proof.
+/// The guard names a row and a K block (conjuncts "row < rows" and "block <
+/// blocks") and the layout puts exactly that scale at the offset.
+bool AccessProver::isNamedByGuard(ScaleLayout layout, cta::ScalesType type,
+                                  AffineExpr offset, const Domain &domain) {
+  AffineExpr rows = slicer.rows(type.getRows());
+  AffineExpr blocks = slicer.constant(type.getBlocks());
+  // So that the formula does not overflow.
+  auto isSmall = [&](AffineExpr expr) {
+    return slicer.bounds(expr).high <= largestOf(32);
+  };
+  for (const LessThan &row : domain.guard)
+    for (const LessThan &block : domain.guard) {
+      if (row.large != rows || block.large != blocks || !isSmall(row.small) ||
+          !isSmall(block.small))
+        continue;
+      AffineIndex expected = scaleByteOffset<AffineIndex>(
+          layout, type.getBlocks(), {row.small}, {block.small});
+      if (expected.expr == offset)
+        return true;
+    }
+  return false;
+}
+
+/// Which row and K block the byte at an offset belongs to.
+static std::pair<AffineExpr, AffineExpr>
+rowAndBlock(ScaleLayout layout, int64_t blocks, AffineExpr offset) {
+  if (layout == ScaleLayout::Linear)
+    return {offset.floorDiv(blocks), offset % blocks};
+  bool tall = layout == ScaleLayout::T128x4;
+  int64_t tilesPerRow = (blocks + 3) / 4, tileBytes = tall ? 512 : 32;
+  AffineExpr tile = offset.floorDiv(tileBytes), in = offset % tileBytes;
+  AffineExpr rowInTile =
+      tall ? in.floorDiv(16) + (in % 16).floorDiv(4) * 32 : in.floorDiv(4);
+  return {tile.floorDiv(tilesPerRow) * (tall ? 128 : 8) + rowInTile,
+          tile % tilesPerRow * 4 + in % 4};
+}
+
+/// The scale at this offset must be a real one. Where the guard names it, the
+/// guard is the proof; elsewhere the layout is inverted.
 LogicalResult AccessProver::proveScales(cta::GlobalAccess access,
                                         cta::ScalesType type,
                                         const Offset &offset,
@@ -191,48 +225,13 @@ LogicalResult AccessProver::proveScales(cta::GlobalAccess access,
   if (offset.stride || access.getAccessBytes() != 1)
     return access.emitError("not proven: expected one scale factor of '")
            << name << "' at an offset without a stride";
-  AffineExpr rows = slicer.rows(type.getRows());
-  AffineExpr blocks = slicer.constant(type.getBlocks());
-  AffineExpr zero = slicer.constant(0);
-  bool found = false;
-  for (const LessThan &row : domain.guard)
-    for (const LessThan &block : domain.guard) {
-      if (found || row.large != rows || block.large != blocks)
-        continue;
-      AffineExpr expected =
-          scaleByteOffset<AffineIndex>(*layout, type.getBlocks(), {row.small},
-                                       {block.small})
-              .expr;
-      if (expected != offset.plain ||
-          failed(proveLess(access, domain, {zero, row.small + 1},
-                           "a negative row of '" + name + "'")) ||
-          failed(proveLess(access, domain, {zero, block.small + 1},
-                           "a negative K block of '" + name + "'")))
-        continue;
-      found = true;
-    }
-  if (found)
+  if (isNamedByGuard(*layout, type, offset.plain, domain))
     return success();
-  // No witness in the guard: ask which row and K block the offset really is.
-  int64_t tilesPerRow = (type.getBlocks() + 3) / 4;
-  AffineExpr at = offset.plain, row, block;
-  if (*layout == ScaleLayout::Linear) {
-    row = at.floorDiv(type.getBlocks());
-    block = at % type.getBlocks();
-  } else {
-    bool tall = *layout == ScaleLayout::T128x4;
-    AffineExpr tile = at.floorDiv(tall ? 512 : 32), in = at % (tall ? 512 : 32);
-    AffineExpr rowInTile =
-        tall ? in.floorDiv(16) + (in % 16).floorDiv(4) * 32 : in.floorDiv(4);
-    row = tile.floorDiv(tilesPerRow) * (tall ? 128 : 8) + rowInTile;
-    block = tile % tilesPerRow * 4 + in % 4;
-  }
-  if (failed(proveLess(access, domain, {zero, at + 1},
-                       "a byte before '" + name + "'")) ||
-      failed(proveLess(access, domain, {row, rows},
+  auto [row, block] = rowAndBlock(*layout, type.getBlocks(), offset.plain);
+  if (failed(proveLess(access, domain, {row, slicer.rows(type.getRows())},
                        "a scale factor of '" + name + "' in a padding row")) ||
       failed(
-          proveLess(access, domain, {block, blocks},
+          proveLess(access, domain, {block, slicer.constant(type.getBlocks())},
                     "a scale factor of '" + name + "' in a padding K block")))
     return failure();
   return success();

@@ -102,6 +102,35 @@ FailureOr<Offset> Slicer::sliceArgument(BlockArgument argument) {
   return failure();
 }
 
+/// L6. Asked before the expression is formed, so that none overflows here.
+LogicalResult Slicer::fits(Operation *op, Interval range) {
+  unsigned width = op->getResult(0).getType().getIntOrFloatBitWidth();
+  ++computedCount;
+  if (range.low >= 0 && range.high <= largestOf(width))
+    return success();
+  outside(op, "with M up to ")
+      << rowsMax << " this may not fit " << width << " bits; "
+      << (width < 64 ? "compute it in 64 bits, or bound its parts"
+                     : "bound its parts");
+  return failure();
+}
+
+FailureOr<Offset> Slicer::sliceAdd(Operation *op) {
+  FailureOr<Offset> lhs = offset(op->getOperand(0));
+  FailureOr<Offset> rhs = offset(op->getOperand(1));
+  if (failed(lhs) || failed(rhs))
+    return failure();
+  if (lhs->stride && rhs->stride && lhs->stride != rhs->stride) {
+    outside(op, "a sum of products with two different strides");
+    return failure();
+  }
+  Interval a = bounds(*lhs), b = bounds(*rhs);
+  if (failed(fits(op, {a.low + b.low, a.high + b.high})))
+    return failure();
+  return Offset{lhs->plain + rhs->plain, lhs->factor + rhs->factor,
+                lhs->stride ? lhs->stride : rhs->stride};
+}
+
 FailureOr<Offset> Slicer::sliceMul(Operation *op) {
   FailureOr<Offset> lhs = offset(op->getOperand(0));
   FailureOr<Offset> rhs = offset(op->getOperand(1));
@@ -110,6 +139,9 @@ FailureOr<Offset> Slicer::sliceMul(Operation *op) {
   if (lhs->stride)
     std::swap(*lhs, *rhs);
   AffineExpr zero = constant(0);
+  Interval a = bounds(*lhs), b = bounds(*rhs);
+  if (failed(fits(op, {a.low * b.low, a.high * b.high})))
+    return failure();
   if (rhs->stride && !lhs->stride && rhs->plain == zero &&
       rhs->factor == constant(1))
     return Offset{zero, lhs->plain, rhs->stride};
@@ -161,31 +193,15 @@ FailureOr<Offset> Slicer::sliceOp(Operation *op) {
   if (isa<arith::ExtUIOp>(op))
     return offset(op->getOperand(0));
 
-  FailureOr<Offset> result = failure();
-  if (isa<arith::AddIOp>(op)) {
-    FailureOr<Offset> lhs = offset(op->getOperand(0));
-    FailureOr<Offset> rhs = offset(op->getOperand(1));
-    if (failed(lhs) || failed(rhs))
-      return failure();
-    if (lhs->stride && rhs->stride && lhs->stride != rhs->stride) {
-      outside(op, "a sum of products with two different strides");
-      return failure();
-    }
-    result = Offset{lhs->plain + rhs->plain, lhs->factor + rhs->factor,
-                    lhs->stride ? lhs->stride : rhs->stride};
-  } else if (isa<arith::MulIOp>(op)) {
-    result = sliceMul(op);
-  } else if (isa<arith::DivUIOp, arith::RemUIOp>(op)) {
-    result = sliceDivRem(op);
-  } else {
-    outside(op, "expected constants, addi, muli, divui, remui or extui in an "
-                "address or a guard");
-    return failure();
-  }
-  if (succeeded(result))
-    computedList.push_back(
-        {op, *result, op->getResult(0).getType().getIntOrFloatBitWidth()});
-  return result;
+  if (isa<arith::AddIOp>(op))
+    return sliceAdd(op);
+  if (isa<arith::MulIOp>(op))
+    return sliceMul(op);
+  if (isa<arith::DivUIOp, arith::RemUIOp>(op))
+    return sliceDivRem(op);
+  outside(op, "expected constants, addi, muli, divui, remui or extui in an "
+              "address or a guard");
+  return failure();
 }
 
 FailureOr<SmallVector<LessThan>> Slicer::guard(Value value) {
@@ -260,7 +276,7 @@ Interval Slicer::bounds(AffineExpr expr) const {
     return {number.getValue(), number.getValue()};
   if (auto leaf = dyn_cast<AffineDimExpr>(expr))
     return {0, std::max<__int128>(
-                   0, bounds(leafList[leaf.getPosition()].max).high)};
+                   1, bounds(leafList[leaf.getPosition()].max).high)};
   auto binary = cast<AffineBinaryOpExpr>(expr);
   Interval a = bounds(binary.getLHS()), b = bounds(binary.getRHS());
   switch (expr.getKind()) {
@@ -271,7 +287,8 @@ Interval Slicer::bounds(AffineExpr expr) const {
     return {std::min(x, y), std::max(x, y)};
   }
   case AffineExprKind::FloorDiv:
-    return {floorDivide(a.low, b.low), floorDivide(a.high, b.low)};
+    return {floorDivide(a.low, b.low),
+            std::max<__int128>(1, floorDivide(a.high, b.low))};
   default: { // mod
     bool fits = a.low >= 0 && a.high < b.low;
     return fits ? a : Interval{0, b.low - 1};

@@ -48,23 +48,24 @@ struct Domain {
   llvm::SmallVector<mlir::AffineExpr> around;
 };
 
-/// What arithmetic computed and in how many bits: what L6 must bound.
-struct Computed {
-  mlir::Operation *op;
-  Offset value;
-  unsigned width;
-};
-
 /// An interval; both ends included.
 struct Interval {
   __int128 low, high;
 };
 
+/// The largest value of this width that L6 allows: one that is the same number
+/// signed and unsigned, with a bit to spare for the proof's own sums.
+constexpr __int128 largestOf(unsigned width) {
+  return (__int128(1) << (std::min(width, 63u) - 1)) - 1;
+}
+
 class Slicer {
 public:
   explicit Slicer(cta::KernelOp kernel);
 
-  /// Failure means "outside the fragment": a diagnostic at the op says why.
+  /// Failure means "outside the fragment", or that a value may not fit its
+  /// width (L6): a diagnostic at the op says why. So what comes back is the
+  /// value that the kernel computes, and it is not negative.
   mlir::FailureOr<Offset> offset(mlir::Value value);
   mlir::FailureOr<mlir::AffineExpr> index(mlir::Value value);
   mlir::FailureOr<llvm::SmallVector<LessThan>> guard(mlir::Value value);
@@ -77,7 +78,8 @@ public:
   /// other leaf may constrain a question about it: a loop that never runs, or a
   /// tile of no rows, says nothing about what happens outside.
   void addLeaves(mlir::AffineExpr expr, llvm::BitVector &used) const;
-  llvm::ArrayRef<Computed> computed() const { return computedList; }
+  /// How many values were computed and fit.
+  size_t computed() const { return computedCount; }
   mlir::AffineExpr constant(int64_t value);
   /// M, or the number where rows are static.
   mlir::AffineExpr rows(int64_t rows);
@@ -92,15 +94,17 @@ private:
   mlir::FailureOr<Offset> sliceConstant(mlir::Operation *op,
                                         const llvm::APInt &number);
   mlir::FailureOr<Offset> sliceOp(mlir::Operation *op);
+  mlir::FailureOr<Offset> sliceAdd(mlir::Operation *op);
   mlir::FailureOr<Offset> sliceMul(mlir::Operation *op);
   mlir::FailureOr<Offset> sliceDivRem(mlir::Operation *op);
+  mlir::LogicalResult fits(mlir::Operation *op, Interval range);
   mlir::AffineExpr makeLeaf(mlir::Value value, llvm::StringRef name,
                             mlir::AffineExpr max);
 
   cta::KernelOp kernel;
   mlir::MLIRContext *context;
   llvm::SmallVector<Leaf> leafList;
-  llvm::SmallVector<Computed> computedList;
+  size_t computedCount = 0;
   llvm::DenseMap<mlir::Value, Offset> known;
 };
 

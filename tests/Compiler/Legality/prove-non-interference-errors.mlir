@@ -179,8 +179,8 @@ cta.kernel @negative_row(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources
   %wide = arith.extui %minus : i32 to i64
   %next = arith.addi %row, %one : i64
   %sum = arith.addi %next, %wide : i64
+  // expected-error @below {{not proven: with M up to 16777216 this may not fit 64 bits; bound its parts}}
   %at = arith.muli %sum, %stride : i64
-  // expected-error @below {{this reaches a row of 'a' past its last}}
   %x = cta.load %a[%at] if %inside : !cta.matrix<?, 192>
 }
 
@@ -269,4 +269,51 @@ cta.kernel @writes_an_input(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sour
   %at = arith.muli %row, %stride : i64
   // expected-error @below {{this reaches the input 'a' with a store}}
   cta.store %zero, %a[%at] if %inside : f32, !cta.matrix<?, 192>
+}
+
+// -----
+
+// -1 : i8 is 255.
+cta.kernel @negative_byte(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %t = cta.thread_id
+  %one = arith.constant 1 : i32
+  %minus = arith.constant -1 : i8
+  %inside = arith.cmpi ult, %t, %m : i32
+  %wide = arith.extui %minus : i8 to i32
+  %next = arith.addi %t, %one : i32
+  %sum = arith.addi %next, %wide : i32
+  %row = arith.extui %sum : i32 to i64
+  %at = arith.muli %row, %stride : i64
+  // expected-error @below {{this reaches a row of 'a' past its last}}
+  %x = cta.load %a[%at] if %inside : !cta.matrix<?, 192>
+}
+
+// -----
+
+// Where arithmetic wraps nothing is refuted: m - 128 < m never holds in the kernel where it would be negative.
+cta.kernel @wraps_below_zero(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %minus = arith.constant -128 : i32
+  // expected-error @below {{not proven: with M up to 16777216 this may not fit 32 bits; compute it in 64 bits, or bound its parts}}
+  %before = arith.addi %m, %minus : i32
+  %inside = arith.cmpi ult, %before, %m : i32
+  %row = arith.extui %before : i32 to i64
+  %at = arith.muli %row, %stride : i64
+  %x = cta.load %a[%at] if %inside : !cta.matrix<?, 192>
+}
+
+// -----
+
+// 0 times what overflows a coefficient: the bound of the quotient is taken for 1.
+cta.kernel @large_coefficient(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %t = cta.thread_id
+  %c1000 = arith.constant 1000 : i64
+  %large = arith.constant 2305843009213693952 : i64
+  %inside = arith.cmpi ult, %t, %m : i32
+  %wide = arith.extui %t : i32 to i64
+  %none = arith.divui %wide, %c1000 : i64
+  %once = arith.muli %none, %large : i64
+  // expected-error @below {{not proven: with M up to 16777216 this may not fit 64 bits; bound its parts}}
+  %twice = arith.muli %once, %large : i64
+  %at = arith.muli %twice, %stride : i64
+  %x = cta.load %a[%at] if %inside : !cta.matrix<?, 192>
 }

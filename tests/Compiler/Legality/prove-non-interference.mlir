@@ -50,3 +50,25 @@ cta.kernel @row_of_a_tile(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) source
     %x = cta.load %a[%at] if %yes : !cta.matrix<?, 192>
   }
 }
+
+// What a loop of one step, a division or a remainder computes stays in its bounds.
+// CHECK: cta.kernel @one_step
+// CHECK-SAME: <"L1", proven
+cta.kernel @one_step(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %t = cta.thread_id
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %c32 = arith.constant 32 : i32
+  %c192 = arith.constant 192 : i64
+  %inside = arith.cmpi ult, %t, %m : i32
+  scf.for %k = %c0 to %c1 step %c1 : i32 {
+    %none = arith.divui %t, %c32 : i32
+    %sum = arith.addi %k, %none : i32
+    %wide = arith.extui %sum : i32 to i64
+    %byte = arith.muli %wide, %c192 : i64
+    %row = arith.extui %t : i32 to i64
+    %start = arith.muli %row, %stride : i64
+    %at = arith.addi %start, %byte : i64
+    %x = cta.load %a[%at] if %inside : !cta.matrix<?, 192>
+  }
+}
