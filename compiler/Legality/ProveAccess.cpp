@@ -83,6 +83,7 @@ private:
   cta::KernelOp kernel;
   Slicer &slicer;
   size_t count = 0, idle = 0;
+  unsigned searches = Query::maxSearches; ///< that are left
   std::string firstSample;
   llvm::DenseSet<Value> reached; ///< operands that some thread does access
   /// Answers of "conjunct implies less": many accesses share a row or a column.
@@ -92,7 +93,7 @@ private:
   llvm::DenseMap<Implication, bool> implied;
   bool implies(const LessThan &conjunct, const LessThan &less);
   Query::Answer askNegation(const Domain &domain, const LessThan &less,
-                            Sample *sample);
+                            unsigned &searches, Sample *sample);
 };
 
 /// Ops of other dialects might touch memory where nobody looks.
@@ -124,7 +125,9 @@ LogicalResult AccessProver::prove(cta::GlobalAccess access) {
   Sample thread;
   switch (findThread(*domain, thread)) {
   case Query::Answer::TooLarge:
-    return access.emitError("not proven: its guard is too large a question");
+    return access.emitError(
+        "not proven: whether any thread passes its guard is too large a "
+        "question; use fewer divisions and remainders");
   case Query::Answer::Empty: // a small N leaves some rows of the tile idle
     ++idle;
     return success();
@@ -241,24 +244,27 @@ Query::Answer AccessProver::findThread(const Domain &domain, Sample &thread) {
   Query query(slicer, domain);
   std::optional<Sample> guess = query.guess();
   if (!guess)
-    return query.solve(&thread);
+    return query.solve(searches, &thread);
   thread = std::move(*guess);
   return Query::Answer::Inhabited;
 }
 
 Query::Answer AccessProver::askNegation(const Domain &domain,
-                                        const LessThan &less, Sample *sample) {
+                                        const LessThan &less,
+                                        unsigned &searches, Sample *sample) {
   Query query(slicer, domain);
   query.require(less.small - less.large);
-  return query.solve(sample);
+  return query.solve(searches, sample);
 }
 
 bool AccessProver::implies(const LessThan &conjunct, const LessThan &less) {
   Implication key{conjunct.small, conjunct.large, less.small, less.large};
   auto [known, isNew] = implied.try_emplace(key, false);
-  if (isNew)
-    known->second =
-        askNegation({{conjunct}, {}}, less, nullptr) == Query::Answer::Empty;
+  if (isNew) {
+    unsigned none = 0;
+    known->second = askNegation({{conjunct}, {}}, less, none, nullptr) ==
+                    Query::Answer::Empty;
+  }
   return known->second;
 }
 
@@ -275,13 +281,13 @@ LogicalResult AccessProver::proveLess(Operation *op, const Domain &domain,
     if (implies(conjunct, less))
       return success();
   Sample sample;
-  switch (askNegation(domain, less, &sample)) {
+  switch (askNegation(domain, less, searches, &sample)) {
   case Query::Answer::Empty:
     return success();
   case Query::Answer::TooLarge:
     return op->emitError("not proven: whether this reaches ")
-           << meaning << " is a question of more than " << Query::maxVariables
-           << " variables";
+           << meaning << " is too large a question; use fewer divisions and "
+           << "remainders, or a guard that names the row and the byte";
   case Query::Answer::Inhabited:
     return refute(op, sample, meaning);
   }

@@ -4,6 +4,7 @@
 
 #include "compiler/Legality/Query.h"
 #include "mlir/Analysis/Presburger/IntegerRelation.h"
+#include "mlir/Analysis/Presburger/Simplex.h"
 
 using namespace mlir;
 using namespace mlir::presburger;
@@ -16,10 +17,19 @@ struct Linear {
   std::map<unsigned, int64_t> terms;
   int64_t constant = 0;
 
-  void add(const Linear &other, int64_t times) {
-    for (auto [variable, coefficient] : other.terms)
-      terms[variable] += coefficient * times;
-    constant += other.constant * times;
+  /// False if a number does not fit.
+  [[nodiscard]] bool add(const Linear &other, int64_t times) {
+    bool fits = addProduct(constant, other.constant, times);
+    for (auto [variable, factor] : other.terms)
+      fits &= addProduct(terms[variable], factor, times);
+    return fits;
+  }
+
+private:
+  static bool addProduct(int64_t &sum, int64_t a, int64_t b) {
+    int64_t product;
+    return !llvm::MulOverflow(a, b, product) &&
+           !llvm::AddOverflow(sum, product, sum);
   }
 };
 
@@ -38,10 +48,20 @@ public:
   }
 
   void require(AffineExpr nonNegative) {
-    polyhedron.addInequality(row(linear(nonNegative)));
+    Linear value = linear(nonNegative);
+    for (auto [variable, factor] : value.terms)
+      largestFactor = std::max(largestFactor, std::abs(factor));
+    polyhedron.addInequality(row(value));
+  }
+
+  /// Small enough for a search among the integers.
+  bool isSearchable() const {
+    return polyhedron.getNumLocalVars() <= Query::maxQuotients &&
+           largestFactor <= Query::maxFactor;
   }
 
   IntegerPolyhedron polyhedron;
+  bool overflowed = false;
 
 private:
   SmallVector<int64_t> row(const Linear &value) const {
@@ -65,26 +85,31 @@ private:
     auto binary = cast<AffineBinaryOpExpr>(expr);
     result = linear(binary.getLHS());
     if (expr.getKind() == AffineExprKind::Add) {
-      result.add(linear(binary.getRHS()), 1);
+      add(result, linear(binary.getRHS()), 1);
       return result;
     }
     int64_t by = cast<AffineConstantExpr>(binary.getRHS()).getValue();
     if (expr.getKind() == AffineExprKind::Mul) {
       Linear scaled;
-      scaled.add(result, by);
+      add(scaled, result, by);
       return scaled;
     }
     Linear quotient = floorDiv(binary.getLHS(), result, by);
     if (expr.getKind() == AffineExprKind::FloorDiv)
       return quotient;
-    result.add(quotient, -by); // mod
+    add(result, quotient, -by); // mod
     return result;
+  }
+
+  void add(Linear &sum, const Linear &other, int64_t times) {
+    overflowed |= !sum.add(other, times);
   }
 
   /// One local variable for each different quotient.
   Linear floorDiv(AffineExpr dividend, const Linear &value, int64_t by) {
     auto [known, isNew] = quotients.try_emplace({dividend, by}, 0);
     if (isNew) {
+      largestFactor = std::max(largestFactor, by);
       polyhedron.addLocalFloorDiv(row(value), by);
       known->second = polyhedron.getNumVars() - 1;
     }
@@ -93,6 +118,7 @@ private:
     return result;
   }
 
+  int64_t largestFactor = 0;
   llvm::DenseMap<unsigned, unsigned> columns; ///< of the leaves
   llvm::DenseMap<std::pair<AffineExpr, int64_t>, unsigned> quotients;
 };
@@ -111,13 +137,18 @@ void Query::require(AffineExpr nonNegative) {
   slicer.addLeaves(nonNegative, leaves);
 }
 
-Query::Answer Query::solve(Sample *sample) const {
+Query::Answer Query::solve(unsigned &searches, Sample *sample) const {
   PolyhedronBuilder builder(slicer, leaves);
   for (AffineExpr constraint : constraints)
     builder.require(constraint);
   IntegerPolyhedron &polyhedron = builder.polyhedron;
-  if (polyhedron.getNumVars() > maxVariables)
+  if (builder.overflowed || polyhedron.getNumVars() > maxVariables)
     return Answer::TooLarge;
+  if (Simplex(polyhedron).isEmpty())
+    return Answer::Empty;
+  if (searches == 0 || !builder.isSearchable())
+    return Answer::TooLarge;
+  --searches;
   auto found = polyhedron.findIntegerSample();
   if (!found)
     return Answer::Empty;

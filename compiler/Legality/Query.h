@@ -24,15 +24,24 @@ public:
   void require(const LessThan &less) { require(less.large - less.small - 1); }
 
   enum class Answer { Empty, Inhabited, TooLarge };
-  /// The library cannot be interrupted, so a query of more than `maxVariables`
-  /// variables is not asked: TooLarge.
-  Answer solve(Sample *sample = nullptr) const;
+  /// Most questions have no answer among the fractions either, and that is
+  /// found quickly. What is left is a search among the integers, which nothing
+  /// can interrupt: it is made only if `searches` is not 0 (one is taken off)
+  /// and the question is small, else it is TooLarge. No clock decides, so that
+  /// the same kernel always has the same verdict.
+  Answer solve(unsigned &searches, Sample *sample) const;
 
   /// The first thread of the first tile, with M as large as it gets, if that
   /// is an answer: it passes most guards and costs nothing to try.
   std::optional<Sample> guess() const;
 
+  /// Of a question: leaves and quotients.
   static constexpr unsigned maxVariables = 40;
+  /// Of a search: quotients, the factors of its variables, and how many a
+  /// kernel may have. The slowest search known within these took half a second.
+  static constexpr unsigned maxQuotients = 5;
+  static constexpr int64_t maxFactor = int64_t(1) << 32;
+  static constexpr unsigned maxSearches = 16;
 
 private:
   const Slicer &slicer;

@@ -31,7 +31,8 @@ AffineExpr Slicer::rows(int64_t rows) {
 }
 
 AffineExpr Slicer::makeLeaf(Value value, StringRef name, AffineExpr max) {
-  leafList.push_back({value, name.str(), max});
+  leafList.push_back(
+      {value, name.str(), max, std::max<__int128>(1, bounds(max).high)});
   return getAffineDimExpr(leafList.size() - 1, context);
 }
 
@@ -42,33 +43,49 @@ static InFlightDiagnostic outside(Operation *op, const Twine &why) {
 FailureOr<Offset> Slicer::offset(Value value) {
   if (auto found = known.find(value); found != known.end())
     return found->second;
-  auto type = dyn_cast<IntegerType>(value.getType());
-  if (!type || type.getWidth() > 64) {
-    Operation *at = value.getDefiningOp();
-    outside(at ? at : value.getParentBlock()->getParentOp(),
-            "expected integers of at most 64 bits in an address, a guard or a "
-            "loop, got ")
-        << value.getType();
-    return failure();
-  }
-  FailureOr<Offset> result = isa<BlockArgument>(value)
-                                 ? sliceArgument(cast<BlockArgument>(value))
-                                 : sliceOp(value.getDefiningOp());
+  ++depth;
+  FailureOr<Offset> result = sliceNew(value);
+  --depth;
   if (succeeded(result))
     known[value] = *result;
   return result;
 }
 
-FailureOr<AffineExpr> Slicer::index(Value value) {
-  FailureOr<Offset> result = offset(value);
-  if (failed(result))
-    return failure();
-  if (result->stride) {
-    Operation *at = value.getDefiningOp() ? value.getDefiningOp() : kernel;
-    outside(at, "a row stride may only be multiplied by a row and added to an "
-                "offset");
+FailureOr<Offset> Slicer::sliceNew(Value value) {
+  Operation *op = value.getDefiningOp();
+  Operation *at = op ? op : value.getParentBlock()->getParentOp();
+  auto type = dyn_cast<IntegerType>(value.getType());
+  if (!type || type.getWidth() > 64) {
+    outside(at, "expected integers of at most 64 bits in an address, a guard "
+                "or a loop, got ")
+        << value.getType();
     return failure();
   }
+  FailureOr<Offset> result = failure();
+  if (depth <= maxSize)
+    result = op ? sliceOp(op) : sliceArgument(cast<BlockArgument>(value));
+  if (depth > maxSize || (succeeded(result) && result->size > maxSize)) {
+    outside(at, "expected at most ")
+        << maxSize << " operations in an address or a guard";
+    return failure();
+  }
+  return result;
+}
+
+FailureOr<Offset> Slicer::unstrided(Value value) {
+  FailureOr<Offset> result = offset(value);
+  if (failed(result) || !result->stride)
+    return result;
+  Operation *at = value.getDefiningOp() ? value.getDefiningOp() : kernel;
+  outside(at, "a row stride may only be multiplied by a row and added to an "
+              "offset");
+  return failure();
+}
+
+FailureOr<AffineExpr> Slicer::index(Value value) {
+  FailureOr<Offset> result = unstrided(value);
+  if (failed(result))
+    return failure();
   return result->plain;
 }
 
@@ -117,8 +134,10 @@ LogicalResult Slicer::fits(Operation *op, Interval range) {
 
 FailureOr<Offset> Slicer::sliceAdd(Operation *op) {
   FailureOr<Offset> lhs = offset(op->getOperand(0));
+  if (failed(lhs))
+    return failure();
   FailureOr<Offset> rhs = offset(op->getOperand(1));
-  if (failed(lhs) || failed(rhs))
+  if (failed(rhs))
     return failure();
   if (lhs->stride && rhs->stride && lhs->stride != rhs->stride) {
     outside(op, "a sum of products with two different strides");
@@ -128,13 +147,16 @@ FailureOr<Offset> Slicer::sliceAdd(Operation *op) {
   if (failed(fits(op, {a.low + b.low, a.high + b.high})))
     return failure();
   return Offset{lhs->plain + rhs->plain, lhs->factor + rhs->factor,
-                lhs->stride ? lhs->stride : rhs->stride};
+                lhs->stride ? lhs->stride : rhs->stride,
+                lhs->size + rhs->size + 1};
 }
 
 FailureOr<Offset> Slicer::sliceMul(Operation *op) {
   FailureOr<Offset> lhs = offset(op->getOperand(0));
+  if (failed(lhs))
+    return failure();
   FailureOr<Offset> rhs = offset(op->getOperand(1));
-  if (failed(lhs) || failed(rhs))
+  if (failed(rhs))
     return failure();
   if (lhs->stride)
     std::swap(*lhs, *rhs);
@@ -144,7 +166,7 @@ FailureOr<Offset> Slicer::sliceMul(Operation *op) {
     return failure();
   if (rhs->stride && !lhs->stride && rhs->plain == zero &&
       rhs->factor == constant(1))
-    return Offset{zero, lhs->plain, rhs->stride};
+    return Offset{zero, lhs->plain, rhs->stride, lhs->size + 1};
   if (isa<AffineConstantExpr>(lhs->plain))
     std::swap(*lhs, *rhs);
   if (lhs->stride || rhs->stride || !isa<AffineConstantExpr>(rhs->plain)) {
@@ -152,11 +174,11 @@ FailureOr<Offset> Slicer::sliceMul(Operation *op) {
                 "apart, or multiply by a constant");
     return failure();
   }
-  return Offset{lhs->plain * rhs->plain, zero, {}};
+  return Offset{lhs->plain * rhs->plain, zero, {}, lhs->size + 1};
 }
 
 FailureOr<Offset> Slicer::sliceDivRem(Operation *op) {
-  FailureOr<AffineExpr> lhs = index(op->getOperand(0));
+  FailureOr<Offset> lhs = unstrided(op->getOperand(0));
   APInt divisor;
   if (failed(lhs))
     return failure();
@@ -166,8 +188,9 @@ FailureOr<Offset> Slicer::sliceDivRem(Operation *op) {
     return failure();
   }
   int64_t by = divisor.getZExtValue();
-  return Offset{
-      isa<arith::DivUIOp>(op) ? lhs->floorDiv(by) : *lhs % by, constant(0), {}};
+  AffineExpr result =
+      isa<arith::DivUIOp>(op) ? lhs->plain.floorDiv(by) : lhs->plain % by;
+  return Offset{result, constant(0), {}, lhs->size + 1};
 }
 
 /// Every op of the fragment reads its operands as unsigned, so -1 : i32 is
@@ -207,8 +230,11 @@ FailureOr<Offset> Slicer::sliceOp(Operation *op) {
 FailureOr<SmallVector<LessThan>> Slicer::guard(Value value) {
   SmallVector<LessThan> conjuncts;
   SmallVector<Value> pending{value};
+  llvm::SmallDenseSet<Value> seen;
   while (!pending.empty()) {
     Value next = pending.pop_back_val();
+    if (!seen.insert(next).second)
+      continue;
     Operation *op = next.getDefiningOp();
     if (op && isa<arith::AndIOp>(op)) {
       llvm::append_range(pending, op->getOperands());
@@ -275,8 +301,7 @@ Interval Slicer::bounds(AffineExpr expr) const {
   if (auto number = dyn_cast<AffineConstantExpr>(expr))
     return {number.getValue(), number.getValue()};
   if (auto leaf = dyn_cast<AffineDimExpr>(expr))
-    return {0, std::max<__int128>(
-                   1, bounds(leafList[leaf.getPosition()].max).high)};
+    return {0, leafList[leaf.getPosition()].high};
   auto binary = cast<AffineBinaryOpExpr>(expr);
   Interval a = bounds(binary.getLHS()), b = bounds(binary.getRHS());
   switch (expr.getKind()) {

@@ -25,6 +25,7 @@ struct Leaf {
   mlir::Value value;
   std::string name; ///< in the user's words: "M", "thread", "tile", "K step"
   mlir::AffineExpr max;
+  __int128 high; ///< of max, but at least 1: see Slicer::bounds
 };
 
 /// value = plain + factor * stride, stride being one of the kernel's arguments
@@ -33,6 +34,7 @@ struct Leaf {
 struct Offset {
   mlir::AffineExpr plain, factor;
   mlir::Value stride;
+  unsigned size = 1; ///< operations in it, those in shared parts counted again
 };
 
 /// One conjunct of a guard: small < large.
@@ -47,6 +49,10 @@ struct Domain {
   llvm::SmallVector<LessThan> guard;
   llvm::SmallVector<mlir::AffineExpr> around;
 };
+
+/// Of an offset; the proof walks expressions as trees, and may take no longer
+/// than a template deserves.
+inline constexpr unsigned maxSize = 1000;
 
 /// An interval; both ends included.
 struct Interval {
@@ -90,6 +96,9 @@ public:
   Interval bounds(const Offset &offset) const;
 
 private:
+  /// An offset that has no stride.
+  mlir::FailureOr<Offset> unstrided(mlir::Value value);
+  mlir::FailureOr<Offset> sliceNew(mlir::Value value);
   mlir::FailureOr<Offset> sliceArgument(mlir::BlockArgument argument);
   mlir::FailureOr<Offset> sliceConstant(mlir::Operation *op,
                                         const llvm::APInt &number);
@@ -105,6 +114,7 @@ private:
   mlir::MLIRContext *context;
   llvm::SmallVector<Leaf> leafList;
   size_t computedCount = 0;
+  unsigned depth = 0; ///< of the recursion
   llvm::DenseMap<mlir::Value, Offset> known;
 };
 
