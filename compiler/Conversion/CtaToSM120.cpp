@@ -318,6 +318,11 @@ struct LowerKernel : Lowering<cta::KernelOp> {
                                 ConversionPatternRewriter &b) const override {
     if (!op.getCertificate())
       return op.emitOpError("has no certificate: run prove-non-interference");
+    if (op.getCertificate()->getHash() != op.hash())
+      return op.emitOpError("has the certificate of another text: expected the "
+                            "hash ")
+             << op.hash() << ", got " << op.getCertificate()->getHash()
+             << "; run prove-non-interference again";
     TypeConverter::SignatureConversion signature(
         op.getBody().getNumArguments());
     if (failed(getTypeConverter()->convertSignatureArgs(

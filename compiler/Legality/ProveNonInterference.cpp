@@ -4,8 +4,6 @@
 
 #include "compiler/Legality/Passes.h"
 #include "compiler/Legality/Prove.h"
-#include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/SHA256.h"
 
 using namespace mlir;
 using namespace nybl;
@@ -19,14 +17,6 @@ namespace nybl::compiler {
 /// Changes when the prover can accept something it refused before, or refuses
 /// what it accepted.
 static constexpr StringRef proverVersion = "nybl-prover 2";
-
-static std::string hashOf(cta::KernelOp kernel) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  kernel->print(stream, OpPrintingFlags().useLocalScope());
-  return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(text)),
-                     /*LowerCase=*/true);
-}
 
 cta::CertificateAttr nybl::compiler::prove(cta::KernelOp kernel) {
   Slicer slicer(kernel);
@@ -52,7 +42,7 @@ cta::CertificateAttr nybl::compiler::prove(cta::KernelOp kernel) {
       lemma("L7", cta::LemmaState::Unproven, "this prover does not ask it"));
   return cta::CertificateAttr::get(
       context, StringAttr::get(context, proverVersion), rowsMax,
-      StringAttr::get(context, hashOf(kernel)), lemmas);
+      StringAttr::get(context, kernel.hash()), lemmas);
 }
 
 namespace {

@@ -4,7 +4,9 @@
 // apart, and what each access tells the proof.
 
 #include "dialects/Cta/CtaOps.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/SHA256.h"
 
 using namespace mlir;
 using namespace nybl::cta;
@@ -102,6 +104,20 @@ BlockArgument KernelOp::argumentFor(StringRef source) {
 
 StringRef KernelOp::sourceOf(BlockArgument argument) {
   return cast<StringAttr>(getSources()[argument.getArgNumber()]).getValue();
+}
+
+/// In the generic form, which leaves nothing out.
+std::string KernelOp::hash() {
+  CertificateAttr certificate = getCertificateAttr();
+  removeCertificateAttr();
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  (*this)->print(stream,
+                 OpPrintingFlags().useLocalScope().printGenericOpForm());
+  if (certificate)
+    setCertificateAttr(certificate);
+  return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(text)),
+                     /*LowerCase=*/true);
 }
 
 //===----------------------------------------------------------------------===//

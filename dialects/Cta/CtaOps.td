@@ -38,6 +38,8 @@ def Cta_KernelOp : Cta_Op<"kernel", [
     ::mlir::BlockArgument argumentFor(::llvm::StringRef source);
     /// The source of an argument of this kernel.
     ::llvm::StringRef sourceOf(::mlir::BlockArgument argument);
+    /// SHA-256 of the kernel's text, less its certificate.
+    std::string hash();
     /// True if the kernel writes this operand; all others it may only read.
     bool isOutput(::mlir::BlockArgument argument) {
       return sourceOf(argument) == "d";
