@@ -4,6 +4,8 @@
 
 #include "dialects/Cta/CtaOps.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "runtime/Abi/ScaleLayout.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -23,6 +25,65 @@ void nybl::cta::printRows(AsmPrinter &printer, int64_t rows) {
     printer << "?";
   else
     printer << rows;
+}
+
+//===----------------------------------------------------------------------===//
+// Verifiers of types and attributes
+//===----------------------------------------------------------------------===//
+
+using EmitError = function_ref<InFlightDiagnostic()>;
+
+constexpr int64_t maxCount = std::numeric_limits<int32_t>::max();
+
+static LogicalResult verifyCount(EmitError emitError, StringRef what,
+                                 int64_t count, int64_t max = maxCount) {
+  if (count >= 1 && count <= max)
+    return success();
+  return emitError() << "expected " << what << " from 1 to " << max << ", got "
+                     << count;
+}
+
+static LogicalResult verifyRows(EmitError emitError, int64_t rows) {
+  return success(rows == dynamicRows ||
+                 succeeded(verifyCount(emitError, "? or rows", rows)));
+}
+
+LogicalResult MatrixType::verify(EmitError emitError, int64_t rows,
+                                 int64_t rowBytes) {
+  if (failed(verifyRows(emitError, rows)))
+    return failure();
+  // No element has more than 16 bytes.
+  return verifyCount(emitError, "bytes of a row", rowBytes, 16 * maxCount);
+}
+
+LogicalResult ScalesType::verify(EmitError emitError, int64_t rows,
+                                 int64_t blocks, StringAttr layout) {
+  if (failed(verifyRows(emitError, rows)) ||
+      failed(verifyCount(emitError, "K blocks", blocks)))
+    return failure();
+  if (auto known = nybl::parseScaleLayout(layout.getValue()); !known)
+    return emitError() << known.message();
+  return success();
+}
+
+LogicalResult StageType::verify(EmitError emitError, int64_t bytes) {
+  return verifyCount(emitError, "bytes", bytes);
+}
+
+LogicalResult ScaleStageType::verify(EmitError emitError, int64_t bytes) {
+  return verifyCount(emitError, "bytes", bytes);
+}
+
+LogicalResult ScheduleAttr::verify(EmitError emitError, StringAttr,
+                                   ArrayRef<int64_t> tile,
+                                   ArrayRef<int64_t> warps) {
+  if (tile.size() != 3 || warps.size() != 2)
+    return emitError() << "expected tile = [m, n, k] and warps = [m, n], got "
+                       << tile.size() << " and " << warps.size() << " numbers";
+  for (int64_t extent : llvm::concat<const int64_t>(tile, warps))
+    if (failed(verifyCount(emitError, "extents of a schedule", extent)))
+      return failure();
+  return success();
 }
 
 #include "dialects/Cta/CtaDialect.cpp.inc"

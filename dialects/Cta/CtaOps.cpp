@@ -74,11 +74,69 @@ static LogicalResult verifyScaleUsers(Value value) {
   return success();
 }
 
-LogicalResult KernelOp::verifyRegions() {
+/// What the source of an argument must be, in words, or null where it is that.
+/// `operand` is the type of the operand that the source is a part of.
+static const char *wrongSource(Type type, StringRef part, Type operand) {
+  if (isa<MatrixType, ScalesType, ScalarType>(type))
+    return part.empty() ? nullptr : "the name of an operand, without a dot";
+  if (type.isInteger(64))
+    return part == "stride" && isa_and_present<MatrixType>(operand)
+               ? nullptr
+               : "the stride of a matrix argument";
+  if (type.isF32())
+    return part == "value" && isa_and_present<ScalarType>(operand)
+               ? nullptr
+               : "the value of a scalar argument";
+  if (type.isInteger(32))
+    return part == "reciprocal" && isa_and_present<ScalarType>(operand)
+               ? nullptr
+               : "\"m\" or the reciprocal of a scalar argument";
+  return "an argument of type matrix, scales, scalar, i64, f32 or i32";
+}
+
+/// The runtime fills arguments by their sources, and the proof takes "m" for M
+/// and "a.stride" for the row stride of a: so types and sources must agree.
+LogicalResult KernelOp::verifySources() {
   if (getSources().size() != getBody().getNumArguments())
     return emitOpError("expected one source for each of the ")
            << getBody().getNumArguments() << " arguments, got "
            << getSources().size();
+  for (BlockArgument argument : getBody().getArguments()) {
+    StringRef source = sourceOf(argument);
+    Type type = argument.getType();
+    if (argumentFor(source) != argument)
+      return emitOpError("expected each source once, got \"")
+             << source << "\" twice";
+    if (source == "m" && type.isInteger(32))
+      continue;
+    auto [name, part] = source.split('.');
+    BlockArgument operand = argumentFor(name);
+    if (const char *expected =
+            wrongSource(type, part, operand ? operand.getType() : Type()))
+      return emitOpError("expected ") << expected << " as the source of a "
+                                      << type << ", got \"" << source << "\"";
+  }
+  return success();
+}
+
+/// Operands of `?` rows have M of them.
+LogicalResult KernelOp::verifyRows() {
+  if (argumentFor("m"))
+    return success();
+  for (BlockArgument argument : getBody().getArguments()) {
+    auto matrix = dyn_cast<MatrixType>(argument.getType());
+    auto scales = dyn_cast<ScalesType>(argument.getType());
+    if ((matrix && matrix.getRows() == dynamicRows) ||
+        (scales && scales.getRows() == dynamicRows))
+      return emitOpError("expected an argument \"m\", for '")
+             << sourceOf(argument) << "' has ? rows";
+  }
+  return success();
+}
+
+LogicalResult KernelOp::verifyRegions() {
+  if (failed(verifySources()) || failed(verifyRows()))
+    return failure();
   if (getThreads() == 0 || getThreads() % 32 != 0 || getThreads() > 1024)
     return emitOpError("expected whole warps, at most 1024 threads, got ")
            << getThreads();

@@ -20,12 +20,15 @@ defvar GlobalAccess = DeclareOpInterfaceMethods<Cta_GlobalAccess>;
 //===----------------------------------------------------------------------===//
 
 def Cta_KernelOp : Cta_Op<"kernel", [
-    Symbol, IsolatedFromAbove, SingleBlock, NoTerminator]> {
+    Symbol, IsolatedFromAbove, SingleBlock, NoTerminator,
+    HasParent<"::mlir::ModuleOp">]> {
   let summary = "a kernel: what each thread of each CTA does";
   let description = [{
     `sources` says what the runtime passes for each argument
-    (runtime/Abi/Manifest.h): "a", "a.stride", "sfa", ..., "m". The argument
-    "m" (i32) is the number of rows that operands of `?` rows have.
+    (runtime/Abi/Manifest.h): an operand "a", "sfa", "alpha", ...; "a.stride"
+    (i64) of a matrix; "alpha.value" (f32) and "alpha.reciprocal" (i32) of a
+    scalar; "m" (i32), the number of rows that operands of `?` rows have. No
+    source is named twice.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$sources,
                        I64Attr:$threads, Cta_ScheduleAttr:$schedule,
@@ -34,6 +37,8 @@ def Cta_KernelOp : Cta_Op<"kernel", [
   let hasCustomAssemblyFormat = 1;
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
+    ::llvm::LogicalResult verifySources();
+    ::llvm::LogicalResult verifyRows();
     /// The argument the runtime fills from `source`, or null.
     ::mlir::BlockArgument argumentFor(::llvm::StringRef source);
     /// The source of an argument of this kernel.

@@ -20,6 +20,7 @@ def Cta_ScheduleAttr : Cta_Attr<"Schedule", "schedule"> {
   let parameters = (ins "::mlir::StringAttr":$kind,
                         ArrayRefParameter<"int64_t">:$tile,
                         ArrayRefParameter<"int64_t">:$warps);
+  let genVerifyDecl = 1;
   let assemblyFormat = [{
     `<` $kind `,` `tile` `=` `[` $tile `]` `,` `warps` `=` `[` $warps `]` `>`
   }];
@@ -54,6 +55,8 @@ def Cta_CertificateAttr : Cta_Attr<"Certificate", "certificate"> {
   }];
 }
 
+// Rows, blocks and bytes are counts that fit 31 bits (bytes of a row 35), so that
+// the proof's arithmetic does not overflow; layouts are known.
 class Cta_Type<string name, string typeMnemonic> : TypeDef<Cta_Dialect, name> {
   let mnemonic = typeMnemonic;
 }
@@ -71,6 +74,7 @@ def Cta_MatrixType : Cta_Type<"Matrix", "matrix"> {
     0 <= c < row_bytes. `!cta.matrix<?, 192>`
   }];
   let parameters = (ins Cta_RowsParameter:$rows, "int64_t":$rowBytes);
+  let genVerifyDecl = 1;
   let assemblyFormat = "`<` $rows `,` $rowBytes `>`";
 }
 
@@ -78,6 +82,7 @@ def Cta_ScalesType : Cta_Type<"Scales", "scales"> {
   let summary = "a scale operand in global memory: rows x K blocks in a layout";
   let parameters = (ins Cta_RowsParameter:$rows, "int64_t":$blocks,
                         "::mlir::StringAttr":$layout);
+  let genVerifyDecl = 1;
   let assemblyFormat = "`<` $rows `,` $blocks `,` $layout `>`";
 }
 
@@ -89,12 +94,14 @@ def Cta_ScalarType : Cta_Type<"Scalar", "scalar"> {
 def Cta_StageType : Cta_Type<"Stage", "stage"> {
   let summary = "bytes of shared memory that hold data";
   let parameters = (ins "int64_t":$bytes);
+  let genVerifyDecl = 1;
   let assemblyFormat = "`<` $bytes `>`";
 }
 
 def Cta_ScaleStageType : Cta_Type<"ScaleStage", "scale_stage"> {
   let summary = "bytes of shared memory that hold scale factors";
   let parameters = (ins "int64_t":$bytes);
+  let genVerifyDecl = 1;
   let assemblyFormat = "`<` $bytes `>`";
 }
 
