@@ -45,7 +45,7 @@ public:
       return failure();
     WalkResult result = kernel.walk(
         [&](cta::GlobalAccess access) -> WalkResult { return prove(access); });
-    if (result.wasInterrupted())
+    if (result.wasInterrupted() || failed(checkLoops()))
       return failure();
     for (BlockArgument argument : kernel.getBody().getArguments())
       if (isa<cta::MatrixType, cta::ScalesType>(argument.getType()) &&
@@ -61,12 +61,15 @@ public:
 
 private:
   LogicalResult checkOps();
+  LogicalResult checkLoops();
   LogicalResult prove(cta::GlobalAccess access);
   LogicalResult proveDirection(cta::GlobalAccess access, const Sample &thread);
   LogicalResult proveMatrix(cta::GlobalAccess access, cta::MatrixType type,
                             const Offset &offset, const Domain &domain);
   LogicalResult proveScales(cta::GlobalAccess access, cta::ScalesType type,
                             const Offset &offset, const Domain &domain);
+  LogicalResult proveScalar(cta::GlobalAccess access, const Offset &offset,
+                            const Domain &domain);
   bool isNamedByGuard(ScaleLayout layout, cta::ScalesType type,
                       AffineExpr offset, const Domain &domain);
   /// A thread in the domain, if there is one.
@@ -109,6 +112,14 @@ LogicalResult AccessProver::checkOps() {
   return failure(result.wasInterrupted());
 }
 
+/// No data may decide how often anything happens, not even a barrier.
+LogicalResult AccessProver::checkLoops() {
+  WalkResult result = kernel.walk([&](scf::ForOp loop) -> WalkResult {
+    return success(succeeded(slicer.index(loop.getInductionVar())));
+  });
+  return failure(result.wasInterrupted());
+}
+
 LogicalResult AccessProver::prove(cta::GlobalAccess access) {
   ++count;
   Value base = access.getBase();
@@ -116,7 +127,9 @@ LogicalResult AccessProver::prove(cta::GlobalAccess access) {
   if (!argument || argument.getOwner()->getParentOp() != kernel)
     return access.emitError("not proven: expected an argument of the kernel as "
                             "the base of an access");
-  FailureOr<Offset> offset = slicer.offset(access.getByteOffset());
+  FailureOr<Offset> offset = Offset{slicer.constant(0), slicer.constant(0), {}};
+  if (Value byteOffset = access.getByteOffset())
+    offset = slicer.offset(byteOffset);
   if (failed(offset))
     return failure();
   FailureOr<Domain> domain = slicer.domain(access, access.getGuard());
@@ -135,14 +148,15 @@ LogicalResult AccessProver::prove(cta::GlobalAccess access) {
     break;
   }
   reached.insert(base);
-  if (firstSample.empty())
+  if (firstSample.empty() && !thread.empty())
     firstSample = describe(slicer, thread);
   if (failed(proveDirection(access, thread)))
     return failure();
   if (auto matrix = dyn_cast<cta::MatrixType>(base.getType()))
     return proveMatrix(access, matrix, *offset, *domain);
-  return proveScales(access, cast<cta::ScalesType>(base.getType()), *offset,
-                     *domain);
+  if (auto scales = dyn_cast<cta::ScalesType>(base.getType()))
+    return proveScales(access, scales, *offset, *domain);
+  return proveScalar(access, *offset, *domain);
 }
 
 /// What an output held before the launch is no input of the kernel.
@@ -176,6 +190,17 @@ LogicalResult AccessProver::proveMatrix(cta::GlobalAccess access,
                        "a byte of '" + name + "' past the end of its row")))
     return failure();
   return success();
+}
+
+/// A scalar is one f32, if its address is not null.
+LogicalResult AccessProver::proveScalar(cta::GlobalAccess access,
+                                        const Offset &offset,
+                                        const Domain &domain) {
+  if (offset.stride)
+    return access.emitError("not proven: expected an offset without a stride");
+  AffineExpr lastByte = offset.plain + (access.getAccessBytes() - 1);
+  return proveLess(access, domain, {lastByte, slicer.constant(4)},
+                   "a byte past the scalar '" + nameOf(access) + "'");
 }
 
 /// The guard names a row and a K block (conjuncts "row < rows" and "block <

@@ -229,6 +229,11 @@ Value LoadScaleOp::getByteOffset() { return getOffset(); }
 int64_t LoadScaleOp::getAccessBytes() { return 1; }
 bool LoadScaleOp::isWrite() { return false; }
 
+Value LoadScalarOp::getByteOffset() { return {}; }
+Value LoadScalarOp::getGuard() { return {}; }
+int64_t LoadScalarOp::getAccessBytes() { return 4; }
+bool LoadScalarOp::isWrite() { return false; }
+
 Value StoreOp::getByteOffset() { return getOffset(); }
 int64_t StoreOp::getAccessBytes() {
   return getValue().getType().getIntOrFloatBitWidth() / 8;

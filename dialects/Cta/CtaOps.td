@@ -105,7 +105,7 @@ def Cta_LoadScaleOp : Cta_Op<"load_scale", [GlobalAccess, MemoryEffects<[MemRead
   let assemblyFormat = "$base `[` $offset `]` `if` $guard attr-dict `:` type($base)";
 }
 
-def Cta_LoadScalarOp : Cta_Op<"load_scalar", [MemoryEffects<[MemRead]>]> {
+def Cta_LoadScalarOp : Cta_Op<"load_scalar", [GlobalAccess, MemoryEffects<[MemRead]>]> {
   let summary = "the f32 at an address, or `value` where the address is null";
   let arguments = (ins Cta_ScalarType:$base, F32:$value);
   let results = (outs F32:$result);

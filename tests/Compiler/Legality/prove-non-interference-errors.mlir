@@ -317,3 +317,32 @@ cta.kernel @large_coefficient(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) so
   %at = arith.muli %twice, %stride : i64
   %x = cta.load %a[%at] if %inside : !cta.matrix<?, 192>
 }
+
+// -----
+
+// Scales reach f32 through the multiply, and from there may not decide how often anything happens.
+cta.kernel @data_steers(%s: !cta.scales<8, 4, "linear">) sources ["sfa"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %yes = arith.constant true
+  %zero = arith.constant 0 : i64
+  %c0 = arith.constant 0 : i32
+  %c1 = arith.constant 1 : i32
+  %f = arith.constant 0.0 : f32
+  %stage = cta.alloc : !cta.scale_stage<32>
+  %x = cta.load_scale %s[%zero] if %yes : !cta.scales<8, 4, "linear">
+  cta.store_scale %x, %stage[%c0] : !cta.scale_stage<32>
+  %w = cta.load_scale_word %stage[%c0] : !cta.scale_stage<32>
+  %d0, %d1, %d2, %d3 = cta.mma (%c0, %c0, %c0, %c0) scaled %w, (%c0, %c0) scaled %w, (%f, %f, %f, %f)
+  %n = arith.fptosi %d0 : f32 to i32
+  // expected-error @below {{not proven: expected a loop from 0 to a constant by 1}}
+  scf.for %k = %c0 to %n step %c1 : i32 {
+    cta.barrier
+  }
+}
+
+// -----
+
+// The interface sees the scalar too.
+cta.kernel @scalar_that_is_an_output(%d: !cta.scalar, %value: f32) sources ["d", "d.value"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  // expected-error @below {{refuted: with any M and any thread this reaches the output 'd' with a load}}
+  %x = cta.load_scalar %d or %value
+}

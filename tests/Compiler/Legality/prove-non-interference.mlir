@@ -72,3 +72,9 @@ cta.kernel @one_step(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a
     %x = cta.load %a[%at] if %inside : !cta.matrix<?, 192>
   }
 }
+
+// CHECK: cta.kernel @scalar
+// CHECK-SAME: <"L1", proven, "1 accesses
+cta.kernel @scalar(%alpha: !cta.scalar, %value: f32) sources ["alpha", "alpha.value"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %x = cta.load_scalar %alpha or %value
+}
