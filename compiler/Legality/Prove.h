@@ -13,11 +13,11 @@ struct Shown {
   std::string detail;
 };
 
-/// L1, access: every global access of any operand lies in its declared extent;
-/// scale reads touch only real scale factors; outputs are only written, inputs
-/// only read; loops run a constant number of times. Accesses are seen through
-/// the interface cta::GlobalAccess alone. Fails with a diagnostic at the
-/// access: a counterexample, or "not proven".
+/// L1, access: every global access of any operand lies in its declared extent
+/// and is aligned; scale reads touch only real scale factors; outputs are only
+/// written, inputs only read; loops run a constant number of times. Accesses
+/// are seen through the interface cta::GlobalAccess alone. Fails with a
+/// diagnostic at the access: a counterexample, or "not proven".
 mlir::FailureOr<Shown> proveAccess(cta::KernelOp kernel, Slicer &slicer);
 
 /// L6, no wrap: everything that was computed for an address or a guard fits its

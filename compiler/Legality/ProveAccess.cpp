@@ -181,7 +181,11 @@ LogicalResult AccessProver::proveMatrix(cta::GlobalAccess access,
                             (name + ".stride").str())
     return access.emitError("not proven: expected row * ")
            << name << ".stride + byte as the offset into '" << name << "'";
-  AffineExpr lastByte = offset.plain + (access.getAccessBytes() - 1);
+  int64_t bytes = access.getAccessBytes();
+  if (!offset.plain.isMultipleOf(bytes)) // base and stride are, at launch
+    return access.emitError("not proven: expected a multiple of ")
+           << bytes << " as the byte within a row of '" << name << "'";
+  AffineExpr lastByte = offset.plain + (bytes - 1);
   if (failed(proveLess(access, domain,
                        {offset.factor, slicer.rows(type.getRows())},
                        "a row of '" + name + "' past its last")) ||

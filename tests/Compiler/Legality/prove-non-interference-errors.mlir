@@ -50,14 +50,14 @@ cta.kernel @off_by_one(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources [
 
 // -----
 
-// 8 bytes at byte 188 of a row of 192.
+// 8 bytes after a row of 192.
 cta.kernel @past_the_row(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
   %t = cta.thread_id
-  %c188 = arith.constant 188 : i64
+  %c192 = arith.constant 192 : i64
   %inside = arith.cmpi ult, %t, %m : i32
   %row = arith.extui %t : i32 to i64
   %start = arith.muli %row, %stride : i64
-  %at = arith.addi %start, %c188 : i64
+  %at = arith.addi %start, %c192 : i64
   // expected-error @below {{this reaches a byte of 'a' past the end of its row}}
   %x = cta.load %a[%at] if %inside : !cta.matrix<?, 192>
 }
@@ -345,4 +345,17 @@ cta.kernel @data_steers(%s: !cta.scales<8, 4, "linear">) sources ["sfa"] threads
 cta.kernel @scalar_that_is_an_output(%d: !cta.scalar, %value: f32) sources ["d", "d.value"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
   // expected-error @below {{refuted: with any M and any thread this reaches the output 'd' with a load}}
   %x = cta.load_scalar %d or %value
+}
+
+// -----
+
+// 8 bytes at byte 4 of a row: the hardware would refuse.
+cta.kernel @misaligned(%a: !cta.matrix<8, 192>, %stride: i64) sources ["a", "a.stride"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %yes = arith.constant true
+  %zero = arith.constant 0 : i64
+  %four = arith.constant 4 : i64
+  %start = arith.muli %zero, %stride : i64
+  %at = arith.addi %start, %four : i64
+  // expected-error @below {{not proven: expected a multiple of 8 as the byte within a row of 'a'}}
+  %x = cta.load %a[%at] if %yes : !cta.matrix<8, 192>
 }
