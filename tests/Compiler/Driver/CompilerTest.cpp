@@ -8,6 +8,7 @@
 #include "compiler/Select/Select.h"
 #include "runtime/Abi/Manifest.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -329,6 +330,42 @@ TEST(Compiler, AttributesOfATemplateAreDropped) {
   auto artefact = make("gemm n=24 k=48", "sm_120a", options);
   ASSERT_TRUE(artefact) << artefact.message();
   EXPECT_EQ(artefact->text.find("mine"), std::string::npos);
+}
+
+/// The built-in template with a line of `text` before its first tile.zeros.
+std::string templateWith(const std::string &text, std::string &line) {
+  std::string result(gemmTemplate());
+  size_t at = result.find("    %zero = tile.zeros");
+  EXPECT_NE(at, std::string::npos);
+  auto before = result.begin() + std::min(at, result.size());
+  line = "template:" +
+         std::to_string(1 + std::count(result.begin(), before, '\n')) + ":";
+  return result.insert(at, text + "\n");
+}
+
+/// What does not verify, what is no op of Tile, what is no op at all.
+TEST(Compiler, RefusalsOfTemplatesNameTheLine) {
+  struct {
+    const char *text, *part;
+    ErrorCode code;
+  } const table[] = {
+      {"%mine = tile.zeros : !tile.acc<[BM]>", "expected", ErrorCode::Invalid},
+      {"%mine = cta.thread_id", "has no place here", ErrorCode::Invalid},
+      {"%mine = \"foreign.op\"() : () -> i32", "unregistered dialect",
+       ErrorCode::Invalid},
+  };
+  for (auto &row : table) {
+    std::string line;
+    CompileOptions options;
+    options.templateText = templateWith(row.text, line);
+    auto artefact = make("gemm n=24 k=48", "sm_120a", options);
+    ASSERT_FALSE(artefact) << row.text;
+    EXPECT_EQ(artefact.status().code(), row.code) << artefact.message();
+    EXPECT_NE(artefact.message().find(line), std::string::npos)
+        << artefact.message();
+    EXPECT_NE(artefact.message().find(row.part), std::string::npos)
+        << artefact.message();
+  }
 }
 
 TEST(Compiler, DumpsAreNumbered) {
