@@ -18,6 +18,9 @@ namespace nybl::compiler {
 constexpr int64_t maxExtent = (int64_t(1) << 31) - 1;
 /// Rows of one tile at most: copies are unrolled.
 constexpr int64_t maxTileRows = 4096;
+/// Ops of all tile.map bodies of a kernel, each done for every element that a
+/// thread holds: ptxas takes half a minute for as many divisions.
+constexpr int64_t maxElementOps = 4096;
 
 /// Rows as Cta says them: a number, or dynamicRows for M itself. Nothing for
 /// any other size: an expression over M is not M.
@@ -132,6 +135,7 @@ private:
   llvm::DenseMap<mlir::Value, Staged> staged;       ///< tiles, scale tiles
   llvm::DenseMap<mlir::Value, Fragments> fragments; ///< accumulators
   llvm::DenseMap<mlir::Value, mlir::Value> scalars;
+  int64_t elementOps = 0; ///< emitted so far
 };
 
 } // namespace nybl::compiler

@@ -34,6 +34,14 @@ Value TilePlain::scalar(Value tileScalar) {
 LogicalResult TilePlain::convertMap(tile::MapOp op) {
   if (failed(checkShape(op, op.getType())))
     return failure();
+  int64_t elements = mFragments * nFragments * 4;
+  elementOps += elements * int64_t(op.getBody().front().getOperations().size());
+  if (elementOps > maxElementOps)
+    return op.emitOpError("expected at most ")
+           << maxElementOps / elements
+           << " ops in all tile.map bodies together, since a thread does them "
+              "for "
+           << elements << " elements; write fewer, or use more warps";
   // Constants from outside the body are the same for each element.
   IRMapping outside;
   llvm::SetVector<Value> captured;
@@ -41,7 +49,7 @@ LogicalResult TilePlain::convertMap(tile::MapOp op) {
   for (Value value : captured)
     outside.map(value, mapping.lookup(value));
   Fragments result;
-  for (int64_t i = 0; i < mFragments * nFragments * 4; ++i) {
+  for (int64_t i = 0; i < elements; ++i) {
     IRMapping element = outside;
     for (auto [operand, parameter] :
          llvm::zip(op.getOperands(), op.getBody().getArguments()))

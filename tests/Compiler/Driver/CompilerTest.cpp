@@ -224,7 +224,12 @@ TEST(Compiler, TemplatesAreBounded) {
   const auto invalid = ErrorCode::Invalid;
   std::string deep = std::string(100000, '(') + "BK" + std::string(100000, ')');
   std::string arrays = std::string(100000, '[') + std::string(100000, ']');
-  std::string many;
+  std::string many, ops, last = "%y";
+  for (int i = 0; i < 64; ++i) {
+    std::string next = "%v" + std::to_string(i);
+    ops += next + " = arith.divf " + last + ", %s : f32\n";
+    last = next;
+  }
   for (int i = 0; i < 1100; ++i)
     many += "  %q" + std::to_string(i) + " = arith.constant 1 : i32\n";
   expectRefused({
@@ -240,6 +245,8 @@ TEST(Compiler, TemplatesAreBounded) {
                                "!tile.matrix<[M, K]> -> "
                                "!tile.tile<[1000000000, BK]>\n      %sa = "),
        invalid, "expected a tile of 1 to 4096 rows"},
+      {changed("tile.yield %y", ops + "tile.yield " + last), invalid,
+       "expected at most 64 ops in all tile.map bodies together"},
   });
   // Brackets in strings and comments nest nothing.
   CompileOptions options;
