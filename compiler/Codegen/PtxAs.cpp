@@ -3,17 +3,19 @@
 // Finding and running ptxas.
 
 #include "compiler/Codegen/PtxAs.h"
-#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
+#include <cerrno>
 #include <dlfcn.h>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <sys/mman.h>
+#include <unistd.h>
 
 using namespace nybl;
 using namespace nybl::compiler;
@@ -26,25 +28,60 @@ struct Outcome {
   std::string log; ///< standard output and standard error together
 };
 
+/// A file in memory that a child process finds by path. Nothing of it is left,
+/// however this process ends.
+class MemoryFile {
+public:
+  MemoryFile() : handle(::memfd_create("nybl-ptxas", 0)) {}
+  ~MemoryFile() {
+    if (handle >= 0)
+      ::close(handle);
+  }
+  MemoryFile(const MemoryFile &) = delete;
+  MemoryFile &operator=(const MemoryFile &) = delete;
+
+  bool isOpen() const { return handle >= 0; }
+  std::string path() const { return "/proc/self/fd/" + std::to_string(handle); }
+  bool write(std::string_view bytes) {
+    llvm::raw_fd_ostream file(handle, /*shouldClose=*/false);
+    file << StringRef(bytes);
+    file.flush();
+    bool good = !file.has_error();
+    file.clear_error();
+    return good;
+  }
+  std::string read() const {
+    auto bytes = llvm::MemoryBuffer::getFile(path());
+    return bytes ? (*bytes)->getBuffer().str() : std::string();
+  }
+
+private:
+  int handle;
+};
+
+Status noMemoryFile() {
+  return Status::environment(
+      "no file in memory can be made: " +
+      std::error_code(errno, std::generic_category()).message());
+}
+
 Expected<Outcome> runProgram(StringRef program,
                              llvm::ArrayRef<StringRef> arguments) {
-  llvm::SmallString<128> log;
-  if (auto error = llvm::sys::fs::createTemporaryFile("nybl-ptxas", "log", log))
-    return Status::environment("no temporary file can be made: " +
-                               error.message());
-  auto removeLog = llvm::scope_exit([&] { llvm::sys::fs::remove(log); });
+  MemoryFile log;
+  if (!log.isOpen())
+    return noMemoryFile();
   llvm::SmallVector<StringRef> argv{program};
   argv.append(arguments.begin(), arguments.end());
-  StringRef output = log;
+  std::string path = log.path();
+  StringRef output = path;
   std::optional<StringRef> redirects[] = {StringRef(""), output, output};
   std::string why;
   int code =
       llvm::sys::ExecuteAndWait(program, argv, std::nullopt, redirects,
                                 /*SecondsToWait=*/300, /*MemoryLimit=*/0, &why);
-  auto text = llvm::MemoryBuffer::getFile(log);
   if (code < 0)
     return Status::environment(program.str() + " did not run: " + why);
-  return Outcome{code, text ? (*text)->getBuffer().str() : std::string()};
+  return Outcome{code, log.read()};
 }
 
 /// "Cuda compilation tools, release 13.0, V13.0.88" -> "13.0.88"
@@ -57,10 +94,10 @@ std::string versionIn(StringRef log) {
 std::vector<std::string> candidates(StringRef given) {
   if (!given.empty())
     return {given.str()};
-  if (const char *path = std::getenv("NYBL_PTXAS"))
+  if (const char *path = std::getenv("NYBL_PTXAS"); path && *path)
     return {path};
   std::vector<std::string> paths;
-  if (const char *home = std::getenv("CUDA_HOME"))
+  if (const char *home = std::getenv("CUDA_HOME"); home && *home)
     paths.push_back(std::string(home) + "/bin/ptxas");
   Dl_info self;
   if (::dladdr(reinterpret_cast<void *>(&versionIn), &self) && self.dli_fname) {
@@ -110,6 +147,8 @@ Expected<PtxAs> nybl::compiler::findPtxAs(std::string_view given) {
     if (known == versions.end()) {
       Expected<Outcome> outcome = runProgram(path, {"--version"});
       std::string version = outcome ? versionIn(outcome->log) : std::string();
+      if (!outcome)
+        return outcome.status();
       if (version.empty())
         return Status::environment("expected ptxas at " + path +
                                    ", but it does not print a version");
@@ -129,25 +168,15 @@ std::vector<std::string> nybl::compiler::ptxasArguments(std::string_view chip) {
 Expected<Cubin> nybl::compiler::assemble(const PtxAs &ptxas,
                                          std::string_view ptx,
                                          std::string_view chip) {
-  llvm::SmallString<128> folder;
-  if (auto error = llvm::sys::fs::createUniqueDirectory("nybl-ptxas", folder))
-    return Status::environment("no temporary folder can be made: " +
-                               error.message());
-  auto removeFolder =
-      llvm::scope_exit([&] { llvm::sys::fs::remove_directories(folder); });
-  std::string source = (folder + "/kernel.ptx").str();
-  std::string target = (folder + "/kernel.cubin").str();
-  std::error_code error;
-  {
-    llvm::raw_fd_ostream file(source, error);
-    file << StringRef(ptx);
-    file.close();
-    if (error || file.has_error())
-      return Status::environment("cannot write " + source);
-  }
+  MemoryFile source, target;
+  if (!source.isOpen() || !target.isOpen())
+    return noMemoryFile();
+  if (!source.write(ptx))
+    return Status::environment("the PTX does not fit into a file in memory");
   std::vector<std::string> options = ptxasArguments(chip);
   llvm::SmallVector<StringRef> arguments(options.begin(), options.end());
-  arguments.append({source, "-o", target});
+  std::string from = source.path(), to = target.path();
+  arguments.append({from, "-o", to});
   Expected<Outcome> outcome = runProgram(ptxas.path, arguments);
   if (!outcome)
     return outcome.status();
@@ -158,11 +187,11 @@ Expected<Cubin> nybl::compiler::assemble(const PtxAs &ptxas,
                                "kernel.ptx && " +
                                ptxas.path + " " + llvm::join(options, " ") +
                                " kernel.ptx");
-  auto image = llvm::MemoryBuffer::getFile(target);
-  if (!image)
-    return Status::environment("ptxas left no cubin at " + target);
+  std::string image = target.read();
+  if (image.empty())
+    return Status::environment("ptxas " + ptxas.version + " left no cubin");
   StringRef log = outcome->log;
-  return Cubin{(*image)->getBuffer().str(), numberBefore(log, " registers"),
+  return Cubin{std::move(image), numberBefore(log, " registers"),
                numberBefore(log, " bytes spill stores") +
                    numberBefore(log, " bytes spill loads"),
                numberBefore(log, " bytes smem")};

@@ -115,7 +115,12 @@ Status Compilation::dump(std::string_view phase, llvm::StringRef text) {
   std::error_code error = llvm::sys::fs::create_directories(options.dumpDir);
   if (!error) {
     llvm::raw_fd_ostream file(path, error);
-    file << text;
+    if (!error) { // an error that is not cleared ends the process
+      file << text;
+      file.close();
+      error = file.error();
+      file.clear_error();
+    }
   }
   last = Clock::now(); // dumping is not part of any phase
   return error ? Status::environment("cannot write the dump " + path + ": " +

@@ -4,6 +4,7 @@
 
 #include "runtime/Support/File.h"
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -18,20 +19,39 @@ static Status failed(const char *what, const std::string &path) {
       fmt::format("cannot {} '{}': {}", what, path, std::strerror(errno)));
 }
 
-Expected<std::string> nybl::readFile(const std::string &path) {
-  int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+static uint64_t memoryOfThisMachine() {
+  return static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+         static_cast<uint64_t>(::sysconf(_SC_PAGE_SIZE));
+}
+
+/// Refuses what is no regular file, or too large.
+static Status checkReadable(int file, const std::string &path, uint64_t limit,
+                            uint64_t &size) {
+  struct stat info{};
+  if (::fstat(file, &info) != 0)
+    return failed("read", path);
+  if (!S_ISREG(info.st_mode))
+    return Status::environment(
+        fmt::format("cannot read '{}': expected a regular file", path));
+  size = static_cast<uint64_t>(info.st_size);
+  uint64_t most = limit ? limit : memoryOfThisMachine();
+  if (size <= most)
+    return Status::ok();
+  return Status::environment(
+      fmt::format("cannot read '{}': expected at most {} bytes{}, it has {}",
+                  path, most, limit ? "" : ", this machine's memory", size));
+}
+
+Expected<std::string> nybl::readFile(const std::string &path, uint64_t limit) {
+  // Without O_NONBLOCK the open of a pipe waits for a writer.
+  int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0)
     return failed("open", path);
-  struct stat info{};
   std::string bytes;
-  Status status = Status::ok();
-  if (::fstat(file, &info) != 0)
-    status = failed("read", path);
-  else if (!S_ISREG(info.st_mode))
-    status = Status::environment(
-        fmt::format("cannot read '{}': expected a regular file", path));
-  else
-    bytes.resize(static_cast<size_t>(info.st_size));
+  uint64_t size = 0;
+  Status status = checkReadable(file, path, limit, size);
+  if (status)
+    bytes.resize(size);
   size_t done = 0;
   while (status && done < bytes.size()) {
     ssize_t got = ::read(file, bytes.data() + done, bytes.size() - done);
@@ -63,13 +83,20 @@ static bool writeAll(int file, std::string_view bytes) {
   return true;
 }
 
-Status nybl::writeFile(const std::string &path,
+std::string nybl::temporaryBeside(const std::string &path) {
+  static std::atomic<unsigned> count{0};
+  return fmt::format("{}.{}-{}.tmp", path, ::getpid(), count++);
+}
+
+Status nybl::writeFile(const std::string &path, const std::string &temporary,
                        std::initializer_list<std::string_view> parts) {
-  std::string temporary = path + ".XXXXXX";
-  int file = ::mkostemp(temporary.data(), O_CLOEXEC);
+  int file =
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (file < 0)
     return failed("write", path);
-  bool good = ::fchmod(file, 0644) == 0;
+  struct stat old{};
+  bool good = ::stat(path.c_str(), &old) != 0 ||
+              ::fchmod(file, old.st_mode & 07777) == 0;
   for (std::string_view part : parts)
     good = good && writeAll(file, part);
   good = good && ::fsync(file) == 0;

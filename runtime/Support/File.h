@@ -5,19 +5,30 @@
 #define NYBL_RUNTIME_SUPPORT_FILE_H
 
 #include "runtime/Abi/Status.h"
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
 
 namespace nybl {
 
-/// The file's bytes. Environment error with the path and the reason.
-Expected<std::string> readFile(const std::string &path);
+/// The bytes of a regular file, at most `limit` of them (0: as many as this
+/// machine has memory). Environment error with the path and the reason.
+Expected<std::string> readFile(const std::string &path, uint64_t limit = 0);
 
-/// Writes the parts, one after the other, to a temporary name beside `path`,
-/// syncs and renames. After a failure or an interrupt `path` is what it was.
-Status writeFile(const std::string &path,
+/// A name beside `path` that only this process uses, and only once.
+std::string temporaryBeside(const std::string &path);
+
+/// Writes the parts, one after the other, to `temporary`, syncs and renames.
+/// After a failure `path` is what it was and `temporary` is gone; after an
+/// interrupt `path` is what it was. A file that is replaced gives its mode to
+/// the new one, else the umask decides.
+Status writeFile(const std::string &path, const std::string &temporary,
                  std::initializer_list<std::string_view> parts);
+inline Status writeFile(const std::string &path,
+                        std::initializer_list<std::string_view> parts) {
+  return writeFile(path, temporaryBeside(path), parts);
+}
 
 } // namespace nybl
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -46,19 +47,21 @@ public:
 
   Expected<std::vector<Tensor>> read(std::string_view header) {
     bool duplicate = false;
-    std::set<std::string> names;
+    std::map<int, std::set<std::string>> names; // by depth
     Json json = Json::parse(
         header,
         [&](int depth, Json::parse_event_t event, Json &parsed) {
-          if (depth == 1 && event == Json::parse_event_t::key)
-            duplicate |= !names.insert(parsed.get<std::string>()).second;
+          if (event == Json::parse_event_t::object_start)
+            names[depth + 1].clear();
+          if (event == Json::parse_event_t::key)
+            duplicate |= !names[depth].insert(parsed.get<std::string>()).second;
           return true;
         },
         /*allow_exceptions=*/false);
     if (json.is_discarded() || !json.is_object())
       return bad("its header is no JSON object");
     if (duplicate)
-      return bad("its header names a tensor twice");
+      return bad("its header names a tensor or a field of one twice");
     std::vector<Tensor> tensors;
     for (auto &[name, entry] : json.items()) {
       if (name == "__metadata__")
@@ -197,8 +200,7 @@ Expected<const Tensor *> SafetensorsFile::require(std::string_view name) const {
                   source, names.empty() ? "nothing" : names));
 }
 
-Status nybl::writeSafetensors(const std::string &path,
-                              std::vector<Tensor> tensors) {
+std::string nybl::printSafetensors(std::vector<Tensor> tensors) {
   std::sort(tensors.begin(), tensors.end(),
             [](const Tensor &a, const Tensor &b) { return a.name < b.name; });
   Json header = Json::object();
@@ -216,6 +218,10 @@ Status nybl::writeSafetensors(const std::string &path,
       header.dump(-1, ' ', false, Json::error_handler_t::replace);
   text.append((8 - text.size() % 8) % 8, ' '); // data begins 8-byte aligned
   uint64_t length = text.size();
-  std::string prefix(reinterpret_cast<const char *>(&length), 8);
-  return writeFile(path, {prefix, text, data});
+  return std::string(reinterpret_cast<const char *>(&length), 8) + text + data;
+}
+
+Status nybl::writeSafetensors(const std::string &path,
+                              std::vector<Tensor> tensors) {
+  return writeFile(path, {printSafetensors(std::move(tensors))});
 }

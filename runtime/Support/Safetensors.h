@@ -52,6 +52,9 @@ unsigned bitsOfDtype(std::string_view dtype);
 /// Writes tensors sorted by name: same tensors, same bytes. Atomic.
 Status writeSafetensors(const std::string &path, std::vector<Tensor> tensors);
 
+/// The bytes of such a file.
+std::string printSafetensors(std::vector<Tensor> tensors);
+
 } // namespace nybl
 
 #endif // NYBL_RUNTIME_SUPPORT_SAFETENSORS_H

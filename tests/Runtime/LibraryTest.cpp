@@ -271,19 +271,6 @@ TEST_F(LibraryTest, OneCompilationPerKey) {
   EXPECT_EQ(state->modules, 1) << "the device keeps what it has made";
 }
 
-/// The compiler is to say that a template is empty; a kernel of the built-in
-/// one is no answer.
-TEST_F(LibraryTest, AnEmptyTemplateIsNotNone) {
-  PlanOwner builtIn = prepared(line);
-  int before = compilations();
-  auto options = face::sized<nybl_prepare_options>();
-  options.template_text = "";
-  nybl_plan *plan = nullptr;
-  EXPECT_EQ(nybl_prepare(device, line, &options, &plan), NYBL_OK);
-  EXPECT_EQ(compilations(), before + 1);
-  nybl_plan_destroy(plan);
-}
-
 TEST_F(LibraryTest, UnprovenLemmasAreNamed) {
   nybl_plan *plan = nullptr;
   EXPECT_EQ(tryPrepare(line, "unproven", &plan), NYBL_UNPROVEN);

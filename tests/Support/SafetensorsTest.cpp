@@ -5,9 +5,12 @@
 #include "runtime/Support/Safetensors.h"
 #include "runtime/Support/File.h"
 
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace nybl;
@@ -59,6 +62,50 @@ TEST(Safetensors, NoHalfFileIsLeft) {
   std::string missing = folder.file("no/such/folder/x");
   EXPECT_FALSE(writeSafetensors(missing, {}));
   EXPECT_TRUE(std::filesystem::is_empty(folder.path));
+  // A file that may not grow past 4 bytes: it was begun, and is gone.
+  auto before = std::signal(SIGXFSZ, SIG_IGN);
+  struct rlimit limit, small;
+  getrlimit(RLIMIT_FSIZE, &limit);
+  small = {4, limit.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &small);
+  Status status = writeFile(folder.file("y"), {"123", "456"});
+  setrlimit(RLIMIT_FSIZE, &limit);
+  std::signal(SIGXFSZ, before);
+  EXPECT_FALSE(status);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path));
+}
+
+TEST(Files, ModesAreTheOldFilesOrTheUmasks) {
+  Folder folder;
+  auto modeOf = [&](const char *name) {
+    struct stat info = {};
+    ::stat(folder.file(name).c_str(), &info);
+    return info.st_mode & 0777;
+  };
+  mode_t before = umask(027);
+  EXPECT_TRUE(writeFile(folder.file("new"), {"1"}));
+  EXPECT_EQ(modeOf("new"), 0640u);
+  ::chmod(folder.file("new").c_str(), 0600);
+  EXPECT_TRUE(writeFile(folder.file("new"), {"2"}));
+  EXPECT_EQ(modeOf("new"), 0600u);
+  EXPECT_EQ(*readFile(folder.file("new")), "2");
+  umask(before);
+}
+
+TEST(Files, WhatIsNoFileOrTooLargeIsRefusedAtOnce) {
+  Folder folder;
+  ASSERT_EQ(::mkfifo(folder.file("pipe").c_str(), 0600), 0);
+  auto pipe = readFile(folder.file("pipe"));
+  EXPECT_NE(pipe.message().find("expected a regular file"), std::string::npos);
+  ASSERT_TRUE(writeFile(folder.file("hole"), {"1"}));
+  EXPECT_NE(readFile(folder.file("hole"), 0).status().code(),
+            ErrorCode::Environment);
+  ASSERT_EQ(::truncate(folder.file("hole").c_str(), int64_t(1) << 42), 0);
+  auto hole = readFile(folder.file("hole"));
+  EXPECT_NE(hole.message().find("this machine's memory"), std::string::npos);
+  auto page = readFile(folder.file("hole"), 4096);
+  EXPECT_NE(page.message().find("expected at most 4096 bytes"),
+            std::string::npos);
 }
 
 TEST(Safetensors, EveryTruncationIsAnError) {
@@ -91,7 +138,11 @@ TEST(Safetensors, EveryFaultIsOneSentence) {
       {assemble(R"({"x":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},)"
                 R"("x":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}})",
                 "12345678"),
-       "names a tensor twice"},
+       "names a tensor or a field of one twice"},
+      {assemble(R"({"x":{"dtype":"F32","dtype":"U8","shape":[8],)"
+                R"("data_offsets":[0,8]}})",
+                "12345678"),
+       "names a tensor or a field of one twice"},
       {assemble(R"({"x":{"dtype":"U8","shape":[-1],"data_offsets":[0,8]}})",
                 "12345678"),
        "expected sizes from 0 to 2^48"},

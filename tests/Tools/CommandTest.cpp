@@ -333,7 +333,8 @@ TEST_F(Command, RunNamesTheDevice) {
   }
   std::vector<std::string> arguments = runArguments();
   arguments[7] = "emu:sm_1";
-  expectOneLine(nyblCommand(arguments), 3, "NYBL_EMU_CHIP: expected one of");
+  expectOneLine(nyblCommand(arguments), 2,
+                "--device emu:sm_1: expected one of sm_90a");
 }
 
 TEST_F(Command, TruncatedFilesAreBadInput) {

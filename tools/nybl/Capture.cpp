@@ -146,6 +146,5 @@ Status nybl::cli::writeResult(const std::string &path,
   d.dtype = dtype;
   d.shape = {m, problem.n};
   d.bytes = {reinterpret_cast<const uint8_t *>(rows.data()), rows.size()};
-  SignalHold hold;
-  return writeSafetensors(path, {d});
+  return writeOutput(path, printSafetensors({d}));
 }

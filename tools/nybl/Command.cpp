@@ -36,9 +36,13 @@ int nybl::cli::report(const Status &status) {
     std::replace_if(
         line.begin(), line.end(), [](unsigned char c) { return c < 0x20; },
         ' ');
-    fmt::print(stderr, "nybl: {}\n", line);
+    std::fprintf(stderr, "nybl: %s\n", line.c_str());
   }
   return exitCode(status);
+}
+
+void nybl::cli::printOut(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
 std::string nybl::cli::emulatedDriverPath() {

@@ -7,6 +7,7 @@
 
 #include "runtime/Abi/Status.h"
 #include <string>
+#include <string_view>
 
 namespace CLI {
 class App;
@@ -25,6 +26,9 @@ enum ExitCode {
 
 /// README.md
 int exitCode(const Status &status);
+
+/// Prints to standard output; main looks once whether all of it arrived.
+void printOut(std::string_view text);
 
 /// Prints "nybl: message" as one line on stderr if there is an error.
 int report(const Status &status);

@@ -36,6 +36,18 @@ Status checkChip(const DeviceChoice &choice, const driver::Device &gpu) {
                   choice.emulatedChip, gpu.driver().path(), gpu.chip()));
 }
 
+/// The chip of --device travels to the emulated driver in its variable; what
+/// the driver says of it is about --device.
+Status aboutDevice(const DeviceChoice &choice, const Status &status) {
+  const std::string &said = status.message();
+  size_t at = said.find("expected one of");
+  if (choice.emulatedChip.empty() || at == said.npos ||
+      said.find("NYBL_EMU_CHIP: ") == said.npos)
+    return status;
+  return Status::invalid(fmt::format("--device emu:{}: {}", choice.emulatedChip,
+                                     said.substr(at, said.find(';', at) - at)));
+}
+
 Expected<driver::Buffer>
 uploaded(const std::shared_ptr<const driver::Device> &gpu,
          const std::string &image) {
@@ -63,10 +75,10 @@ Session::open(const DeviceChoice &choice, const std::string &problem,
   deviceOptions.ordinal = choice.ordinal;
   auto api = driver::Driver::open(choice.driver);
   if (!api)
-    return api.status();
+    return aboutDevice(choice, api.status());
   auto gpu = driver::Device::open(*api, choice.ordinal);
   if (!gpu)
-    return gpu.status();
+    return aboutDevice(choice, gpu.status());
   session->gpu = *gpu;
   if (Status status = checkChip(choice, **gpu); !status)
     return status;

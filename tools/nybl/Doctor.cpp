@@ -9,6 +9,7 @@
 #include "tools/nybl/Program.h"
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <filesystem>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -49,23 +50,30 @@ Item driverItem(const std::string &name, const std::string &path,
           ""};
 }
 
-Item compilerItem() {
+Item compilerItem(std::string &path) {
   auto provider = library::Provider::load("");
   const char *advice =
       "build with LLVM and MLIR 22, or set NYBL_JIT to the path of "
       "libnybl_jit.so; without it only what is compiled runs";
   if (!provider)
     return {"compiler", false, provider.message(), advice};
+  path = provider->path();
   return {"compiler", true, provider->describe() + ", " + provider->path(), ""};
 }
 
-/// In the order in which the compiler looks.
-std::vector<std::string> ptxasCandidates() {
-  if (std::string named = fromEnvironment("NYBL_PTXAS"); !named.empty())
+/// In the order in which the compiler looks: as in compiler/Codegen/PtxAs.cpp.
+/// `compiler`: path of its library.
+std::vector<std::string> ptxasCandidates(const std::string &compiler) {
+  if (const char *named = std::getenv("NYBL_PTXAS"); named && *named)
     return {named};
   std::vector<std::string> paths;
-  if (std::string home = fromEnvironment("CUDA_HOME"); !home.empty())
-    paths.push_back(home + "/bin/ptxas");
+  if (const char *home = std::getenv("CUDA_HOME"); home && *home)
+    paths.push_back(std::string(home) + "/bin/ptxas");
+  if (!compiler.empty())
+    paths.push_back(
+        (std::filesystem::absolute(compiler).parent_path().parent_path() /
+         "cuda/bin/ptxas")
+            .string());
   paths.push_back("/usr/local/cuda/bin/ptxas");
   std::string path = fromEnvironment("PATH");
   for (size_t begin = 0; begin < path.size();) {
@@ -77,8 +85,10 @@ std::vector<std::string> ptxasCandidates() {
   return paths;
 }
 
-Item ptxasItem() {
-  for (const std::string &path : ptxasCandidates()) {
+Item ptxasItem(const std::string &compiler) {
+  std::string tried;
+  for (const std::string &path : ptxasCandidates(compiler)) {
+    tried += (tried.empty() ? "" : ", ") + path;
     if (access(path.c_str(), X_OK) != 0)
       continue;
     std::string text = outputOf(path, "--version");
@@ -90,11 +100,9 @@ Item ptxasItem() {
     version = version.substr(0, version.find_first_not_of("0123456789."));
     return {"ptxas", true, version + ", " + path, ""};
   }
-  return {"ptxas", false,
-          "not found in NYBL_PTXAS, CUDA_HOME, /usr/local/cuda or PATH",
-          "install CUDA 12.8 or newer, or set NYBL_PTXAS; --emit ptx works "
-          "without it, "
-          "and the driver can load PTX"};
+  return {"ptxas", false, "not found at " + tried,
+          "install CUDA 12.8 or newer, or set NYBL_PTXAS; without it --emit "
+          "ptx works, and `nybl run` does not"};
 }
 
 Item cacheItem() {
@@ -107,15 +115,21 @@ std::vector<Item> examine() {
   // The real driver first: once the emulated one is loaded, its soname is
   // taken.
   std::string named = fromEnvironment("NYBL_DRIVER");
+  // What the emulated driver has to say is said in its line.
+  setenv("NYBL_EMU_REPORT", "off", /*overwrite=*/0);
+  std::string compiler;
+  Item compilerLine = compilerItem(compiler);
   return {
       {"nybl", true, nybl_version(), ""},
       driverItem(named.empty() ? "GPU" : "NYBL_DRIVER", named,
                  "install NVIDIA's driver for a Blackwell GPU, or use --device "
                  "emu:sm_120a"),
-      driverItem("emulated driver", emulatedDriverPath(),
-                 "build the target nybl_emu; only runs without a GPU need it"),
-      compilerItem(),
-      ptxasItem(),
+      driverItem(
+          "emulated driver", emulatedDriverPath(),
+          "set the variable it names right, or build the target nybl_emu; "
+          "only runs without a GPU need it"),
+      compilerLine,
+      ptxasItem(compiler),
       cacheItem()};
 }
 
@@ -127,16 +141,16 @@ bool usable(const std::vector<Item> &items) {
         return item.found;
     return false;
   };
-  return found("compiler") &&
+  return found("compiler") && found("ptxas") &&
          (found("GPU") || found("NYBL_DRIVER") || found("emulated driver"));
 }
 
 void printText(const std::vector<Item> &items) {
   for (const Item &item : items) {
-    fmt::print("{:<8}{:<17}{}\n", item.found ? "ok" : "missing", item.name,
-               item.what);
+    printOut(fmt::format("{:<8}{:<17}{}\n", item.found ? "ok" : "missing",
+                         item.name, item.what));
     if (!item.found)
-      fmt::print("{:<25}-> {}\n", "", item.advice);
+      printOut(fmt::format("{:<25}-> {}\n", "", item.advice));
   }
 }
 
@@ -148,7 +162,7 @@ void printJson(const std::vector<Item> &items) {
                    {"what", item.what},
                    {"advice", item.advice}});
   Json root = {{"usable", usable(items)}, {"items", out}};
-  fmt::print("{}\n", root.dump(2, ' ', false, Json::error_handler_t::replace));
+  printOut(root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 int runDoctor(bool json) {
@@ -158,8 +172,8 @@ int runDoctor(bool json) {
   if (usable(items))
     return Fine;
   return report(
-      Status::environment("expected a compiler and a GPU or an emulated "
-                          "driver, and something is missing: "
+      Status::environment("expected a compiler, ptxas, and a GPU or an "
+                          "emulated driver, and something is missing: "
                           "see the lines marked missing"));
 }
 

@@ -5,29 +5,24 @@
 #define NYBL_TOOLS_NYBL_FILES_H
 
 #include "runtime/Abi/Status.h"
-#include <csignal>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace nybl::cli {
 
-/// Holds back what would end the process (Ctrl-C and its kin) while a temporary
-/// file exists.
-class SignalHold {
-public:
-  SignalHold();
-  ~SignalHold();
-  SignalHold(const SignalHold &) = delete;
-  SignalHold &operator=(const SignalHold &) = delete;
-
-private:
-  sigset_t before;
-};
+/// What ends the process (Ctrl-C and its kin) takes the temporary file of
+/// writeOutput with it, whichever thread the signal reaches. A file that grows
+/// past a limit is an error of the write. Called once, first of all.
+void cleanUpOnSignals();
 
 /// Others see the old file or the whole new one. A path that is no regular file
-/// (/dev/null, a pipe) is written directly, not replaced. Errors: Environment.
+/// (/dev/null, a pipe) is written directly, not replaced; a link is followed.
+/// Errors: Environment.
 Status writeOutput(const std::string &path, std::string_view content);
+
+/// True if both paths name one file.
+bool isSameFile(const std::string &a, const std::string &b);
 
 /// The text of a template; none where no path is given. A file that is empty or
 /// no text is an error: it would pass for none, or for its first line.

@@ -33,14 +33,14 @@ void Phases::print(FILE *to, bool json, const std::string &problem) const {
     total += ms;
   if (!json) {
     for (const auto &[phase, ms] : list)
-      fmt::print(to, "{:<24}{:>10.3f} ms\n", phase, ms);
-    fmt::print(to, "{:<24}{:>10.3f} ms\n", "total", total);
+      std::fprintf(to, "%-24s%10.3f ms\n", phase.c_str(), ms);
+    std::fprintf(to, "%-24s%10.3f ms\n", "total", total);
     return;
   }
   Json out = {
       {"problem", problem}, {"total_ms", total}, {"phases", Json::array()}};
   for (const auto &[phase, ms] : list)
     out["phases"].push_back({{"phase", phase}, {"ms", ms}});
-  fmt::print(to, "{}\n",
-             out.dump(2, ' ', false, Json::error_handler_t::replace));
+  std::fprintf(to, "%s\n",
+               out.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
 }

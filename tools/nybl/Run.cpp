@@ -87,6 +87,14 @@ Status runRun(const Options &options) {
   auto poison = parsePoison(options.poison);
   if (!poison)
     return poison.status();
+  if (options.json && !options.time)
+    return Status::invalid(
+        "--json: expected together with --time, whose form it is");
+  if (isSameFile(options.in, options.out))
+    return Status::invalid(fmt::format(
+        "--out: expected another file than --in, got '{}' for both, and the "
+        "operands would be lost",
+        options.out));
   auto choice = chooseDevice(options.device);
   if (!choice)
     return choice.status();
@@ -113,8 +121,9 @@ Status runRun(const Options &options) {
     return status;
   phases.mark("write");
   if (!options.json)
-    fmt::print("{}d [{}, {}] {} in {}\n", (*session)->describe(), capture->m,
-               problem->n, name(problem->d), options.out);
+    printOut(fmt::format("{}d [{}, {}] {} in {}\n", (*session)->describe(),
+                         capture->m, problem->n, name(problem->d),
+                         options.out));
   if (options.time)
     phases.print(stdout, options.json, print(*problem));
   return Status::ok();
@@ -151,9 +160,12 @@ void nybl::cli::addRun(CLI::App &app, int &code) {
           "cuda:N, or emu:CHIP for the emulated driver, as emu:sm_120a")
       ->capture_default_str();
   verb->add_option(
-      "--poison-padding", options->poison,
-      "fill every padding byte of scales and data with this byte, as 0x7f, "
-      "and have the emulated driver report one that reaches a result");
+          "--poison-padding", options->poison,
+          "fill every padding byte of scales and data with this byte, as 0x7f, "
+          "and have the emulated driver report one that reaches a result")
+      ->check([](const std::string &text) {
+        return text.empty() ? "expected a byte, as 0x7f, got nothing" : "";
+      });
   verb->add_flag("--allow-unproven", options->allowUnproven,
                  "use a kernel whose certificate has unproven lemmas");
   verb->add_option("--schedule", options->schedule,

@@ -4,7 +4,11 @@
 
 #include "nybl/nybl.h"
 #include "tools/nybl/Command.h"
+#include "tools/nybl/Files.h"
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <new>
+#include <unistd.h>
 
 using namespace nybl;
 
@@ -14,7 +18,22 @@ static int refuseArguments(const CLI::ParseError &error) {
                                      "; `nybl --help` shows what is expected"));
 }
 
+[[noreturn]] static void outOfMemory() {
+  std::fputs("nybl: out of memory\n", stderr);
+  _exit(cli::BadEnvironment);
+}
+
+/// What was printed has arrived, or the command has failed.
+static int finish(int code) {
+  if (std::fflush(stdout) == 0 && !std::ferror(stdout))
+    return code;
+  cli::report(Status::environment("cannot write to standard output"));
+  return code == cli::Fine ? cli::BadEnvironment : code;
+}
+
 int main(int argc, char **argv) {
+  std::set_new_handler(outOfMemory);
+  cli::cleanUpOnSignals();
   CLI::App app(
       "Kernels for 4-bit block-scaled matrix products (NVFP4): compile "
       "them, run them, see what is missing.\nExit codes: 0 fine, 1 a "
@@ -30,9 +49,9 @@ int main(int argc, char **argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success &wanted) { // --help, --version
-    return app.exit(wanted);
+    return finish(app.exit(wanted));
   } catch (const CLI::ParseError &error) {
     return refuseArguments(error);
   }
-  return code;
+  return finish(code);
 }
