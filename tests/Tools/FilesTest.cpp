@@ -61,7 +61,11 @@ TEST_F(CommandFiles, StandardOutputByNameIsNotReplaced) {
 }
 
 TEST_F(CommandFiles, AFullStandardOutputIsNoticed) {
-  EXPECT_EQ(shell("", compileText(), "> /dev/full 2> /dev/null"), 3);
+  EXPECT_EQ(shell("", compileText(), "> /dev/full 2> " + (folder / "err")), 3);
+  std::string said = contentOf(folder / "err");
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+  EXPECT_EQ(shell("", compileText(), ">&- 2> /dev/null"), 3);
+  EXPECT_EQ(shell("", compileText() + " -o " + (folder / "k.ptx"), "2>&-"), 0);
   EXPECT_EQ(shell("stdbuf -o0", compileText(), "> /dev/full 2> /dev/null"), 3);
   EXPECT_EQ(shell("", "compile gemm --chip sm_120a", "2> /dev/full"), 2);
   EXPECT_EQ(shell("", "compile gemm --chip sm_120a", "2>&-"), 2);

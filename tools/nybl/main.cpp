@@ -7,6 +7,7 @@
 #include "tools/nybl/Files.h"
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <fcntl.h>
 #include <new>
 #include <unistd.h>
 
@@ -25,13 +26,22 @@ static int refuseArguments(const CLI::ParseError &error) {
 
 /// What was printed has arrived, or the command has failed.
 static int finish(int code) {
-  if (std::fflush(stdout) == 0 && !std::ferror(stdout))
+  if (code != cli::Fine || (std::fflush(stdout) == 0 && !std::ferror(stdout)))
     return code;
-  cli::report(Status::environment("cannot write to standard output"));
-  return code == cli::Fine ? cli::BadEnvironment : code;
+  return cli::report(Status::environment("cannot write to standard output"));
+}
+
+/// A file that takes the number of a closed standard stream would get what is
+/// meant for that stream.
+static void occupyStandardStreams() {
+  int file = open("/dev/null", O_RDONLY);
+  while (file >= 0 && file <= STDERR_FILENO)
+    file = open("/dev/null", O_RDONLY);
+  close(file);
 }
 
 int main(int argc, char **argv) {
+  occupyStandardStreams();
   std::set_new_handler(outOfMemory);
   cli::cleanUpOnSignals();
   CLI::App app(
