@@ -4,6 +4,7 @@
 
 #include "tests/Tools/Command.h"
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
@@ -23,6 +24,7 @@ namespace {
   for (auto &[name, value] : environment)
     value.empty() ? unsetenv(name.c_str())
                   : setenv(name.c_str(), value.c_str(), 1);
+  std::signal(SIGINT, SIG_DFL); // whoever started the tests may ignore it
   int files[] = {open("/dev/null", O_RDONLY),
                  open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600),
                  open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600)};
