@@ -7,6 +7,7 @@
 #include <cuda.h>
 #include <dlfcn.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char *const ptx =
     ".version 8.7\n.target sm_90\n.address_size 64\n"
@@ -23,6 +24,15 @@ static const char *const ptx =
   if ((call) != CUDA_SUCCESS)                                                  \
   return fprintf(stderr, "%s failed\n", #call), 1
 
+static typeof(&cuModuleUnload) unload;
+static CUmodule kept;
+
+/* As static objects of C++ programs do, when the thread's own are gone. */
+static void callLate(void) {
+  unload(NULL);
+  unload(kept);
+}
+
 int main(int argc, char **argv) {
   void *library = dlopen(argc > 1 ? argv[1] : "libcuda.so.1", RTLD_NOW);
   if (!library)
@@ -35,6 +45,7 @@ int main(int argc, char **argv) {
   LOAD_AS(cuMemcpyDtoH, "cuMemcpyDtoH_v2");
   LOAD(cuLaunchKernel);
   LOAD(nyblEmuVersion);
+  LOAD(cuModuleUnload);
   CUcontext context;
   CUmodule module;
   CUfunction function;
@@ -54,5 +65,9 @@ int main(int argc, char **argv) {
       return fprintf(stderr, "element %u is %u\n", i, out[i]), 1;
   if (p_nyblEmuVersion() != NYBL_EMU_VERSION)
     return fprintf(stderr, "the header and the library disagree\n"), 1;
-  return dlclose(library);
+  unload = p_cuModuleUnload;
+  kept = module;
+  if (atexit(callLate) != 0)
+    return fprintf(stderr, "atexit failed\n"), 1;
+  return 0;
 }

@@ -163,6 +163,12 @@ TEST_F(DriverDevice, LooksUpTheFormThatAVersionKnows) {
   EXPECT_CU(CUDA_ERROR_NOT_FOUND, lookUp("cuCtxCreate", 12000));
   EXPECT_CU(CUDA_ERROR_NOT_FOUND, lookUp("cuLibraryLoadData", 11000));
   EXPECT_EQ(found, CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT);
+  ASSERT_CU(lookUp("cuStreamGetCaptureInfo", 11030));
+  EXPECT_EQ(address, dlsym(library, "cuStreamGetCaptureInfo_v2"));
+  ASSERT_CU(lookUp("cuGraphAddKernelNode", 13000));
+  EXPECT_EQ(address, dlsym(library, "cuGraphAddKernelNode_v2"));
+  ASSERT_CU(lookUp("cuGraphInstantiate", 11000));
+  EXPECT_EQ(address, dlsym(library, "cuGraphInstantiate_v2"));
   EXPECT_CU(CUDA_ERROR_NOT_FOUND, lookUp("cuNoSuchThing", 13000));
   EXPECT_EQ(found, CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND);
   EXPECT_EQ(address, nullptr);
@@ -195,6 +201,137 @@ TEST(DriverEnvironment, BadValuesAreRefusedByName) {
               "NYBL_EMU_MEMORY_MB");
   EXPECT_EXIT(initialiseWith("NYBL_EMU_REPORT", "on"), refused,
               "NYBL_EMU_REPORT");
+  EXPECT_EXIT(initialiseWith("NYBL_EMU_SCHEDULE", "slow"), refused,
+              "NYBL_EMU_SCHEDULE: expected one of eager, lazy, random, "
+              "adversary, got 'slow'");
+  EXPECT_EXIT(initialiseWith("NYBL_EMU_SEED", "-1"), refused, "NYBL_EMU_SEED");
+  EXPECT_EXIT(initialiseWith("NYBL_EMU_NUMERICS", "exact"), refused,
+              "NYBL_EMU_NUMERICS");
+  EXPECT_EXIT(initialiseWith("NYBL_EMU_MAX_STEPS", "0"), refused,
+              "NYBL_EMU_MAX_STEPS");
+  EXPECT_EXIT(initialiseWith("NYBL_EMU_RACES", "2"), refused, "NYBL_EMU_RACES");
+  EXPECT_EXIT(initialiseWith("NYBL_EMU_AXIOMS", "some"), refused,
+              "NYBL_EMU_AXIOMS: expected one of all, used-load-is-complete, "
+              "mma-before-cp, none, got 'some'");
+  EXPECT_EXIT(initialiseWith("NYBL_EMU_COUNT", "yes"), refused,
+              "NYBL_EMU_COUNT");
+  EXPECT_EXIT(initialiseWith("NYBL_EMU_RACE", "1"), refused,
+              "NYBL_EMU_RACE: no such variable; there are .*NYBL_EMU_RACES");
+}
+
+/// A kernel that never ends, with 10000 steps for each CTA.
+static void loopForEver() {
+  setenv("NYBL_EMU_MAX_STEPS", "10000", 1);
+  CUcontext context;
+  CUmodule module;
+  CUfunction f;
+  if (cuInit(0) || cuCtxCreate(&context, nullptr, 0, 0) ||
+      cuModuleLoadData(&module,
+                       ".version 8.7\n.target sm_90\n.address_size 64\n"
+                       ".visible .entry k() {\n$again:\n  bra $again;\n}\n") ||
+      cuModuleGetFunction(&f, module, "k") ||
+      cuLaunchKernel(f, 1, 1, 1, 1, 1, 1, 0, nullptr, nullptr, nullptr))
+    std::exit(99);
+  bool stopped = cuCtxSynchronize() == CUDA_ERROR_LAUNCH_TIMEOUT;
+  std::exit(stopped ? 7 : 98);
+}
+
+TEST(DriverEnvironment, AStepBudgetStopsAnEndlessKernel) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(loopForEver(), testing::ExitedWithCode(7), "timeout.*kernel k");
+}
+
+/// Overwrites cells of tensor memory of which a load has been used, without
+/// tcgen05.wait::ld.
+static const char *const usedLoad = R"(
+.version 8.7
+.target sm_100a
+.address_size 64
+.visible .entry k() {
+  .shared .align 4 .b32 at;
+  .reg .b32 %r<4>;
+  tcgen05.alloc.cta_group::1.sync.aligned.shared::cta.b32 [at], 32;
+  ld.shared.b32 %r1, [at];
+  tcgen05.st.sync.aligned.32x32b.x1.b32 [%r1], {%r1};
+  tcgen05.wait::st.sync.aligned;
+  tcgen05.ld.sync.aligned.32x32b.x1.b32 {%r2}, [%r1];
+  add.u32 %r2, %r2, 1;
+  tcgen05.st.sync.aligned.32x32b.x1.b32 [%r1], {%r2};
+  tcgen05.wait::st.sync.aligned;
+  tcgen05.dealloc.cta_group::1.sync.aligned.b32 %r1, 32;
+}
+)";
+
+/// Exits with 2 for a finding under the axioms of the variable, plus 1 for one
+/// under those of the call.
+static void launchWithAxioms(const char *names, unsigned bits) {
+  setenv("NYBL_EMU_CHIP", "sm_100a", 1);
+  setenv("NYBL_EMU_SCHEDULE", "lazy", 1);
+  setenv("NYBL_EMU_AXIOMS", names, 1);
+  CUcontext context;
+  CUmodule module;
+  CUfunction f;
+  if (cuInit(0) || cuCtxCreate(&context, nullptr, 0, 0) ||
+      cuModuleLoadData(&module, usedLoad) ||
+      cuModuleGetFunction(&f, module, "k"))
+    std::exit(99);
+  auto isFound = [&] {
+    cuLaunchKernel(f, 1, 1, 1, 32, 1, 1, 0, nullptr, nullptr, nullptr);
+    return cuCtxSynchronize() == CUDA_ERROR_LAUNCH_FAILED;
+  };
+  int code = isFound() ? 2 : 0;
+  nyblEmuResetContext();
+  nyblEmuSetAxioms(bits);
+  std::exit(code + isFound());
+}
+
+TEST(DriverEnvironment, AxiomsAreDropped) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  auto code = [](int value) { return testing::ExitedWithCode(value); };
+  EXPECT_EXIT(launchWithAxioms("all", 0), code(1), "wait::ld");
+  EXPECT_EXIT(launchWithAxioms("none", NYBL_EMU_AXIOM_USED_LOAD_IS_COMPLETE),
+              code(2), "wait::ld");
+  EXPECT_EXIT(launchWithAxioms("mma-before-cp", NYBL_EMU_AXIOM_MMA_BEFORE_CP),
+              code(3), "wait::ld");
+  EXPECT_EXIT(launchWithAxioms("used-load-is-complete",
+                               NYBL_EMU_AXIOM_USED_LOAD_IS_COMPLETE |
+                                   NYBL_EMU_AXIOM_MMA_BEFORE_CP),
+              code(0), "");
+}
+
+TEST_F(DriverDevice, SchedulesAndNumericModelsAreNumbersOfTheHeader) {
+  EXPECT_CU(CUDA_SUCCESS, nyblEmuSetSchedule(NYBL_EMU_SCHEDULE_RANDOM, 7));
+  EXPECT_CU(CUDA_ERROR_INVALID_VALUE, nyblEmuSetSchedule(4, 0));
+  EXPECT_CU(CUDA_ERROR_INVALID_VALUE, nyblEmuSetSchedule(-1, 0));
+  EXPECT_CU(CUDA_SUCCESS, nyblEmuSetSchedule(NYBL_EMU_SCHEDULE_EAGER, 0));
+  EXPECT_CU(CUDA_SUCCESS, nyblEmuSetAxioms(NYBL_EMU_AXIOM_MMA_BEFORE_CP));
+  EXPECT_CU(CUDA_ERROR_INVALID_VALUE, nyblEmuSetAxioms(4));
+  EXPECT_CU(CUDA_SUCCESS,
+            nyblEmuSetAxioms(NYBL_EMU_AXIOM_MMA_BEFORE_CP |
+                             NYBL_EMU_AXIOM_USED_LOAD_IS_COMPLETE));
+  EXPECT_CU(CUDA_SUCCESS, nyblEmuSetNumericModel(NYBL_EMU_NUMERICS_WIDE));
+  EXPECT_CU(CUDA_ERROR_INVALID_VALUE, nyblEmuSetNumericModel(4));
+  EXPECT_CU(CUDA_SUCCESS, nyblEmuSetNumericModel(NYBL_EMU_NUMERICS_MMA_SIM));
+  EXPECT_CU(CUDA_ERROR_INVALID_VALUE, nyblEmuSetRaces(2, 0));
+  EXPECT_CU(CUDA_ERROR_INVALID_VALUE, nyblEmuSetCounting(-1));
+}
+
+TEST_F(DriverDevice, CountsAddressesWhenAskedTo) {
+  std::vector<float> x(64, 1.0f);
+  CUdeviceptr a = allocate(256), c = allocate(256);
+  ASSERT_CU(cuMemcpyHtoD(a, x.data(), 256));
+  for (int on : {0, 1}) {
+    ASSERT_CU(nyblEmuSetCounting(on));
+    ASSERT_CU(add(a, a, c, 64));
+    ASSERT_CU(cuCtxSynchronize());
+    nyblEmuCounts counts = {};
+    counts.size = sizeof counts;
+    ASSERT_CU(nyblEmuCounters(&counts));
+    // Two warps, each two loads and a store of 128 bytes: 4 sectors apiece.
+    EXPECT_EQ(counts.sectorsLoaded, on ? 16u : 0u);
+    EXPECT_EQ(counts.bytesStored, on ? 256u : 0u);
+  }
+  ASSERT_CU(nyblEmuSetCounting(0));
 }
 
 TEST(DriverEnvironment, ChoosesTheChip) {
@@ -219,4 +356,47 @@ TEST(DriverEnvironment, NothingWorksBeforeInit) {
     std::exit(refused ? 7 : 1);
   };
   EXPECT_EXIT(early(), testing::ExitedWithCode(7), "");
+}
+
+TEST_F(DriverDevice, TheLastMessageIsThatOfTheLastCall) {
+  CUdeviceptr p;
+  EXPECT_CU(CUDA_ERROR_OUT_OF_MEMORY, cuMemAlloc(&p, size_t(1) << 50));
+  EXPECT_NE(std::string(nyblEmuLastMessage()).find("NYBL_EMU_MEMORY_MB"),
+            std::string::npos);
+  CUstream stream;
+  EXPECT_CU(CUDA_ERROR_INVALID_VALUE, cuStreamCreate(&stream, 7));
+  EXPECT_NE(std::string(nyblEmuLastMessage()).find("cuStreamCreate"),
+            std::string::npos)
+      << nyblEmuLastMessage();
+  EXPECT_CU(CUDA_SUCCESS, cuCtxSynchronize());
+  EXPECT_STREQ(nyblEmuLastMessage(), "");
+  ASSERT_CU(chain(0, 1, nullptr));
+  EXPECT_CU(CUDA_ERROR_ILLEGAL_ADDRESS, cuCtxSynchronize());
+  EXPECT_NE(std::string(nyblEmuLastMessage()).find("out of bounds"),
+            std::string::npos);
+}
+
+TEST_F(DriverDevice, CallsThatAreNotSupportedSaySo) {
+  for (const char *name :
+       {"cuPointerSetAttribute", "cuMemAllocManaged", "cuMemPrefetchAsync",
+        "cuMemAddressReserve", "cuMemCreate", "cuMemMap",
+        "cuGraphAddMemAllocNode", "cuDeviceGetLuid", "cuStreamBatchMemOp"}) {
+    void *address = nullptr;
+    ASSERT_CU(cuGetProcAddress(name, &address, 13000, 0, nullptr));
+    ASSERT_NE(address, nullptr);
+  }
+  CUdeviceptr p;
+  EXPECT_CU(CUDA_ERROR_NOT_SUPPORTED,
+            cuMemAllocManaged(&p, 64, CU_MEM_ATTACH_GLOBAL));
+  EXPECT_STREQ(nyblEmuLastMessage(),
+               "cuMemAllocManaged is not supported by this emulated driver");
+}
+
+TEST_F(DriverDevice, FlagsOfAContextChange) {
+  unsigned flags = 0;
+  ASSERT_CU(cuCtxSetFlags(CU_CTX_SCHED_YIELD));
+  ASSERT_CU(cuCtxGetFlags(&flags));
+  EXPECT_EQ(flags, unsigned(CU_CTX_SCHED_YIELD));
+  EXPECT_CU(CUDA_ERROR_INVALID_VALUE, cuCtxSetFlags(0x8000));
+  ASSERT_CU(cuCtxSetFlags(0));
 }

@@ -80,6 +80,7 @@ void DriverTest::TearDown() {
   EXPECT_CU(CUDA_SUCCESS, cuDevicePrimaryCtxReset(0));
   nyblEmuClearReports();
   nyblEmuSetChecks(1, 1);
+  nyblEmuSetRaces(0, 0);
 }
 
 CUfunction DriverTest::kernel(const char *name) {

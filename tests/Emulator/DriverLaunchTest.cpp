@@ -59,7 +59,7 @@ TEST_F(DriverLaunch, TakesParametersFromTheExtraBuffer) {
 TEST_F(DriverLaunch, RefusesImagesThatAreNotPtxText) {
   CUmodule m;
   const unsigned char cubin[] = {0x7f, 'E', 'L', 'F', 2, 0};
-  const unsigned char fatbin[] = {0x50, 0xed, 0x55, 0xba, 1, 0};
+  const unsigned char fatbin[16] = {0x50, 0xed, 0x55, 0xba, 1, 0, 16};
   EXPECT_CU(CUDA_ERROR_NO_BINARY_FOR_GPU, cuModuleLoadData(&m, cubin));
   EXPECT_CU(CUDA_ERROR_NO_BINARY_FOR_GPU, cuModuleLoadData(&m, fatbin));
   EXPECT_CU(CUDA_ERROR_INVALID_IMAGE, cuModuleLoadData(&m, "\x01\x02"));
@@ -117,6 +117,71 @@ TEST_F(DriverLaunch, RefusesWhatTheDeviceCannotLaunch) {
   EXPECT_CU(CUDA_SUCCESS, cuCtxSynchronize());
 }
 
+/// Stores where its dynamic shared memory begins (by either name), and what it
+/// stored to and loaded from the byte `at` of it.
+static std::string dynamicKernel(int align) {
+  return ".version 8.7\n.target sm_120a\n.address_size 64\n"
+         ".extern .shared .align " +
+         std::to_string(align) +
+         R"( .b8 dynamic[];
+.extern .shared .align 1 .b8 same[];
+.visible .entry touch(.param .u64 out, .param .u32 at)
+{
+  .reg .b32 %r<8>;
+  .reg .b64 %d<2>;
+  .shared .align 8 .b64 own;
+  ld.param.u64 %d1, [out];
+  ld.param.u32 %r1, [at];
+  mov.u32 %r2, own;
+  st.shared.b32 [%r2], %r1;
+  mov.u32 %r3, same;
+  st.global.b32 [%d1], %r3;
+  mov.u32 %r3, dynamic;
+  st.global.b32 [%d1+8], %r3;
+  add.u32 %r4, %r3, %r1;
+  mov.u32 %r5, 77;
+  st.shared.b8 [%r4], %r5;
+  ld.shared.u8 %r6, [%r4];
+  st.global.b32 [%d1+4], %r6;
+  ret;
+}
+)";
+}
+
+TEST_F(DriverLaunch, DynamicSharedMemoryIsAlignedAsItsVariableAsks) {
+  // Static memory as ptxas 13.0 counts it: what aligns the rest belongs to it.
+  for (auto [align, begin] :
+       {std::pair(1024, 1024), {128, 128}, {16, 16}, {1, 16}}) {
+    CUmodule m;
+    CUfunction f;
+    ASSERT_CU(cuModuleLoadData(&m, dynamicKernel(align).c_str()));
+    ASSERT_CU(cuModuleGetFunction(&f, m, "touch"));
+    int own = 0, most = 99 * 1024 - begin;
+    ASSERT_CU(cuFuncGetAttribute(&own, CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, f));
+    EXPECT_EQ(own, begin);
+    auto asked = CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+    EXPECT_CU(CUDA_ERROR_INVALID_VALUE, cuFuncSetAttribute(f, asked, most + 1));
+    ASSERT_CU(cuFuncSetAttribute(f, asked, most));
+    CUdeviceptr out = allocate(12);
+    int at = most - 1;
+    void *parameters[] = {&out, &at};
+    auto launch = [&] {
+      EXPECT_CU(CUDA_SUCCESS, cuLaunchKernel(f, 1, 1, 1, 1, 1, 1, most, nullptr,
+                                             parameters, nullptr));
+    };
+    launch();
+    uint32_t words[3] = {};
+    ASSERT_CU(cuMemcpyDtoH(words, out, 12));
+    EXPECT_EQ(words[0], uint32_t(begin));
+    EXPECT_EQ(words[2], uint32_t(begin));
+    EXPECT_EQ(words[1], 77u) << "the last byte";
+    at = most;
+    launch();
+    EXPECT_CU(CUDA_ERROR_ILLEGAL_ADDRESS, cuCtxSynchronize());
+    ASSERT_CU(nyblEmuResetContext());
+  }
+}
+
 TEST_F(DriverLaunch, OutOfBoundsIsAStickyIllegalAddress) {
   CUdeviceptr a = allocate(4 * 64), c = allocate(4 * 63);
   ASSERT_CU(cuMemsetD8(a, 0, 4 * 64));
@@ -155,6 +220,23 @@ TEST_F(DriverLaunch, FindingsHaveTheirErrors) {
   ASSERT_CU(nyblEmuSetChecks(0, 1));
   ASSERT_CU(chain(fresh, 1, nullptr));
   EXPECT_CU(CUDA_SUCCESS, cuCtxSynchronize());
+}
+
+TEST_F(DriverLaunch, RacesAreFoundWhenTheyAreLookedFor) {
+  CUdeviceptr p = allocate(4);
+  int rounds = 1;
+  void *parameters[] = {&p, &rounds};
+  ASSERT_CU(nyblEmuSetRaces(1, 0));
+  for (unsigned ctas : {1u, 2u}) { // two CTAs read and write one word
+    ASSERT_CU(cuMemsetD32(p, 1, 1));
+    ASSERT_CU(cuLaunchKernel(kernel("chain"), ctas, 1, 1, 1, 1, 1, 0, nullptr,
+                             parameters, nullptr));
+    EXPECT_CU(ctas == 1 ? CUDA_SUCCESS : CUDA_ERROR_LAUNCH_FAILED,
+              cuCtxSynchronize());
+  }
+  ASSERT_FALSE(reports().empty());
+  EXPECT_NE(reports().back().find("race"), std::string::npos)
+      << reports().back();
 }
 
 TEST_F(DriverLaunch, PoisonThatReachesAnOutputNamesTheElement) {
@@ -230,11 +312,35 @@ TEST_F(DriverLaunch, LibrariesGiveKernels) {
   unsigned value = 0;
   ASSERT_CU(cuMemcpyDtoH(&value, p, 4));
   EXPECT_EQ(value, (1664525u + 1013904223u) * 1664525u + 1013904223u);
-  overlap.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
-  overlap.value.clusterDim.x = 2;
-  overlap.value.clusterDim.y = overlap.value.clusterDim.z = 1;
-  EXPECT_CU(CUDA_ERROR_NOT_SUPPORTED,
-            cuLaunchKernelEx(&config, f, parameters, nullptr));
   ASSERT_CU(cuLibraryUnload(library));
   EXPECT_CU(CUDA_ERROR_INVALID_HANDLE, cuLibraryUnload(library));
+}
+
+TEST_F(DriverLaunch, EachFindingIsOneLine) {
+  const char *text = ".version 8.7\n.target sm_90\n.address_size 64\n"
+                     ".visible .entry k() {\n .reg .b64 %q;\n mov.u64 %q, 4;\n"
+                     " st.global.v2.u32\n   [%q],\n\t{1,\n 2};\n ret;\n}\n";
+  CUmodule own;
+  CUfunction f;
+  ASSERT_CU(cuModuleLoadData(&own, text));
+  ASSERT_CU(cuModuleGetFunction(&f, own, "k"));
+  ASSERT_CU(cuLaunchKernel(f, 1, 1, 1, 1, 1, 1, 0, nullptr, nullptr, nullptr));
+  EXPECT_NE(CUDA_SUCCESS, cuCtxSynchronize());
+  ASSERT_EQ(reports().size(), 1u);
+  EXPECT_EQ(reports()[0].find_first_of("\n\t"), std::string::npos)
+      << reports()[0];
+}
+
+TEST_F(DriverLaunch, KernelsHaveNoHeap) {
+  const char *text =
+      ".version 8.7\n.target sm_90\n.address_size 64\n"
+      ".extern .func (.param .b64 r) malloc (.param .b64 bytes);\n"
+      ".visible .entry k() {\n .reg .b64 %q;\n"
+      " { .param .b64 a; st.param.b64 [a], 64; .param .b64 r;\n"
+      "   call.uni (r), malloc, (a); ld.param.b64 %q, [r]; }\n ret;\n}\n";
+  CUmodule own;
+  EXPECT_CU(CUDA_ERROR_INVALID_PTX, cuModuleLoadData(&own, text));
+  EXPECT_NE(std::string(nyblEmuLastMessage()).find("no heap"),
+            std::string::npos)
+      << nyblEmuLastMessage();
 }

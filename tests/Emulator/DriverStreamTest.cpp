@@ -171,3 +171,58 @@ TEST_F(DriverStream, DestroyedStreamsStillFinishTheirWork) {
   ASSERT_CU(cuMemcpyDtoH(&value, p, 4));
   EXPECT_EQ(value, chained(3, 1000));
 }
+
+TEST_F(DriverStream, CallbacksComeInOrderAndAfterAnErrorToo) {
+  CUstream stream;
+  ASSERT_CU(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
+  struct Told {
+    CUstream stream = nullptr;
+    int status = -1;
+    static void tell(CUstream stream, CUresult status, void *told) {
+      *static_cast<Told *>(told) = {stream, status};
+    }
+  } first, second;
+  EXPECT_CU(CUDA_ERROR_INVALID_VALUE,
+            cuStreamAddCallback(stream, Told::tell, &first, 1));
+  ASSERT_CU(cuStreamAddCallback(stream, Told::tell, &first, 0));
+  ASSERT_CU(cuStreamSynchronize(stream));
+  EXPECT_EQ(first.stream, stream);
+  EXPECT_EQ(first.status, CUDA_SUCCESS);
+  Gate gate;
+  ASSERT_CU(cuLaunchHostFunc(stream, Gate::wait, &gate));
+  ASSERT_CU(chain(0, 1, stream));
+  ASSERT_CU(cuStreamAddCallback(stream, Told::tell, &second, 0));
+  EXPECT_EQ(second.status, -1);
+  gate.open = true;
+  EXPECT_CU(CUDA_ERROR_ILLEGAL_ADDRESS, cuStreamSynchronize(stream));
+  EXPECT_EQ(second.status, CUDA_ERROR_ILLEGAL_ADDRESS);
+}
+
+TEST_F(DriverStream, AttributesAreKeptAndCopied) {
+  CUstream from, to;
+  ASSERT_CU(cuStreamCreate(&from, CU_STREAM_NON_BLOCKING));
+  ASSERT_CU(cuStreamCreate(&to, CU_STREAM_NON_BLOCKING));
+  CUstreamAttrValue value = {};
+  auto policy = CU_STREAM_ATTRIBUTE_SYNCHRONIZATION_POLICY;
+  ASSERT_CU(cuStreamGetAttribute(from, policy, &value));
+  EXPECT_EQ(value.syncPolicy, CU_SYNC_POLICY_AUTO);
+  value.syncPolicy = CU_SYNC_POLICY_YIELD;
+  ASSERT_CU(cuStreamSetAttribute(from, policy, &value));
+  ASSERT_CU(cuStreamCopyAttributes(to, from));
+  value = {};
+  ASSERT_CU(cuStreamGetAttribute(to, policy, &value));
+  EXPECT_EQ(value.syncPolicy, CU_SYNC_POLICY_YIELD);
+  EXPECT_CU(CUDA_ERROR_INVALID_VALUE,
+            cuStreamGetAttribute(to, CUstreamAttrID(77), &value));
+}
+
+TEST_F(DriverStream, PrioritiesAreWithinTheRange) {
+  int least = 0, greatest = 0, got = 0;
+  ASSERT_CU(cuCtxGetStreamPriorityRange(&least, &greatest));
+  for (int asked : {-100, 100}) {
+    CUstream stream;
+    ASSERT_CU(cuStreamCreateWithPriority(&stream, 0, asked));
+    ASSERT_CU(cuStreamGetPriority(stream, &got));
+    EXPECT_EQ(got, asked < 0 ? greatest : least);
+  }
+}

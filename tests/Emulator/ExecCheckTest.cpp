@@ -25,9 +25,9 @@ LaunchResult runCase(const char *body, unsigned threads = 1,
   std::vector<uint32_t> zeros(4);
   m.memory.write(out, zeros.data(), 16);
   m.memory.declareOutput(out, "d", 2, 4, 16, 4);
-  EXPECT_EQ(m.run(kernelText(body, "  .shared .align 16 .b8 s[64];\n"), threads,
-                  in, out, config),
-            "");
+  std::string ptx = kernelText(body, "  .shared .align 16 .b8 s[64];\n");
+  ptx.insert(ptx.find(".visible"), ".const .align 128 .b8 c[128];\n");
+  EXPECT_EQ(m.run(ptx, threads, in, out, config), "");
   return std::move(m.result);
 }
 
@@ -40,6 +40,34 @@ const Case cases[] = {
      FindingKind::OutOfBounds, true},
     {"guarded away", "setp.ne.u32 %p1, 1, 1; @%p1 ld.global.b32 %r1, [%in+16];",
      FindingKind::OutOfBounds, false},
+    {"a constant stored to", "cvta.const.u64 %d1, c; st.b32 [%d1], 1;",
+     FindingKind::OutOfBounds, true},
+    {"a constant loaded", "cvta.const.u64 %d1, c; ld.b32 %r1, [%d1];",
+     FindingKind::OutOfBounds, false},
+    {"a constant as a vector",
+     "cvta.const.u64 %d1, c; ld.b32 %r1, [%d1]; st.global.v4.b32 [%d1], {%r1, "
+     "%r1, %r1, %r1};",
+     FindingKind::OutOfBounds, true},
+    {"a constant counted up",
+     "cvta.const.u64 %d1, c; atom.global.add.u32 %r1, [%d1], 1;",
+     FindingKind::OutOfBounds, true},
+    {"a constant reduced to",
+     "cvta.const.u64 %d1, c; red.global.add.v4.f32 [%d1], {%f1, %f1, %f1, "
+     "%f1};",
+     FindingKind::OutOfBounds, true},
+    {"a constant copied to",
+     "mov.u32 %r1, s; cvta.const.u64 %d1, c; "
+     "st.shared.v4.b32 [%r1], {0, 0, 0, 0}; fence.proxy.async; "
+     "cp.async.bulk.global.shared::cta.bulk_group [%d1], [%r1], 16; "
+     "cp.async.bulk.commit_group; cp.async.bulk.wait_group 0;",
+     FindingKind::OutOfBounds, true},
+    {"a tensor map among constants changed",
+     "cvta.const.u64 %d1, c; tensormap.replace.tile.rank.global.b1024.b32 "
+     "[%d1], 1;",
+     FindingKind::OutOfBounds, true},
+    {"a constant discarded",
+     "cvta.const.u64 %d1, c; discard.global.L2 [%d1], 128;",
+     FindingKind::OutOfBounds, true},
     {"past shared", "mov.u32 %r1, s; ld.shared.b32 %r2, [%r1+64];",
      FindingKind::OutOfBounds, true},
     {"misaligned", "ld.global.b32 %r1, [%in+2];", FindingKind::Misaligned,
@@ -206,8 +234,26 @@ TEST(ExecCheck, LoadErrorsHaveALine) {
        "PTX for sm_100a does not run on sm_120a"},
       {".version 8.7\n.target sm_121a\n",
        "PTX for sm_121a does not run on sm_120a"},
+      {".version 8.6\n.target sm_120a\n",
+       "expected .version 8.7 or later for .target sm_120a, got 8.6"},
+      {".version 8.7\n.target sm_120f\n", "expected .version 8.8"},
+      {".version 7.7\n.target sm_90\n", "expected .version 7.8"},
+      {kernelText("  bar.sync 16;"), "a barrier from 0 to 15"},
+      {kernelText("  bar.sync 1, 33;"), "a multiple of 32"},
+      {kernelText("  bar.arrive 1, 0;"), "a multiple of 32"},
+      {kernelText("  bar.red.popc.u32 %r1, 16, %p1;"), "0 to 15"},
+      {kernelText("  ld.global.u32 %r1, [4];"), "exists in .local only"},
+      {kernelText("  add.u32 %r1, %tid.x, 1;"), "read by mov and cvt"},
+      {kernelText("  mov.u32 %r1, %is_explicit_cluster;"), "a predicate"},
+      {kernelText("  mov.u64 %d1, %tid.x;"), "32 bits wide"},
+      {kernelText("  mov.u32 %r1, %clock64;"), "64 bits wide"},
+      {kernelText("  mov.u32 %r1, %envreg0;"), "knows 1 and 2"},
+      {kernelText("  mov.u32 %r1, %pm0;"), "no performance counters"},
+      {kernelText("  mov.u64 %d1, %current_graph_exec;"), "from the device"},
+      {kernelText("  mov.u32 %r1, %reserved_smem_offset_begin;"), "reserves"},
+      {kernelText("  mov.v4.u32 {%r1, %r2, %r3}, %tid;"), "four registers"},
       {"", "expected .version and .target"},
-      {".version 99.0\n", "expected PTX 6.0 to 9.x"},
+      {".version 99.0\n", "expected PTX 6.0 to 9.4"},
   };
   Machine m;
   for (const auto &[ptx, part] : table) {

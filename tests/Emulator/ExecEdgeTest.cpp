@@ -187,26 +187,6 @@ loop:
 done:
 )";
 
-const std::string storeOwn = R"(
-  mov.u32 %r60, %tid.x;
-  mul.wide.u32 %d30, %r60, 4;
-  add.s64 %d31, %out, %d30;
-  st.global.b32 [%d31], %r50;)";
-
-std::vector<uint32_t> runThreads(const std::string &body, unsigned threads,
-                                 const std::string &declarations = "") {
-  Machine m;
-  uint64_t in = m.upload(std::vector<uint32_t>(64));
-  uint64_t out = m.upload(std::vector<uint32_t>(threads));
-  LaunchConfig config;
-  config.maxSteps = 10000000;
-  EXPECT_EQ(m.run(kernelText(body + storeOwn, declarations), threads, in, out,
-                  config),
-            "");
-  EXPECT_TRUE(m.result.reports.empty()) << m.result.reports[0].text();
-  return m.read(out, threads);
-}
-
 TEST(ExecEdge, LanesOfLongAndShortLoopsMeetAtABarrier) {
   for (const char *meeting :
        {"bar.sync 0;", "bar.warp.sync -1;", "barrier.sync 0;",
@@ -264,6 +244,49 @@ writer:
 end:)",
                         64, "  .shared .align 4 .b8 flag[16];\n");
   EXPECT_EQ(out, std::vector<uint32_t>(64, 1));
+}
+
+/// Three parts at once, a fourth that is zero, and 64 bits of %gridid.
+TEST(ExecEdge, SpecialRegisters) {
+  auto parts = runThreads(R"(
+  mov.v4.u32 {%r1, %r2, _, %r3}, %tid;
+  mov.v4.b32 {%r4, %r5, %r6, %r7}, %ntid;
+  mov.u32 %r8, %ctaid.w;
+  mov.u64 %d1, %gridid;
+  mov.u32 %r9, %gridid;
+  cvt.u32.u64 %r10, %d1;
+  sub.u32 %r9, %r9, %r10;
+  shl.b32 %r4, %r4, 8;
+  or.b32 %r50, %r1, %r4;
+  or.b32 %r50, %r50, %r2;
+  or.b32 %r50, %r50, %r3;
+  or.b32 %r50, %r50, %r8;
+  or.b32 %r50, %r50, %r9;
+  mov.u32 %r11, %aggr_smem_size;
+  mov.u32 %r12, %total_smem_size;
+  setp.ne.u32 %p1, %r11, %r12;
+  @%p1 mov.u32 %r50, 0;)",
+                          40);
+  for (uint32_t t = 0; t < 40; ++t)
+    EXPECT_EQ(parts[t], t | 40 << 8);
+}
+
+/// Whether a launch asked for clusters, in a predicate.
+TEST(ExecEdge, ClustersAskedFor) {
+  for (bool asked : {false, true}) {
+    Machine m;
+    uint64_t out = m.upload(std::vector<uint32_t>(2));
+    LaunchConfig config;
+    config.explicitCluster = asked;
+    ASSERT_EQ(m.run(kernelText("  mov.pred %p1, %is_explicit_cluster;\n"
+                               "  mov.pred %p2, !%is_explicit_cluster;\n"
+                               "  selp.u32 %r1, 1, 0, %p1;\n"
+                               "  selp.u32 %r2, 1, 0, %p2;\n"
+                               "  st.global.v2.u32 [%out], {%r1, %r2};"),
+                    1, out, out, config),
+              "");
+    EXPECT_EQ(m.read(out, 2), (std::vector<uint32_t>{asked, !asked}));
+  }
 }
 
 /// Lanes of one instruction with different member masks are apart.

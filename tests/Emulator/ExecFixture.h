@@ -59,6 +59,29 @@ struct Machine {
   }
 };
 
+/// Each thread stores %r50 at out[tid].
+inline const std::string storeOwn = R"(
+  mov.u32 %r60, %tid.x;
+  mul.wide.u32 %d30, %r60, 4;
+  add.s64 %d31, %out, %d30;
+  st.global.b32 [%d31], %r50;)";
+
+/// What each thread of one CTA left in %r50.
+inline std::vector<uint32_t> runThreads(const std::string &body,
+                                        unsigned threads,
+                                        const std::string &declarations = "") {
+  Machine m;
+  uint64_t in = m.upload(std::vector<uint32_t>(64));
+  uint64_t out = m.upload(std::vector<uint32_t>(threads));
+  LaunchConfig config;
+  config.maxSteps = 10000000;
+  EXPECT_EQ(m.run(kernelText(body + storeOwn, declarations), threads, in, out,
+                  config),
+            "");
+  EXPECT_TRUE(m.result.reports.empty()) << m.result.reports[0].text();
+  return m.read(out, threads);
+}
+
 } // namespace nybl::emu::test
 
 #endif // NYBL_TESTS_EMULATOR_EXECFIXTURE_H

@@ -3,43 +3,14 @@
 // Scalar instructions against published vectors (the numbers of ZLUDA's run
 // tests, which also run on CUDA) and against what PTX ISA says of corner cases.
 
-#include "tests/Emulator/ExecFixture.h"
+#include "tests/Emulator/ExecVector.h"
 
 using namespace nybl::emu;
 using namespace nybl::emu::test;
 
 namespace {
 
-struct Vector {
-  const char *name, *body;
-  std::vector<uint32_t> in, out;
-};
-
-/// Bodies find their inputs in %r0.. (32 bits each) and in %d0.. (pairs of
-/// them), and leave results in %r10.. or %d10.. ("wide").
-void check(const Vector &v, bool wide) {
-  std::string load, store;
-  for (size_t i = 0; i < v.in.size(); ++i)
-    load += "  ld.global.b32 %r" + std::to_string(i) + ", [%in+" +
-            std::to_string(4 * i) + "];\n";
-  for (size_t i = 0; i + 1 < v.in.size(); i += 2)
-    load += "  ld.global.b64 %d" + std::to_string(i / 2) + ", [%in+" +
-            std::to_string(4 * i) + "];\n";
-  for (size_t i = 0; i < v.out.size(); i += wide ? 2 : 1)
-    store += wide ? "  st.global.b64 [%out+" + std::to_string(4 * i) + "], %d" +
-                        std::to_string(10 + i / 2) + ";\n"
-                  : "  st.global.b32 [%out+" + std::to_string(4 * i) + "], %r" +
-                        std::to_string(10 + i) + ";\n";
-  Machine m;
-  uint64_t in = m.upload(v.in),
-           out = m.upload(std::vector<uint32_t>(v.out.size()));
-  ASSERT_EQ(m.run(kernelText(load + v.body + "\n" + store), 1, in, out), "")
-      << v.name;
-  ASSERT_TRUE(m.result.reports.empty()) << m.result.reports[0].text();
-  EXPECT_EQ(m.read(out, v.out.size()), v.out) << v.name;
-}
-
-const Vector narrow[] = {
+const KnownAnswer narrow[] = {
     {"add", "add.u32 %r10, %r0, 1;", {1}, {2}},
     {"bfe", "bfe.u32 %r10, %r0, 16, 8;", {0xF8C122A0}, {0xC1}},
     {"bfe signed", "bfe.s32 %r10, %r0, 4, 4;", {0xF0}, {0xFFFFFFFF}},
@@ -219,13 +190,13 @@ const Vector narrow[] = {
 };
 
 TEST(ExecInstruction, Narrow) {
-  for (const Vector &v : narrow)
+  for (const KnownAnswer &v : narrow)
     check(v, false);
 }
 
 /// 64-bit forms: what is 32 bits wide in them (amounts, positions, counts) is
 /// read as 32 bits, also as an immediate.
-const Vector wide[] = {
+const KnownAnswer wide[] = {
     {"mul.hi",
      "mul.hi.u64 %d10, %d0, %d0;",
      {0xffffffff, 0xffffffff},
@@ -265,7 +236,7 @@ const Vector wide[] = {
 };
 
 TEST(ExecInstruction, Wide) {
-  for (const Vector &v : wide)
+  for (const KnownAnswer &v : wide)
     check(v, true);
   check({"popc.b64",
          "popc.b64 %r10, %d0; clz.b64 %r11, %d0;",

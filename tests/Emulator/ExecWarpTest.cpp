@@ -13,24 +13,6 @@ using namespace nybl::emu::test;
 
 namespace {
 
-/// Each thread stores one word at out[tid].
-const std::string storeOwn = R"(
-  mov.u32 %r60, %tid.x;
-  mul.wide.u32 %d30, %r60, 4;
-  add.s64 %d31, %out, %d30;
-  st.global.b32 [%d31], %r50;)";
-
-std::vector<uint32_t> runThreads(const std::string &body, unsigned threads,
-                                 const std::string &declarations = "") {
-  Machine m;
-  uint64_t in = m.upload(std::vector<uint32_t>(64));
-  uint64_t out = m.upload(std::vector<uint32_t>(threads));
-  EXPECT_EQ(m.run(kernelText(body + storeOwn, declarations), threads, in, out),
-            "");
-  EXPECT_TRUE(m.result.reports.empty()) << m.result.reports[0].text();
-  return m.read(out, threads);
-}
-
 TEST(ExecWarp, LoopsOfDifferentLength) {
   auto out = runThreads(R"(
   mov.u32 %r1, %tid.x;
@@ -246,28 +228,6 @@ TEST(ExecWarp, BlockScaledMultiply) {
               << row << "," << n;
         }
     }
-}
-
-/// The fast accumulation is the obvious one.
-TEST(ExecWarp, FastAccumulationEqualsTheObviousOne) {
-  uint32_t state = 3;
-  auto next = [&] { return (state = state * 1664525 + 1013904223) >> 8; };
-  for (int round = 0; round < 200000; ++round) {
-    GroupTerm groups[4];
-    int32_t dot[4], product[4], exponent[4];
-    for (int k = 0; k < 4; ++k) {
-      dot[k] = int32_t(next() % 4609) - 2304;
-      groups[k] = {dot[k], decodeUe4m3(next() % 127),
-                   decodeUe4m3(next() % 127)};
-      product[k] = groups[k].a.significand * groups[k].b.significand;
-      exponent[k] = groups[k].a.exponent + groups[k].b.exponent;
-    }
-    float c =
-        std::ldexp(float(int(next() % 65536) - 32768), int(next() % 60) - 40);
-    float slow = accumulateGroups(c, groups, 4, -6);
-    float fast = accumulateFourGroups(c, dot, product, exponent);
-    ASSERT_EQ(std::bit_cast<uint32_t>(slow), std::bit_cast<uint32_t>(fast));
-  }
 }
 
 } // namespace

@@ -78,6 +78,34 @@ TEST(GlobalMemory, ShadowFollowsWhatIsWrittenFilledAndCopied) {
   EXPECT_EQ(back, value);
 }
 
+TEST(GlobalMemory, HostMemoryIsAdoptedUnderItsOwnAddress) {
+  GlobalMemory memory(mebibyte);
+  alignas(16) static uint32_t words[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+  auto base = reinterpret_cast<uint64_t>(words);
+  ASSERT_TRUE(memory.adopt(words, 16));
+  EXPECT_FALSE(memory.adopt(words + 3, 8)); // overlaps a live range
+  EXPECT_FALSE(memory.adopt(words, 0));
+  EXPECT_EQ(memory.bytesInUse(), 0u);
+  EXPECT_EQ(shadowAt(memory, base + 15), shadow::initialised);
+  EXPECT_EQ(memory.find(base + 16, 1, nullptr), nullptr);
+  uint32_t nine = 9;
+  EXPECT_TRUE(memory.write(base + 4, &nine, 4));
+  EXPECT_EQ(words[1], 9u);
+  Allocation *first = memory.find(base, 1, nullptr);
+  EXPECT_TRUE(memory.release(base));
+  EXPECT_EQ(words[1], 9u); // not freed
+  Report report;
+  EXPECT_EQ(memory.find(base, 1, &report), nullptr);
+  EXPECT_EQ(report.kind, FindingKind::UseAfterFree);
+  // The same addresses again, and more of them.
+  ASSERT_TRUE(memory.adopt(words + 2, 24));
+  EXPECT_NE(memory.find(base + 8, 24, nullptr), nullptr);
+  EXPECT_FALSE(first->live); // known as long as the memory lives
+  EXPECT_TRUE(memory.release(base + 8));
+  ASSERT_TRUE(memory.adopt(words, 32));
+  EXPECT_NE(memory.find(base, 32, nullptr), nullptr);
+}
+
 TEST(GlobalMemory, RefusesRangesThatLeaveAnAllocation) {
   GlobalMemory memory(mebibyte);
   uint64_t a = *memory.allocate(16), b = *memory.allocate(8);
@@ -130,10 +158,37 @@ TEST(Chips, TargetsRunWhereTheSuffixSays) {
   EXPECT_TRUE(runsOn("sm_120", chip));
   EXPECT_TRUE(runsOn("sm_90", chip));
   EXPECT_FALSE(runsOn("sm_90a", chip));
+  EXPECT_FALSE(runsOn("sm_12x", chip));
+  EXPECT_FALSE(runsOn("sm_90f", *findChip("sm_90a")));
   EXPECT_FALSE(runsOn("sm_100f", chip));
   EXPECT_FALSE(runsOn("sm_121", chip));
   EXPECT_FALSE(runsOn("sm_121f", chip));
   EXPECT_FALSE(runsOn("compute_120", chip));
   EXPECT_TRUE(runsOn("sm_120f", *findChip("sm_121a")));
   EXPECT_EQ(findChip("sm_120"), nullptr);
+}
+
+TEST(GlobalMemory, ReleasedBytesGoWhenTheirLastUserHasEnded) {
+  GlobalMemory memory(mebibyte);
+  std::vector<GlobalMemory::Use> uses(1);
+  uses[0] = memory.use();
+  uint64_t first = *memory.allocate(8), second = *memory.allocate(8);
+  Allocation *a = memory.find(first, 8, nullptr);
+  Allocation *b = memory.find(second, 8, nullptr);
+  EXPECT_TRUE(memory.release(first));
+  EXPECT_EQ(memory.find(first, 8, nullptr), nullptr); // dead at once
+  EXPECT_NE(a->data, nullptr);
+  uses.push_back(memory.use()); // cannot know of `first`
+  EXPECT_TRUE(memory.release(second));
+  uses[0].end();
+  EXPECT_EQ(a->data, nullptr);
+  EXPECT_NE(b->data, nullptr);
+  uses[1].end();
+  EXPECT_EQ(b->data, nullptr);
+  // A long chain, ended at once.
+  uses[0] = memory.use();
+  for (int i = 0; i < 100000; ++i)
+    memory.release(*memory.allocate(1));
+  uses[0].end();
+  EXPECT_EQ(memory.bytesInUse(), 0u);
 }

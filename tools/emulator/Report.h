@@ -17,8 +17,15 @@ enum class FindingKind {
   PoisonStored, ///< a marked byte reached a stored value
   PoisonSteers, ///< a marked byte reached an address, a branch or a guard
   BarrierMisuse,
+  MbarrierMisuse,
+  InFlight,     ///< bytes that an asynchronous operation is still working on
+  AsyncMisuse,  ///< an asynchronous operation that is itself wrong
+  Race,         ///< accesses that nothing orders
+  MissingFence, ///< ordered, but not across proxies
+  TensorMemoryMisuse,
   Deadlock,
   Trap,
+  Assertion, ///< a failed assert() of the kernel
   Timeout,
 };
 
@@ -35,6 +42,7 @@ struct Report {
   int warp = -1, lane = -1;
   uint64_t address = 0;
   std::string message;
+  std::string source; ///< "file.cu:12", where the PTX says so
 
   /// One line: what, then kernel, PTX line, CTA, warp, lane, address.
   std::string text() const;

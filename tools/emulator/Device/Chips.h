@@ -21,13 +21,35 @@ struct ChipLimits {
   unsigned threadsPerMultiprocessor;
   unsigned registersPerMultiprocessor = 65536;
   unsigned ctasPerMultiprocessor;
-  bool blockScaledMma; ///< mma.sync kind::mxf4nvf4 block_scale
-  bool narrowCvt;      ///< cvt to and from e2m1
+  bool blockScaledMma;     ///< mma.sync kind::mxf4nvf4 block_scale
+  bool narrowCvt;          ///< cvt to and from e2m1
+  unsigned l2Bytes;        ///< 0: not published
+  unsigned memoryBusWidth; ///< bits; 0: not published
 };
 
 /// Null if unknown.
 const ChipLimits *findChip(std::string_view name);
 std::string chipNames();
+
+/// What a module is written for: its .target. An instruction exists by this,
+/// not by the chip it runs on: PTX for sm_120 has none of sm_120a's own.
+struct PtxTarget {
+  std::string name; ///< "sm_120a"
+  int major = 0, minor = 0;
+  bool family = false; ///< "f" or "a": has what a family's chips share
+  bool exact = false;  ///< "a": has what no other chip may have
+
+  /// Of the sm_100 family (10.x) or its neighbour sm_110, with suffix.
+  bool hasTensorMemory() const {
+    return family && (major == 10 || major == 11);
+  }
+};
+
+/// False if it does not look like a target.
+bool parseTarget(std::string_view name, PtxTarget &target);
+
+/// The first PTX version that knows a target: 87 is PTX 8.7.
+unsigned firstVersionOf(const PtxTarget &target);
 
 /// PTX `target` runs on `chip`: an "a" target on that very chip, an "f" target
 /// on its family, a plain one on that compute capability or a later one.

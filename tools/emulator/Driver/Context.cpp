@@ -23,12 +23,11 @@ CompletionRef Event::recorded() const {
   return end;
 }
 
-Context::Context(unsigned flags, std::shared_mutex &memoryUse)
-    : flags(flags), memoryUse(memoryUse) {}
+Context::Context(unsigned flags, GlobalMemory &memory)
+    : flags(flags), memory(memory) {}
 
-std::shared_ptr<Context> Context::create(unsigned flags,
-                                         std::shared_mutex &memoryUse) {
-  std::shared_ptr<Context> context(new Context(flags, memoryUse));
+std::shared_ptr<Context> Context::create(unsigned flags, GlobalMemory &memory) {
+  std::shared_ptr<Context> context(new Context(flags, memory));
   context->legacy = context->makeStream(CU_STREAM_DEFAULT, 0);
   return context;
 }
@@ -85,32 +84,41 @@ std::vector<CompletionRef> Context::ordering(const StreamObject &stream) {
   return after;
 }
 
-CUresult Context::perform(const std::function<CUresult()> &work,
-                          Access access) {
+void Context::perform(const std::function<CUresult()> &work, Access access) {
   if (sticky != CUDA_SUCCESS)
-    return CUDA_SUCCESS;
-  if (access == Access::Exclusive) {
-    std::unique_lock lock(memoryUse);
-    return work();
-  }
-  if (access == Access::Shared) {
-    std::shared_lock lock(memoryUse);
-    return work();
-  }
-  return work();
+    return;
+  GlobalMemory::Use use;
+  if (access == Access::Memory)
+    use = memory.use();
+  fail(work());
 }
 
 CompletionRef Context::submit(StreamObject &stream,
                               std::function<CUresult()> work, Access access,
                               CompletionRef after) {
   auto run = [self = shared_from_this(), work = std::move(work), access] {
-    self->fail(self->perform(work, access));
+    self->perform(work, access);
   };
   std::lock_guard lock(order);
   std::vector<CompletionRef> earlier = ordering(stream);
   if (after)
     earlier.push_back(std::move(after));
   return stream.queue.append(std::move(run), std::move(earlier));
+}
+
+CompletionRef Context::submit(StreamObject &stream,
+                              std::shared_ptr<LaunchWork> launch) {
+  std::lock_guard lock(order);
+  return stream.queue.append(std::move(launch), ordering(stream));
+}
+
+void Context::submitAlways(StreamObject &stream,
+                           std::function<void(CUresult)> work) {
+  auto run = [self = shared_from_this(), work = std::move(work)] {
+    work(self->sticky);
+  };
+  std::lock_guard lock(order);
+  stream.queue.append(std::move(run), ordering(stream));
 }
 
 std::vector<CompletionRef> Context::pending() {

@@ -9,12 +9,14 @@
 #include <array>
 #include <atomic>
 #include <map>
-#include <shared_mutex>
 #include <thread>
+#include <vector>
 
 namespace nybl::emu {
 
 class Context;
+struct Capture;
+struct GraphNode;
 
 /// What a CUstream stands for.
 struct StreamObject {
@@ -23,6 +25,15 @@ struct StreamObject {
   unsigned flags = CU_STREAM_DEFAULT;
   int priority = 0;
   uint64_t id = 0;
+
+  /// Where work goes instead of the queue, see Capture.h; null: into the queue.
+  std::shared_ptr<Capture> capture;
+  std::vector<GraphNode *> captureEnds;    ///< what captured work waits for
+  std::vector<CUgraphNode> captureHandles; ///< as last given to a program
+
+  /// Of cuStreamSetAttribute, by CUstreamAttrID; without effect here.
+  std::mutex attributeMutex;
+  std::map<int, CUstreamAttrValue> attributes;
 
   bool isBlocking() const { return !(flags & CU_STREAM_NON_BLOCKING); }
 };
@@ -36,21 +47,23 @@ struct Event {
   void set(CompletionRef end);
   CompletionRef recorded() const; ///< null: never recorded
 
+  /// The last record was captured: the nodes it stands for.
+  std::shared_ptr<Capture> capture;
+  std::vector<GraphNode *> captureEnds;
+
 private:
   mutable std::mutex mutex;
   CompletionRef end;
 };
 
-/// How a task uses device memory. Freeing excludes everything else; a host
-/// function holds nothing, since it may block.
-enum class Access { None, Shared, Exclusive };
+/// Whether a task uses the contents of device memory. A host function does not:
+/// it may block.
+enum class Access { None, Memory };
 
 /// Thread safe.
 class Context : public std::enable_shared_from_this<Context> {
 public:
-  /// `memoryUse` is the lock that guards the contents of device memory.
-  static std::shared_ptr<Context> create(unsigned flags,
-                                         std::shared_mutex &memoryUse);
+  static std::shared_ptr<Context> create(unsigned flags, GlobalMemory &memory);
 
   const StreamRef &legacyStream() const { return legacy; }
   StreamRef perThreadStream();
@@ -63,6 +76,12 @@ public:
   /// for each other's earlier work.
   CompletionRef submit(StreamObject &stream, std::function<CUresult()> work,
                        Access access, CompletionRef after = nullptr);
+  CompletionRef submit(StreamObject &stream,
+                       std::shared_ptr<LaunchWork> launch);
+  /// Is run after an error too; gets the context's.
+  void submitAlways(StreamObject &stream, std::function<void(CUresult)> work);
+  /// Does one piece of work now; skipped once there is an error.
+  void perform(const std::function<CUresult()> &work, Access access);
   /// Waits for all work of all streams.
   void synchronize();
 
@@ -79,13 +98,12 @@ public:
   std::array<std::atomic<size_t>, 3> limits{1024, 1 << 20, 8 << 20};
 
 private:
-  Context(unsigned flags, std::shared_mutex &memoryUse);
+  Context(unsigned flags, GlobalMemory &memory);
   StreamRef makeStream(unsigned flags, int priority);
-  CUresult perform(const std::function<CUresult()> &work, Access access);
   std::vector<CompletionRef> ordering(const StreamObject &stream);
   std::vector<CompletionRef> pending();
 
-  std::shared_mutex &memoryUse;
+  GlobalMemory &memory;
   std::atomic<CUresult> sticky{CUDA_SUCCESS};
   bool primary = false;
   StreamRef legacy;

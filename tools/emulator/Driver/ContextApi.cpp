@@ -2,7 +2,7 @@
 //
 // Contexts: the primary one, others, and each thread's stack of current ones.
 
-#include "tools/emulator/Driver/State.h"
+#include "tools/emulator/Driver/Capture.h"
 
 using namespace nybl::emu;
 
@@ -20,11 +20,11 @@ CUresult CUDAAPI cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device) {
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (!context)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   State &s = *entry.state;
   std::lock_guard lock(s.mutex);
   if (!s.primary) {
-    auto made = Context::create(s.primaryFlags, s.memoryUse);
+    auto made = Context::create(s.primaryFlags, s.memory);
     made->setPrimary();
     s.primary = s.contexts.add(made);
   }
@@ -71,7 +71,7 @@ CUresult CUDAAPI cuDevicePrimaryCtxGetState(CUdevice device,
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (!flags || !active)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   std::lock_guard lock(entry.state->mutex);
   *flags = entry.state->primaryFlags;
   *active = entry.state->primary != nullptr;
@@ -88,7 +88,7 @@ CUresult CUDAAPI cuDevicePrimaryCtxSetFlags_v2(CUdevice device,
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (!areContextFlags(flags))
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   std::lock_guard lock(entry.state->mutex);
   entry.state->primaryFlags = flags;
   return CUDA_SUCCESS;
@@ -100,9 +100,9 @@ CUresult CUDAAPI cuCtxCreate_v2(CUcontext *context, unsigned int flags,
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (!context || !areContextFlags(flags))
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   *context =
-      entry.state->contexts.add(Context::create(flags, entry.state->memoryUse));
+      entry.state->contexts.add(Context::create(flags, entry.state->memory));
   contextStack().push_back(*context);
   return CUDA_SUCCESS;
 }
@@ -140,7 +140,7 @@ CUresult CUDAAPI cuCtxGetCurrent(CUcontext *context) {
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (!context)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   *context = contextStack().empty() ? nullptr : contextStack().back();
   return CUDA_SUCCESS;
 }
@@ -187,8 +187,10 @@ CUresult CUDAAPI cuCtxSynchronize(void) {
   Entry entry = enterAnyContext();
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
+  if (CUresult status = checkNoCapture(*entry.state, *entry.context))
+    return status;
   entry.context->synchronize();
-  return entry.context->stickyError();
+  return answerOf(*entry.context);
 }
 
 CUresult CUDAAPI cuCtxSynchronize_v2(CUcontext handle) {
@@ -200,8 +202,26 @@ CUresult CUDAAPI cuCtxSynchronize_v2(CUcontext handle) {
   auto context = entry.state->contexts.find(handle);
   if (!context)
     return refuse(CUDA_ERROR_INVALID_CONTEXT, "expected a live context");
+  if (CUresult status = checkNoCapture(*entry.state, *context))
+    return status;
   context->synchronize();
-  return context->stickyError();
+  return answerOf(*context);
+}
+
+CUresult CUDAAPI cuCtxGetId(CUcontext handle, unsigned long long *id) {
+  Entry entry = handle ? enterDriver() : enterAnyContext();
+  if (entry.status != CUDA_SUCCESS)
+    return entry.status;
+  auto context = handle ? entry.state->contexts.find(handle) : entry.context;
+  if (!context || !id)
+    return context ? reject(CUDA_ERROR_INVALID_VALUE)
+                   : reject(CUDA_ERROR_CONTEXT_IS_DESTROYED);
+  *id = context->legacyStream()->id;
+  return CUDA_SUCCESS;
+}
+
+CUresult CUDAAPI cuCtxResetPersistingL2Cache(void) {
+  return enterContext().status;
 }
 
 CUresult CUDAAPI cuCtxGetDevice_v2(CUdevice *device, CUcontext handle) {
@@ -211,7 +231,8 @@ CUresult CUDAAPI cuCtxGetDevice_v2(CUdevice *device, CUcontext handle) {
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (!device || !entry.state->contexts.find(handle))
-    return device ? CUDA_ERROR_INVALID_CONTEXT : CUDA_ERROR_INVALID_VALUE;
+    return device ? reject(CUDA_ERROR_INVALID_CONTEXT)
+                  : reject(CUDA_ERROR_INVALID_VALUE);
   *device = 0;
   return CUDA_SUCCESS;
 }
@@ -221,7 +242,7 @@ CUresult CUDAAPI cuCtxGetDevice(CUdevice *device) {
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (!device)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   *device = 0;
   return CUDA_SUCCESS;
 }
@@ -231,8 +252,18 @@ CUresult CUDAAPI cuCtxGetFlags(unsigned int *flags) {
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (!flags)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   *flags = entry.context->flags;
+  return CUDA_SUCCESS;
+}
+
+CUresult CUDAAPI cuCtxSetFlags(unsigned int flags) {
+  Entry entry = enterContext();
+  if (entry.status != CUDA_SUCCESS)
+    return entry.status;
+  if (!areContextFlags(flags))
+    return reject(CUDA_ERROR_INVALID_VALUE);
+  entry.context->flags = flags;
   return CUDA_SUCCESS;
 }
 
@@ -241,7 +272,7 @@ CUresult CUDAAPI cuCtxGetApiVersion(CUcontext context, unsigned int *version) {
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (!version || (context && !entry.state->contexts.find(context)))
-    return CUDA_ERROR_INVALID_CONTEXT;
+    return reject(CUDA_ERROR_INVALID_CONTEXT);
   *version = 3020;
   return CUDA_SUCCESS;
 }
@@ -269,7 +300,7 @@ CUresult CUDAAPI cuCtxGetCacheConfig(CUfunc_cache *config) {
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (!config)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   *config = entry.context->cacheConfig;
   return CUDA_SUCCESS;
 }
@@ -286,7 +317,7 @@ CUresult CUDAAPI cuCtxSetLimit(CUlimit limit, size_t value) {
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (!isKnownLimit(limit))
-    return CUDA_ERROR_UNSUPPORTED_LIMIT;
+    return reject(CUDA_ERROR_UNSUPPORTED_LIMIT);
   entry.context->limits[limit] = value;
   return CUDA_SUCCESS;
 }
@@ -296,9 +327,9 @@ CUresult CUDAAPI cuCtxGetLimit(size_t *value, CUlimit limit) {
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (!value)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   if (!isKnownLimit(limit))
-    return CUDA_ERROR_UNSUPPORTED_LIMIT;
+    return reject(CUDA_ERROR_UNSUPPORTED_LIMIT);
   *value = entry.context->limits[limit];
   return CUDA_SUCCESS;
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // cuInit and the questions about the device. What the emulator has no notion of
-// (textures, clocks, peers, graphics) is answered with 0.
+// (textures, clocks, other devices and processes, graphics) is answered with 0.
+// Numbers of a chip come from Device/Chips; those that all chips share from the
+// CUDA C++ Programming Guide, technical specifications per compute capability.
 
 #include "tools/emulator/Driver/State.h"
 
@@ -22,7 +24,7 @@ CUresult CUDAAPI cuInit(unsigned int flags) {
 
 CUresult CUDAAPI cuDriverGetVersion(int *version) {
   if (!version)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   *version = driverVersion;
   return CUDA_SUCCESS;
 }
@@ -60,7 +62,7 @@ CUresult CUDAAPI cuDeviceGetName(char *name, int length, CUdevice device) {
   if (status != CUDA_SUCCESS)
     return status;
   if (length <= 0)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   std::string full =
       std::string("Nybl emulated ") + entry.state->settings.chip->product;
   size_t kept = std::min(full.size(), static_cast<size_t>(length) - 1);
@@ -135,6 +137,10 @@ static int chipAttribute(const Settings &settings,
     return chip.registersPerMultiprocessor;
   case CU_DEVICE_ATTRIBUTE_MAX_BLOCKS_PER_MULTIPROCESSOR:
     return chip.ctasPerMultiprocessor;
+  case CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE:
+    return chip.l2Bytes;
+  case CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH:
+    return chip.memoryBusWidth;
   default:
     return 0;
   }
@@ -171,7 +177,24 @@ static int commonAttribute(CUdevice_attribute attribute) {
   case CU_DEVICE_ATTRIBUTE_HOST_REGISTER_SUPPORTED:
   case CU_DEVICE_ATTRIBUTE_GLOBAL_L1_CACHE_SUPPORTED:
   case CU_DEVICE_ATTRIBUTE_LOCAL_L1_CACHE_SUPPORTED:
+  case CU_DEVICE_ATTRIBUTE_CAN_MAP_HOST_MEMORY:
+  case CU_DEVICE_ATTRIBUTE_CAN_USE_HOST_POINTER_FOR_REGISTERED_MEM:
+  case CU_DEVICE_ATTRIBUTE_STREAM_PRIORITIES_SUPPORTED:
+  case CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH:
+  case CU_DEVICE_ATTRIBUTE_CLUSTER_LAUNCH:
+  case CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED:
+  case CU_DEVICE_ATTRIBUTE_TENSOR_MAP_ACCESS_SUPPORTED:
+  case CU_DEVICE_ATTRIBUTE_MEM_SYNC_DOMAIN_COUNT:
+  case CU_DEVICE_ATTRIBUTE_CAN_USE_64_BIT_STREAM_MEM_OPS:
+  case CU_DEVICE_ATTRIBUTE_CAN_USE_STREAM_WAIT_VALUE_NOR:
     return 1;
+  case CU_DEVICE_ATTRIBUTE_SURFACE_ALIGNMENT:
+    return 512;
+  case CU_DEVICE_ATTRIBUTE_TEXTURE_PITCH_ALIGNMENT:
+    return 32;
+  case CU_DEVICE_ATTRIBUTE_HOST_NUMA_ID:
+  case CU_DEVICE_ATTRIBUTE_NUMA_ID:
+    return -1;
   default:
     return 0;
   }
@@ -190,4 +213,54 @@ CUresult CUDAAPI cuDeviceGetAttribute(int *value, CUdevice_attribute attribute,
   int special = chipAttribute(entry.state->settings, attribute);
   *value = special ? special : commonAttribute(attribute);
   return CUDA_SUCCESS;
+}
+
+CUresult CUDAAPI cuDeviceCanAccessPeer(int *can, CUdevice device,
+                                       CUdevice peer) {
+  CUresult status = checkDevice(enterDriver(), device ? device : peer, can);
+  if (status == CUDA_SUCCESS)
+    *can = 0; // a device is no peer of its own
+  return status;
+}
+
+CUresult CUDAAPI cuDeviceGetP2PAttribute(int *, CUdevice_P2PAttribute, CUdevice,
+                                         CUdevice) {
+  Entry entry = enterDriver();
+  if (entry.status != CUDA_SUCCESS)
+    return entry.status;
+  return refuse(CUDA_ERROR_INVALID_DEVICE,
+                "expected two devices, and there is one");
+}
+
+/// A bus that no real device is on.
+CUresult CUDAAPI cuDeviceGetPCIBusId(char *text, int length, CUdevice device) {
+  CUresult status = checkDevice(enterDriver(), device, text);
+  if (status != CUDA_SUCCESS)
+    return status;
+  constexpr char id[] = "0000:00:00.0";
+  if (length <= 0)
+    return reject(CUDA_ERROR_INVALID_VALUE);
+  size_t kept = std::min(sizeof id - 1, static_cast<size_t>(length) - 1);
+  std::memcpy(text, id, kept);
+  text[kept] = 0;
+  return CUDA_SUCCESS;
+}
+
+CUresult CUDAAPI cuDeviceGetByPCIBusId(CUdevice *device, const char *text) {
+  CUresult status = checkDevice(enterDriver(), 0, device);
+  if (status != CUDA_SUCCESS)
+    return status;
+  if (!text || std::strstr("0000:00:00.0", text) == nullptr || !*text)
+    return refuse(CUDA_ERROR_INVALID_DEVICE, "no device is on that bus");
+  *device = 0;
+  return CUDA_SUCCESS;
+}
+
+/// Only threads of the whole device can be had, not a part of it.
+CUresult CUDAAPI cuDeviceGetExecAffinitySupport(int *can, CUexecAffinityType,
+                                                CUdevice device) {
+  CUresult status = checkDevice(enterDriver(), device, can);
+  if (status == CUDA_SUCCESS)
+    *can = 0;
+  return status;
 }

@@ -3,7 +3,7 @@
 // Names and descriptions of CUresult codes. A code without a description of its
 // own, which this driver does not return, is described by its name.
 
-#include "tools/emulator/Driver/Cuda.h"
+#include "tools/emulator/Driver/State.h"
 
 namespace {
 struct ErrorText {
@@ -146,6 +146,11 @@ static const ErrorText *findText(CUresult code) {
     if (text.code == code)
       return &text;
   return nullptr;
+}
+
+const char *nybl::emu::describe(CUresult code) {
+  const ErrorText *text = findText(code);
+  return text ? text->description : "an unknown error";
 }
 
 static CUresult answer(const char *text, const char **to) {

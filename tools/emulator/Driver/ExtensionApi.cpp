@@ -11,6 +11,9 @@
 
 using namespace nybl::emu;
 
+static_assert(int(SchedulePolicy::Adversary) == NYBL_EMU_SCHEDULE_ADVERSARY);
+static_assert(int(NumericModel::Wide) == NYBL_EMU_NUMERICS_WIDE);
+
 int nyblEmuVersion(void) { return NYBL_EMU_VERSION; }
 
 const char *nyblEmuLastMessage(void) { return lastMessage().c_str(); }
@@ -25,7 +28,7 @@ static int setPoison(uint64_t address, size_t bytes, bool on) {
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   synchronizeAll(*entry.state);
-  std::unique_lock use(entry.state->memoryUse);
+  auto use = entry.state->memory.useAlone();
   if (entry.state->memory.setPoison(address, bytes, on))
     return CUDA_SUCCESS;
   return refuse(CUDA_ERROR_INVALID_VALUE,
@@ -47,14 +50,22 @@ int nyblEmuDeclareOutput(uint64_t address, const char *name, uint64_t rows,
   Entry entry = enterDriver();
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
-  bool sane = name && elementBytes > 0 &&
-              columns <= UINT64_MAX / elementBytes &&
-              rowStrideBytes >= columns * elementBytes;
-  if (!sane || !entry.state->memory.find(address, 1, nullptr))
-    return refuse(
-        CUDA_ERROR_INVALID_VALUE,
-        "output: expected a name, an address in a live allocation and "
-        "a row stride of at least columns * elementBytes");
+  uint64_t row = 0, bytes = 0;
+  bool sane = name && rows > 0 && columns > 0 && elementBytes > 0 &&
+              !__builtin_mul_overflow(columns, elementBytes, &row) &&
+              rowStrideBytes >= row &&
+              !__builtin_mul_overflow(rows - 1, rowStrideBytes, &bytes) &&
+              !__builtin_add_overflow(bytes, row, &bytes);
+  if (!sane)
+    return refuse(CUDA_ERROR_INVALID_VALUE,
+                  "output: expected a name, at least one row, column and byte "
+                  "an element, and a row stride of at least columns * "
+                  "elementBytes");
+  Report report;
+  if (!entry.state->memory.find(address, bytes, &report))
+    return refuse(CUDA_ERROR_INVALID_VALUE, "output '" + std::string(name) +
+                                                "' at " + hex(address) + ": " +
+                                                report.message);
   entry.state->memory.declareOutput(address, name, rows, columns,
                                     rowStrideBytes, elementBytes);
   return CUDA_SUCCESS;
@@ -89,30 +100,6 @@ int nyblEmuClearReports(void) {
   return entry.status;
 }
 
-int nyblEmuCounters(nyblEmuCounts *counts) {
-  Entry entry = enterDriver();
-  if (entry.status != CUDA_SUCCESS)
-    return entry.status;
-  if (!counts || counts->size < sizeof counts->size)
-    return refuse(CUDA_ERROR_INVALID_VALUE,
-                  "counters: expected `size` to be sizeof(nyblEmuCounts)");
-  Counters last;
-  {
-    std::lock_guard lock(entry.state->mutex);
-    last = entry.state->lastLaunch;
-  }
-  nyblEmuCounts all = {};
-  all.size = std::min(counts->size, sizeof all);
-  all.warpInstructions = last.warpInstructions;
-  all.multiplies = last.multiplies;
-  all.globalLoads = last.globalLoads;
-  all.globalStores = last.globalStores;
-  all.sharedLoads = last.sharedLoads;
-  all.sharedStores = last.sharedStores;
-  std::memcpy(counts, &all, all.size);
-  return CUDA_SUCCESS;
-}
-
 int nyblEmuResetContext(void) {
   Entry entry = enterAnyContext();
   if (entry.status != CUDA_SUCCESS)
@@ -133,5 +120,57 @@ int nyblEmuSetChecks(int uninitialised, int poison) {
                       std::to_string(poison));
   entry.state->checks = uninitialised != 0;
   entry.state->poison = poison != 0;
+  return CUDA_SUCCESS;
+}
+
+int nyblEmuSetSchedule(int policy, uint64_t seed) {
+  Entry entry = enterDriver();
+  if (entry.status != CUDA_SUCCESS)
+    return entry.status;
+  if (policy < NYBL_EMU_SCHEDULE_EAGER || policy > NYBL_EMU_SCHEDULE_ADVERSARY)
+    return refuse(CUDA_ERROR_INVALID_VALUE,
+                  "schedule: expected a policy of 0 to 3, got " +
+                      std::to_string(policy));
+  entry.state->policy = SchedulePolicy(policy);
+  entry.state->seed = seed;
+  return CUDA_SUCCESS;
+}
+
+int nyblEmuSetNumericModel(int model) {
+  Entry entry = enterDriver();
+  if (entry.status != CUDA_SUCCESS)
+    return entry.status;
+  if (model < NYBL_EMU_NUMERICS_MMA_SIM || model > NYBL_EMU_NUMERICS_WIDE)
+    return refuse(CUDA_ERROR_INVALID_VALUE,
+                  "numeric model: expected 0 to 3, got " +
+                      std::to_string(model));
+  entry.state->numerics = NumericModel(model);
+  return CUDA_SUCCESS;
+}
+
+int nyblEmuSetAxioms(unsigned assumed) {
+  Entry entry = enterDriver();
+  if (entry.status != CUDA_SUCCESS)
+    return entry.status;
+  constexpr unsigned all =
+      NYBL_EMU_AXIOM_MMA_BEFORE_CP | NYBL_EMU_AXIOM_USED_LOAD_IS_COMPLETE;
+  if (assumed & ~all)
+    return refuse(CUDA_ERROR_INVALID_VALUE,
+                  "axioms: expected a sum of NYBL_EMU_AXIOM_ bits, at most " +
+                      std::to_string(all) + ", got " + std::to_string(assumed));
+  entry.state->axioms = assumed;
+  return CUDA_SUCCESS;
+}
+
+int nyblEmuSetRaces(int on, int strictFences) {
+  Entry entry = enterDriver();
+  if (entry.status != CUDA_SUCCESS)
+    return entry.status;
+  if ((on | strictFences) & ~1)
+    return refuse(CUDA_ERROR_INVALID_VALUE,
+                  "races: expected 0 or 1 for each, got " + std::to_string(on) +
+                      " and " + std::to_string(strictFences));
+  entry.state->races = on != 0;
+  entry.state->strictProxyFence = strictFences != 0;
   return CUDA_SUCCESS;
 }

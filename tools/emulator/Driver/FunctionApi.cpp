@@ -1,23 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Questions and settings of one kernel, and occupancy.
+// Questions and settings of one kernel.
 
-#include "tools/emulator/Driver/State.h"
+#include "tools/emulator/Driver/Launch.h"
 
 #include <algorithm>
 
 using namespace nybl::emu;
-
-static std::shared_ptr<Function> findFunction(Entry &entry, CUfunction handle) {
-  if (entry.status != CUDA_SUCCESS)
-    return nullptr;
-  auto function = entry.state->functions.find(handle);
-  if (!function)
-    entry.status =
-        refuse(CUDA_ERROR_INVALID_HANDLE, "expected a function of a module "
-                                          "that is still loaded");
-  return function;
-}
 
 /// Dynamic shared memory a launch may ask for once the kernel has opted in.
 static int mostDynamicShared(const State &s, const KernelInfo &kernel) {
@@ -29,6 +18,14 @@ static int mostDynamicShared(const State &s, const KernelInfo &kernel) {
 static int plainDynamicShared(const State &s, const KernelInfo &kernel) {
   return std::max(0, static_cast<int>(s.settings.chip->sharedPerCta) -
                          static_cast<int>(kernel.staticShared));
+}
+
+static int dimensionOf(const Dim3 &cluster, CUfunction_attribute attribute) {
+  if (attribute == CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_WIDTH)
+    return static_cast<int>(cluster.x);
+  return static_cast<int>(attribute == CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_HEIGHT
+                              ? cluster.y
+                              : cluster.z);
 }
 
 /// Registers do not exist before ptxas; their count is given as 0.
@@ -58,6 +55,17 @@ static bool functionAttribute(const State &s, const Function &f,
   case CU_FUNC_ATTRIBUTE_CLUSTER_SCHEDULING_POLICY_PREFERENCE:
     value = f.clusterScheduling;
     return true;
+  case CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED:
+    value = f.nonPortableCluster;
+    return true;
+  case CU_FUNC_ATTRIBUTE_CLUSTER_SIZE_MUST_BE_SET:
+    value = clusterMustBeSet(f);
+    return true;
+  case CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_WIDTH:
+  case CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_HEIGHT:
+  case CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_DEPTH:
+    value = dimensionOf(requiredCluster(f), attribute);
+    return true;
   default:
     value = 0;
     return attribute >= 0 && attribute < CU_FUNC_ATTRIBUTE_MAX;
@@ -72,7 +80,7 @@ CUresult CUDAAPI cuFuncGetAttribute(int *value, CUfunction_attribute attribute,
     return entry.status;
   return value && functionAttribute(*entry.state, *function, attribute, *value)
              ? CUDA_SUCCESS
-             : CUDA_ERROR_INVALID_VALUE;
+             : reject(CUDA_ERROR_INVALID_VALUE);
 }
 
 static CUresult setDynamicShared(const State &s, Function &f, int bytes) {
@@ -87,6 +95,17 @@ static CUresult setDynamicShared(const State &s, Function &f, int bytes) {
   return CUDA_SUCCESS;
 }
 
+/// The three are set one by one; the cluster is required once all are.
+static CUresult setRequiredCluster(Function &f, int dimension, int value) {
+  if (value <= 0 || f.kernel->requiredCluster.x != 0)
+    return refuse(CUDA_ERROR_INVALID_VALUE,
+                  "kernel " + f.kernel->name +
+                      ": expected a size above 0, and no .reqnctapercluster "
+                      "in the PTX");
+  f.requiredCluster[dimension] = static_cast<unsigned>(value);
+  return CUDA_SUCCESS;
+}
+
 CUresult CUDAAPI cuFuncSetAttribute(CUfunction handle,
                                     CUfunction_attribute attribute, int value) {
   Entry entry = enterContext();
@@ -98,15 +117,20 @@ CUresult CUDAAPI cuFuncSetAttribute(CUfunction handle,
     return setDynamicShared(*entry.state, *function, value);
   case CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT:
     if (value < -1 || value > 100)
-      return CUDA_ERROR_INVALID_VALUE;
+      return reject(CUDA_ERROR_INVALID_VALUE);
     function->carveout = value;
     return CUDA_SUCCESS;
   case CU_FUNC_ATTRIBUTE_CLUSTER_SCHEDULING_POLICY_PREFERENCE:
     function->clusterScheduling = value;
     return CUDA_SUCCESS;
   case CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED:
-    return refuse(CUDA_ERROR_NOT_SUPPORTED,
-                  "clusters are not supported by this emulated driver");
+    function->nonPortableCluster = value != 0;
+    return CUDA_SUCCESS;
+  case CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_WIDTH:
+  case CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_HEIGHT:
+  case CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_DEPTH:
+    return setRequiredCluster(
+        *function, attribute - CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_WIDTH, value);
   default:
     return refuse(CUDA_ERROR_INVALID_VALUE, "function attribute " +
                                                 std::to_string(attribute) +
@@ -128,7 +152,7 @@ CUresult CUDAAPI cuFuncGetParamInfo(CUfunction handle, size_t index,
     return entry.status;
   // How a caller counts the parameters: it asks until this refuses.
   if (!offset || index >= function->kernel->parameters.size())
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   *offset = function->kernel->parameters[index].offset;
   if (size)
     *size = function->kernel->parameters[index].size;
@@ -141,7 +165,7 @@ CUresult CUDAAPI cuFuncGetName(const char **name, CUfunction handle) {
   if (!function)
     return entry.status;
   if (!name)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   *name = function->kernel->name.c_str();
   return CUDA_SUCCESS;
 }
@@ -152,7 +176,7 @@ CUresult CUDAAPI cuFuncGetModule(CUmodule *module, CUfunction handle) {
   if (!function)
     return entry.status;
   if (!module)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   *module = function->moduleHandle;
   return CUDA_SUCCESS;
 }
@@ -163,7 +187,7 @@ CUresult CUDAAPI cuKernelGetFunction(CUfunction *function, CUkernel kernel) {
   if (!findFunction(entry, handle))
     return entry.status;
   if (!function)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   *function = handle;
   return CUDA_SUCCESS;
 }
@@ -172,7 +196,7 @@ CUresult CUDAAPI cuKernelGetAttribute(int *value,
                                       CUfunction_attribute attribute,
                                       CUkernel kernel, CUdevice device) {
   if (device != 0)
-    return CUDA_ERROR_INVALID_DEVICE;
+    return reject(CUDA_ERROR_INVALID_DEVICE);
   return cuFuncGetAttribute(value, attribute,
                             reinterpret_cast<CUfunction>(kernel));
 }
@@ -180,9 +204,34 @@ CUresult CUDAAPI cuKernelGetAttribute(int *value,
 CUresult CUDAAPI cuKernelSetAttribute(CUfunction_attribute attribute, int value,
                                       CUkernel kernel, CUdevice device) {
   if (device != 0)
-    return CUDA_ERROR_INVALID_DEVICE;
+    return reject(CUDA_ERROR_INVALID_DEVICE);
   return cuFuncSetAttribute(reinterpret_cast<CUfunction>(kernel), attribute,
                             value);
+}
+
+CUresult CUDAAPI cuKernelSetCacheConfig(CUkernel kernel, CUfunc_cache config,
+                                        CUdevice device) {
+  if (device != 0)
+    return reject(CUDA_ERROR_INVALID_DEVICE);
+  return cuFuncSetCacheConfig(reinterpret_cast<CUfunction>(kernel), config);
+}
+
+CUresult CUDAAPI cuFuncLoad(CUfunction handle) {
+  Entry entry = enterContext();
+  findFunction(entry, handle);
+  return entry.status;
+}
+
+/// Everything is loaded with its module.
+CUresult CUDAAPI cuFuncIsLoaded(CUfunctionLoadingState *state,
+                                CUfunction handle) {
+  Entry entry = enterContext();
+  if (!findFunction(entry, handle))
+    return entry.status;
+  if (!state)
+    return reject(CUDA_ERROR_INVALID_VALUE);
+  *state = CU_FUNCTION_LOADING_STATE_LOADED;
+  return CUDA_SUCCESS;
 }
 
 CUresult CUDAAPI cuKernelGetName(const char **name, CUkernel kernel) {
@@ -193,41 +242,4 @@ CUresult CUDAAPI cuKernelGetParamInfo(CUkernel kernel, size_t index,
                                       size_t *offset, size_t *size) {
   return cuFuncGetParamInfo(reinterpret_cast<CUfunction>(kernel), index, offset,
                             size);
-}
-
-/// CTAs that one multiprocessor holds at a time: threads in whole warps, shared
-/// memory with the 1 KiB that the system takes of each CTA, and the plain
-/// limit. Registers are not counted.
-static int residentCtas(const ChipLimits &chip, const KernelInfo &kernel,
-                        int threads, size_t dynamicShared) {
-  if (threads > static_cast<int>(kernel.maxThreads))
-    return 0;
-  size_t shared = kernel.staticShared + dynamicShared;
-  if (shared > chip.sharedPerCtaOptIn)
-    return 0;
-  int whole = (threads + 31) / 32 * 32;
-  size_t byShared = chip.sharedPerMultiprocessor / (shared + 1024);
-  size_t byThreads = chip.threadsPerMultiprocessor / whole;
-  return static_cast<int>(std::min(
-      {byShared, byThreads, static_cast<size_t>(chip.ctasPerMultiprocessor)}));
-}
-
-CUresult CUDAAPI cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(
-    int *ctas, CUfunction handle, int threads, size_t dynamicShared,
-    unsigned int) {
-  Entry entry = enterContext();
-  auto function = findFunction(entry, handle);
-  if (!function)
-    return entry.status;
-  if (!ctas || threads <= 0)
-    return CUDA_ERROR_INVALID_VALUE;
-  *ctas = residentCtas(*entry.state->settings.chip, *function->kernel, threads,
-                       dynamicShared);
-  return CUDA_SUCCESS;
-}
-
-CUresult CUDAAPI cuOccupancyMaxActiveBlocksPerMultiprocessor(
-    int *ctas, CUfunction handle, int threads, size_t dynamicShared) {
-  return cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(
-      ctas, handle, threads, dynamicShared, CU_OCCUPANCY_DEFAULT);
 }

@@ -2,21 +2,14 @@
 //
 // cuGetProcAddress: the newest form of a function that a version knows.
 
+#include "tools/emulator/Driver/Lookup.h"
 #include "tools/emulator/Driver/State.h"
 
 #include <cstring>
 
 using namespace nybl::emu;
 
-namespace {
-struct EntryPoint {
-  const char *name;
-  void *address; ///< null: this form is absent
-  int version;
-};
-} // namespace
-
-static const EntryPoint entryPoints[] = {
+static const std::vector<EntryPoint> entryPoints = {
 #define NYBL_EMU_FUNCTION(name, symbol, version)                               \
   {#name, reinterpret_cast<void *>(&symbol), version},
 #define NYBL_EMU_ABSENT(name, version) {#name, nullptr, version},
@@ -25,17 +18,26 @@ static const EntryPoint entryPoints[] = {
 #undef NYBL_EMU_ABSENT
 };
 
+int nybl::emu::refuseUnsupported(const char *name) {
+  Entry entry = enterDriver();
+  return entry.status ? entry.status
+                      : refuse(CUDA_ERROR_NOT_SUPPORTED,
+                               std::string(name) +
+                                   " is not supported by this emulated driver");
+}
+
 static CUdriverProcAddressQueryResult lookUp(const char *name, int version,
                                              void *&address) {
   const EntryPoint *best = nullptr;
   bool known = false;
-  for (const EntryPoint &e : entryPoints) {
-    if (std::strcmp(e.name, name) != 0)
-      continue;
-    known = true;
-    if (e.version <= version && (!best || e.version > best->version))
-      best = &e;
-  }
+  for (auto *table : {&entryPoints, &unsupportedEntryPoints})
+    for (const EntryPoint &e : *table) {
+      if (std::strcmp(e.name, name) != 0)
+        continue;
+      known = true;
+      if (e.version <= version && (!best || e.version > best->version))
+        best = &e;
+    }
   address = best ? best->address : nullptr;
   if (address)
     return CU_GET_PROC_ADDRESS_SUCCESS;
@@ -46,10 +48,11 @@ static CUdriverProcAddressQueryResult lookUp(const char *name, int version,
 CUresult CUDAAPI cuGetProcAddress_v2(const char *name, void **address,
                                      int version, cuuint64_t flags,
                                      CUdriverProcAddressQueryResult *result) {
+  lastMessage().clear();
   constexpr cuuint64_t known = CU_GET_PROC_ADDRESS_LEGACY_STREAM |
                                CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM;
   if (!name || !address || (flags & ~known))
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   CUdriverProcAddressQueryResult found = lookUp(name, version, *address);
   // Those forms take stream 0 as the thread's own; handing out the others
   // instead would change the order of work.
@@ -69,4 +72,14 @@ CUresult CUDAAPI cuGetProcAddress_v2(const char *name, void **address,
 CUresult CUDAAPI cuGetProcAddress(const char *name, void **address, int version,
                                   cuuint64_t flags) {
   return cuGetProcAddress_v2(name, address, version, flags, nullptr);
+}
+
+/// NVRTC asks for a table without a look at whether this function exists.
+CUresult CUDAAPI cuGetExportTable(const void **table, const CUuuid *) {
+  if (!table)
+    return reject(CUDA_ERROR_INVALID_VALUE);
+  *table = nullptr;
+  return refuse(CUDA_ERROR_NOT_FOUND,
+                "this emulated driver has the public functions only, no tables "
+                "beyond them");
 }

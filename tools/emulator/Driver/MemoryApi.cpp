@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Device memory, page-locked host memory, and questions about pointers.
+// Device memory, and questions about pointers.
 
-#include "tools/emulator/Driver/State.h"
-
-#include <cstdlib>
+#include "tools/emulator/Driver/Allocation.h"
 
 using namespace nybl::emu;
 
-static CUresult allocate(const Entry &entry, CUdeviceptr *address,
-                         size_t bytes) {
+CUresult nybl::emu::allocateDevice(const Entry &entry, CUdeviceptr *address,
+                                   size_t bytes) {
   if (!address || bytes == 0)
     return refuse(CUDA_ERROR_INVALID_VALUE,
                   "allocation: expected at least 1 byte and a place for the "
@@ -26,28 +24,17 @@ static CUresult allocate(const Entry &entry, CUdeviceptr *address,
 }
 
 CUresult CUDAAPI cuMemAlloc_v2(CUdeviceptr *address, size_t bytes) {
-  Entry entry = enterContext();
-  return entry.status == CUDA_SUCCESS ? allocate(entry, address, bytes)
+  Entry entry = enterTransfer(Mode::Wait);
+  return entry.status == CUDA_SUCCESS ? allocateDevice(entry, address, bytes)
                                       : entry.status;
 }
 
-CUresult CUDAAPI cuMemAllocAsync(CUdeviceptr *address, size_t bytes,
-                                 CUstream stream) {
-  Entry entry = enterContext();
-  if (entry.status != CUDA_SUCCESS)
-    return entry.status;
-  if (!useStream(entry, stream).context)
-    return CUDA_ERROR_INVALID_HANDLE;
-  return allocate(entry, address, bytes);
-}
-
-/// Takes the address out of the books, so that it is freed once.
-static bool disown(State &s, CUdeviceptr address) {
+bool nybl::emu::disown(State &s, CUdeviceptr address) {
   std::lock_guard lock(s.mutex);
   return s.owners.erase(address) != 0;
 }
 
-static CUresult refuseFree(CUdeviceptr address) {
+CUresult nybl::emu::refuseFree(CUdeviceptr address) {
   return refuse(CUDA_ERROR_INVALID_VALUE,
                 "expected the address of a live allocation to free, got " +
                     hex(address));
@@ -57,33 +44,15 @@ CUresult CUDAAPI cuMemFree_v2(CUdeviceptr address) {
   Entry entry = enterAnyContext();
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
+  if (CUresult status = checkUnsafeCall(*entry.state))
+    return status;
   if (address == 0)
-    return entry.context->stickyError();
+    return answerOf(*entry.context);
   if (!disown(*entry.state, address))
     return refuseFree(address);
   entry.context->synchronize();
-  std::unique_lock use(entry.state->memoryUse);
   entry.state->memory.release(address);
-  return entry.context->stickyError();
-}
-
-CUresult CUDAAPI cuMemFreeAsync(CUdeviceptr address, CUstream stream) {
-  Entry entry = enterContext();
-  if (entry.status != CUDA_SUCCESS)
-    return entry.status;
-  StreamUse use = useStream(entry, stream);
-  if (!use.context)
-    return CUDA_ERROR_INVALID_HANDLE;
-  if (address == 0)
-    return CUDA_SUCCESS;
-  if (!disown(*entry.state, address))
-    return refuseFree(address);
-  auto work = [s = entry.state, address] {
-    s->memory.release(address);
-    return CUDA_SUCCESS;
-  };
-  use.context->submit(*use.stream, work, Access::Exclusive);
-  return CUDA_SUCCESS;
+  return answerOf(*entry.context);
 }
 
 CUresult CUDAAPI cuMemGetInfo_v2(size_t *free, size_t *total) {
@@ -98,99 +67,6 @@ CUresult CUDAAPI cuMemGetInfo_v2(size_t *free, size_t *total) {
   return CUDA_SUCCESS;
 }
 
-static CUresult allocateHost(void **pointer, size_t bytes) {
-  Entry entry = enterContext();
-  if (entry.status != CUDA_SUCCESS)
-    return entry.status;
-  if (!pointer || bytes == 0)
-    return CUDA_ERROR_INVALID_VALUE;
-  constexpr size_t page = 4096;
-  void *block =
-      bytes > SIZE_MAX - page
-          ? nullptr
-          : std::aligned_alloc(page, (bytes + page - 1) / page * page);
-  if (!block)
-    return refuse(CUDA_ERROR_OUT_OF_MEMORY, "the host has no memory for " +
-                                                std::to_string(bytes) +
-                                                " bytes");
-  std::lock_guard lock(entry.state->mutex);
-  auto address = reinterpret_cast<uintptr_t>(block);
-  entry.state->pinned[address] = bytes;
-  entry.state->hostBlocks[address] = block;
-  *pointer = block;
-  return CUDA_SUCCESS;
-}
-
-CUresult CUDAAPI cuMemHostAlloc(void **pointer, size_t bytes, unsigned int) {
-  return allocateHost(pointer, bytes);
-}
-
-CUresult CUDAAPI cuMemAllocHost_v2(void **pointer, size_t bytes) {
-  return allocateHost(pointer, bytes);
-}
-
-CUresult CUDAAPI cuMemFreeHost(void *pointer) {
-  Entry entry = enterAnyContext();
-  if (entry.status != CUDA_SUCCESS)
-    return entry.status;
-  if (!pointer)
-    return CUDA_SUCCESS;
-  entry.context->synchronize();
-  std::lock_guard lock(entry.state->mutex);
-  auto address = reinterpret_cast<uintptr_t>(pointer);
-  if (entry.state->hostBlocks.erase(address) == 0)
-    return refuse(CUDA_ERROR_INVALID_VALUE,
-                  "expected a pointer from cuMemHostAlloc, got " +
-                      hex(address));
-  entry.state->pinned.erase(address);
-  std::free(pointer);
-  return entry.context->stickyError();
-}
-
-CUresult CUDAAPI cuMemHostRegister_v2(void *pointer, size_t bytes,
-                                      unsigned int) {
-  Entry entry = enterContext();
-  if (entry.status != CUDA_SUCCESS)
-    return entry.status;
-  auto address = reinterpret_cast<uintptr_t>(pointer);
-  if (!pointer || bytes == 0 || bytes > UINTPTR_MAX - address)
-    return CUDA_ERROR_INVALID_VALUE;
-  std::lock_guard lock(entry.state->mutex);
-  auto &pinned = entry.state->pinned;
-  auto next = pinned.lower_bound(address);
-  bool overlaps = next != pinned.end() && next->first < address + bytes;
-  if (next != pinned.begin())
-    overlaps |= std::prev(next)->first + std::prev(next)->second > address;
-  if (overlaps)
-    return CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED;
-  pinned[address] = bytes;
-  return CUDA_SUCCESS;
-}
-
-CUresult CUDAAPI cuMemHostUnregister(void *pointer) {
-  Entry entry = enterAnyContext();
-  if (entry.status != CUDA_SUCCESS)
-    return entry.status;
-  entry.context->synchronize();
-  std::lock_guard lock(entry.state->mutex);
-  auto address = reinterpret_cast<uintptr_t>(pointer);
-  if (entry.state->hostBlocks.count(address) ||
-      entry.state->pinned.erase(address) == 0)
-    return CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED;
-  return entry.context->stickyError();
-}
-
-CUresult CUDAAPI cuMemHostGetDevicePointer_v2(CUdeviceptr *, void *,
-                                              unsigned int) {
-  Entry entry = enterContext();
-  if (entry.status != CUDA_SUCCESS)
-    return entry.status;
-  return refuse(
-      CUDA_ERROR_NOT_SUPPORTED,
-      "kernels cannot reach host memory in this emulated driver; copy "
-      "it to the device");
-}
-
 namespace {
 /// What a pointer given by a program points at.
 struct Pointee {
@@ -202,7 +78,8 @@ struct Pointee {
 
 static Pointee lookUp(State &s, CUdeviceptr pointer) {
   Pointee found;
-  if (const Allocation *a = s.memory.find(pointer, 1, nullptr)) {
+  const Allocation *a = s.memory.find(pointer, 1, nullptr);
+  if (a && !a->isHost) {
     found.isDevice = true;
     found.base = a->base;
     found.bytes = a->size;
@@ -216,10 +93,10 @@ static Pointee lookUp(State &s, CUdeviceptr pointer) {
   auto next = s.pinned.upper_bound(pointer);
   if (next == s.pinned.begin())
     return found;
-  auto &[base, bytes] = *std::prev(next);
-  found.isPinned = pointer - base < bytes;
+  auto &[base, range] = *std::prev(next);
+  found.isPinned = pointer - base < range.bytes;
   found.base = base;
-  found.bytes = bytes;
+  found.bytes = range.bytes;
   return found;
 }
 
@@ -245,7 +122,7 @@ static CUresult pointerAttribute(const Pointee &found,
                                  CUpointer_attribute attribute, void *data,
                                  CUdeviceptr pointer) {
   if (!found.isDevice && !found.isPinned)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   switch (attribute) {
   case CU_POINTER_ATTRIBUTE_CONTEXT:
     *static_cast<CUcontext *>(data) = found.owner;
@@ -255,14 +132,13 @@ static CUresult pointerAttribute(const Pointee &found,
         found.isDevice ? CU_MEMORYTYPE_DEVICE : CU_MEMORYTYPE_HOST;
     return CUDA_SUCCESS;
   case CU_POINTER_ATTRIBUTE_DEVICE_POINTER:
-    // Kernels cannot reach page-locked host memory here.
-    if (found.isDevice)
-      *static_cast<CUdeviceptr *>(data) = pointer;
-    return found.isDevice ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+    // That of page-locked host memory is its own.
+    *static_cast<CUdeviceptr *>(data) = pointer;
+    return CUDA_SUCCESS;
   case CU_POINTER_ATTRIBUTE_HOST_POINTER:
     if (found.isPinned)
       *static_cast<void **>(data) = reinterpret_cast<void *>(pointer);
-    return found.isPinned ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+    return found.isPinned ? CUDA_SUCCESS : reject(CUDA_ERROR_INVALID_VALUE);
   case CU_POINTER_ATTRIBUTE_BUFFER_ID:
     *static_cast<unsigned long long *>(data) = found.base;
     return CUDA_SUCCESS;
@@ -296,7 +172,7 @@ CUresult CUDAAPI cuPointerGetAttribute(void *data,
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (!data)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   return pointerAttribute(lookUp(*entry.state, pointer), attribute, data,
                           pointer);
 }
@@ -310,11 +186,11 @@ CUresult CUDAAPI cuPointerGetAttributes(unsigned int count,
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (count == 0 || !attributes || !data)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   Pointee found = lookUp(*entry.state, pointer);
   for (unsigned i = 0; i < count; ++i) {
     if (!data[i])
-      return CUDA_ERROR_INVALID_VALUE;
+      return reject(CUDA_ERROR_INVALID_VALUE);
     CUresult status = pointerAttribute(found, attributes[i], data[i], pointer);
     if (status == CUDA_ERROR_NOT_SUPPORTED)
       return status;

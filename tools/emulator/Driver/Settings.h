@@ -5,6 +5,7 @@
 #define NYBL_EMULATOR_DRIVER_SETTINGS_H
 
 #include "tools/emulator/Device/Chips.h"
+#include "tools/emulator/Exec/Engine.h"
 #include "tools/emulator/Status.h"
 #include <cstdint>
 
@@ -18,6 +19,13 @@ struct Settings {
   bool poison = true;       ///< follow marked bytes
   uint64_t memoryBytes = 0;
   bool report = true; ///< findings on stderr
+  SchedulePolicy policy = SchedulePolicy::Eager;
+  uint64_t seed = 0; ///< of SchedulePolicy::Random
+  NumericModel numerics = NumericModel::MmaSim;
+  uint64_t maxSteps = uint64_t(1) << 32; ///< warp instructions of one CTA
+  bool races = false;                    ///< find races
+  uint64_t axioms = 3;                   ///< assumed: bits of nyblEmuSetAxioms
+  bool count = false; ///< wavefronts, sectors, bytes, per instruction
 };
 
 /// Reads the NYBL_EMU_ variables; README.md lists them. The error names the

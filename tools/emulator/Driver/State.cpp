@@ -4,9 +4,12 @@
 
 #include "tools/emulator/Driver/State.h"
 
+#include "tools/emulator/Driver/Capture.h"
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 using namespace nybl::emu;
 
@@ -15,34 +18,73 @@ static std::atomic<State *> theState{nullptr};
 State *nybl::emu::state() { return theState; }
 
 CUresult nybl::emu::initialise() {
-  static const CUresult answer = [] {
+  static const std::string problem = [] {
     Expected<Settings> settings = settingsFromEnvironment();
-    if (!settings) {
-      const char *quiet = std::getenv("NYBL_EMU_REPORT");
-      if (!quiet || std::strcmp(quiet, "off") != 0)
-        std::fprintf(stderr, "nybl emulated driver: %s\n",
-                     settings.message().c_str());
-      return refuse(CUDA_ERROR_INVALID_VALUE, settings.message());
+    if (settings) {
+      theState = new State(*settings);
+      return std::string();
     }
-    theState = new State(*settings);
-    return CUDA_SUCCESS;
+    const char *quiet = std::getenv("NYBL_EMU_REPORT");
+    if (!quiet || std::strcmp(quiet, "off") != 0)
+      std::fprintf(stderr, "nybl emulated driver: %s\n",
+                   settings.message().c_str());
+    return settings.message();
   }();
-  return answer;
+  lastMessage().clear();
+  return problem.empty() ? CUDA_SUCCESS
+                         : refuse(CUDA_ERROR_INVALID_VALUE, problem);
 }
+
+namespace {
+
+/// Of the calling thread.
+struct ThreadState {
+  std::vector<CUcontext> contexts;
+  std::string message;
+};
+
+/// A program's static objects may call the driver when those of its threads are
+/// gone; a pointer is never gone.
+thread_local ThreadState *threadState = nullptr;
+
+struct Reaper {
+  ~Reaper() { delete std::exchange(threadState, nullptr); }
+};
+
+ThreadState &currentThread() {
+  if (!threadState) {
+    threadState = new ThreadState();
+    static thread_local Reaper reaper;
+  }
+  return *threadState;
+}
+
+} // namespace
 
 std::vector<CUcontext> &nybl::emu::contextStack() {
-  static thread_local std::vector<CUcontext> stack;
-  return stack;
+  return currentThread().contexts;
 }
 
-std::string &nybl::emu::lastMessage() {
-  static thread_local std::string message;
-  return message;
-}
+std::string &nybl::emu::lastMessage() { return currentThread().message; }
 
 CUresult nybl::emu::refuse(CUresult code, std::string message) {
   lastMessage() = std::move(message);
   return code;
+}
+
+CUresult nybl::emu::reject(CUresult code, const char *caller) {
+  bool isCall = std::strncmp(caller, "cu", 2) == 0 ||
+                std::strncmp(caller, "nybl", 4) == 0;
+  return refuse(code, (isCall ? std::string(caller) + ": " : std::string()) +
+                          describe(code));
+}
+
+CUresult nybl::emu::answerOf(const Context &context) {
+  CUresult error = context.stickyError();
+  return error ? refuse(error,
+                        "an earlier launch left an error in the context: " +
+                            state()->findings.newest())
+               : CUDA_SUCCESS;
 }
 
 std::string nybl::emu::hex(uint64_t value) {
@@ -53,6 +95,7 @@ std::string nybl::emu::hex(uint64_t value) {
 }
 
 Entry nybl::emu::enterDriver() {
+  lastMessage().clear();
   Entry entry;
   entry.state = state();
   if (!entry.state)
@@ -84,10 +127,8 @@ Entry nybl::emu::enterAnyContext() {
 
 Entry nybl::emu::enterContext() {
   Entry entry = enterAnyContext();
-  if (entry.status == CUDA_SUCCESS && entry.context->stickyError())
-    entry.status = refuse(entry.context->stickyError(),
-                          "an earlier launch left an error in the context: " +
-                              entry.state->findings.newest());
+  if (entry.status == CUDA_SUCCESS)
+    entry.status = answerOf(*entry.context);
   return entry;
 }
 
@@ -102,26 +143,22 @@ StreamUse nybl::emu::useStream(const Entry &entry, CUstream handle) {
   return {stream, stream->context.lock()};
 }
 
-Module::~Module() {
-  // The program's globals are device memory that a kernel may be reading.
-  std::unique_lock use(state()->memoryUse);
-  program.reset();
-}
-
 bool State::isPinned(const void *from, size_t bytes) {
   auto address = reinterpret_cast<uintptr_t>(from);
   std::lock_guard lock(mutex);
   auto next = pinned.upper_bound(address);
   if (next == pinned.begin())
     return false;
-  auto &[base, size] = *std::prev(next);
-  return address - base <= size && bytes <= size - (address - base);
+  auto &[base, range] = *std::prev(next);
+  return address - base <= range.bytes &&
+         bytes <= range.bytes - (address - base);
 }
 
 void State::destroyContext(CUcontext handle) {
   std::shared_ptr<Context> context = contexts.remove(handle);
   if (!context)
     return;
+  dropCaptures(*this, *context);
   context->synchronize();
   auto isOwned = [&](const auto &object) {
     return object.context.lock() == context;
@@ -131,7 +168,7 @@ void State::destroyContext(CUcontext handle) {
   libraries.removeIf(isOwned);
   streams.removeIf(isOwned);
   events.removeIf(isOwned);
-  std::unique_lock use(memoryUse);
+  graphExecs.removeIf(isOwned);
   std::lock_guard lock(mutex);
   std::erase_if(owners, [&](auto &owner) {
     return owner.second == handle && memory.release(owner.first);

@@ -7,6 +7,7 @@
 #include "tools/emulator/Driver/Stream.h"
 
 #include <deque>
+#include <optional>
 #include <pthread.h>
 
 using namespace nybl::emu;
@@ -33,22 +34,13 @@ Completion::Clock::time_point Completion::time() const {
   return at;
 }
 
-namespace {
-struct Task {
+/// Holds either `work` or `launch`.
+struct Stream::Task {
   std::function<void()> work;
+  std::shared_ptr<LaunchWork> launch;
   std::vector<CompletionRef> after;
   std::shared_ptr<Completion> end;
-
-  void run() {
-    for (const CompletionRef &earlier : after)
-      earlier->wait();
-    work();
-    // What the work holds (a module, staged bytes) goes before waiters go on.
-    work = nullptr;
-    end->finish();
-  }
 };
-} // namespace
 
 struct Stream::Queue {
   std::mutex mutex;
@@ -56,17 +48,91 @@ struct Stream::Queue {
   std::deque<Task> tasks;
   std::shared_ptr<Completion> last;
   bool hasWorker = false;
+
+  /// The next task, if it may begin beside the launch that runs now.
+  std::optional<Task> takeEarly() {
+    std::lock_guard lock(mutex);
+    if (tasks.empty() || !tasks.front().launch ||
+        !tasks.front().launch->mayBeginEarly())
+      return std::nullopt;
+    for (const CompletionRef &earlier : tasks.front().after)
+      if (!earlier->isFinished())
+        return std::nullopt;
+    Task task = std::move(tasks.front());
+    tasks.pop_front();
+    return task;
+  }
+
+  void run(Task task);
 };
+
+/// A launch and those behind it that begin before it has ended.
+struct Stream::Overlap {
+  Queue &queue;
+  std::deque<Task> begun; ///< in the stream's order
+
+  void begin(Task task, bool early) {
+    begun.push_back(std::move(task));
+    // Another may be added meanwhile.
+    std::shared_ptr<LaunchWork> launch = begun.back().launch;
+    launch->begin(early, [this] {
+      if (std::optional<Task> next = queue.takeEarly())
+        begin(std::move(*next), /*early=*/true);
+    });
+  }
+
+  void run(Task first) {
+    std::vector<std::shared_ptr<LaunchWork>> ended;
+    GlobalMemory::Use memory = first.launch->useMemory();
+    begin(std::move(first), /*early=*/false);
+    while (!begun.empty()) {
+      Task task = std::move(begun.front());
+      begun.pop_front();
+      task.launch->finish();
+      ended.push_back(std::move(task.launch));
+      if (begun.empty()) {
+        // What was freed meanwhile, or goes with a module, goes before waiters
+        // go on.
+        ended.clear();
+        memory.end();
+      }
+      task.end->finish();
+    }
+  }
+};
+
+void Stream::Queue::run(Task task) {
+  for (const CompletionRef &earlier : task.after)
+    earlier->wait();
+  if (task.launch) {
+    Overlap{*this, {}}.run(std::move(task));
+    return;
+  }
+  task.work();
+  // What the work holds (a module, staged bytes) goes before waiters go on.
+  task.work = nullptr;
+  task.end->finish();
+}
 
 Stream::Stream() : queue(std::make_shared<Queue>()) {}
 
 CompletionRef Stream::append(std::function<void()> work,
                              std::vector<CompletionRef> after) {
+  return append({std::move(work), nullptr, std::move(after), nullptr});
+}
+
+CompletionRef Stream::append(std::shared_ptr<LaunchWork> launch,
+                             std::vector<CompletionRef> after) {
+  return append({nullptr, std::move(launch), std::move(after), nullptr});
+}
+
+CompletionRef Stream::append(Task task) {
   auto end = std::make_shared<Completion>();
+  task.end = end;
   bool needsWorker = false;
   {
     std::lock_guard lock(queue->mutex);
-    queue->tasks.push_back({std::move(work), std::move(after), end});
+    queue->tasks.push_back(std::move(task));
     queue->last = end;
     needsWorker = !queue->hasWorker;
     queue->hasWorker = true;
@@ -110,7 +176,7 @@ void *Stream::runQueue(void *heldQueue) {
     Task task = std::move(queue->tasks.front());
     queue->tasks.pop_front();
     lock.unlock();
-    task.run();
+    queue->run(std::move(task));
     lock.lock();
   }
   queue->hasWorker = false;

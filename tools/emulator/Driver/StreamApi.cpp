@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Streams and events.
+// Streams.
 
-#include "tools/emulator/Driver/State.h"
+#include "tools/emulator/Driver/Capture.h"
+
+#include <algorithm>
 
 using namespace nybl::emu;
 
@@ -12,8 +14,12 @@ CUresult CUDAAPI cuStreamCreateWithPriority(CUstream *stream,
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (!stream || (flags & ~unsigned(CU_STREAM_NON_BLOCKING)))
-    return CUDA_ERROR_INVALID_VALUE;
-  *stream = entry.state->streams.add(entry.context->newStream(flags, priority));
+    return reject(CUDA_ERROR_INVALID_VALUE);
+  // As with a real driver, a priority outside of the range becomes its nearest.
+  int least = 0, greatest = 0;
+  cuCtxGetStreamPriorityRange(&least, &greatest);
+  *stream = entry.state->streams.add(
+      entry.context->newStream(flags, std::clamp(priority, greatest, least)));
   return CUDA_SUCCESS;
 }
 
@@ -28,9 +34,10 @@ CUresult CUDAAPI cuStreamDestroy_v2(CUstream handle) {
   StreamRef stream = entry.state->streams.remove(handle);
   if (!stream)
     return refuse(CUDA_ERROR_INVALID_HANDLE, "expected a live stream");
+  dropCapture(*entry.state, *stream);
   if (auto owner = stream->context.lock())
     owner->dropStream(stream);
-  return entry.context->stickyError();
+  return answerOf(*entry.context);
 }
 
 /// The stream, or a status in `entry`.
@@ -48,15 +55,14 @@ CUresult CUDAAPI cuStreamSynchronize(CUstream handle) {
   StreamUse use = findStream(entry, handle);
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
+  if (CUresult status = checkNotCaptured(*entry.state, *use.stream))
+    return status;
   // The legacy stream stands for the blocking ones too: it waits for them.
-  CompletionRef end =
-      use.stream == use.context->legacyStream()
-          ? use.context->submit(
-                *use.stream, [] { return CUDA_SUCCESS; }, Access::None)
-          : use.stream->queue.last();
-  if (end)
+  if (use.stream == use.context->legacyStream())
+    return enqueue(entry, handle, EmptyWork{}, Mode::Wait);
+  if (CompletionRef end = use.stream->queue.last())
     end->wait();
-  return use.context->stickyError();
+  return answerOf(*use.context);
 }
 
 CUresult CUDAAPI cuStreamQuery(CUstream handle) {
@@ -64,9 +70,11 @@ CUresult CUDAAPI cuStreamQuery(CUstream handle) {
   StreamUse use = findStream(entry, handle);
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
+  if (CUresult status = checkNotCaptured(*entry.state, *use.stream))
+    return status;
   if (!use.stream->queue.isIdle())
     return CUDA_ERROR_NOT_READY;
-  return use.context->stickyError();
+  return answerOf(*use.context);
 }
 
 CUresult CUDAAPI cuStreamWaitEvent(CUstream handle, CUevent eventHandle,
@@ -79,7 +87,10 @@ CUresult CUDAAPI cuStreamWaitEvent(CUstream handle, CUevent eventHandle,
   if (!event)
     return refuse(CUDA_ERROR_INVALID_HANDLE, "expected a live event");
   if (flags & ~unsigned(CU_EVENT_WAIT_EXTERNAL))
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
+  if (auto status = captureWait(*entry.state, use, event,
+                                flags == CU_EVENT_WAIT_EXTERNAL))
+    return *status;
   if (CompletionRef end = event->recorded())
     use.context->submit(
         *use.stream, [] { return CUDA_SUCCESS; }, Access::None, end);
@@ -92,7 +103,7 @@ CUresult CUDAAPI cuStreamGetCtx(CUstream handle, CUcontext *context) {
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (!context)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   *context = entry.state->contexts.handleOf(use.context);
   return CUDA_SUCCESS;
 }
@@ -110,7 +121,7 @@ CUresult CUDAAPI cuStreamGetFlags(CUstream handle, unsigned int *flags) {
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (!flags)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   *flags = use.stream->flags;
   return CUDA_SUCCESS;
 }
@@ -121,7 +132,7 @@ CUresult CUDAAPI cuStreamGetPriority(CUstream handle, int *priority) {
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (!priority)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   *priority = use.stream->priority;
   return CUDA_SUCCESS;
 }
@@ -132,136 +143,86 @@ CUresult CUDAAPI cuStreamGetId(CUstream handle, unsigned long long *id) {
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
   if (!id)
-    return CUDA_ERROR_INVALID_VALUE;
+    return reject(CUDA_ERROR_INVALID_VALUE);
   *id = use.stream->id;
   return CUDA_SUCCESS;
 }
 
-/// Nothing is ever captured: there are no graphs here.
-CUresult CUDAAPI cuStreamIsCapturing(CUstream handle,
-                                     CUstreamCaptureStatus *status) {
+CUresult CUDAAPI cuStreamGetDevice(CUstream handle, CUdevice *device) {
   Entry entry = enterContext();
   findStream(entry, handle);
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
-  if (!status)
-    return CUDA_ERROR_INVALID_VALUE;
-  *status = CU_STREAM_CAPTURE_STATUS_NONE;
+  if (!device)
+    return reject(CUDA_ERROR_INVALID_VALUE);
+  *device = 0;
   return CUDA_SUCCESS;
 }
 
-CUresult CUDAAPI cuStreamBeginCapture_v2(CUstream, CUstreamCaptureMode) {
-  return refuse(CUDA_ERROR_NOT_SUPPORTED,
-                "stream capture is not supported by this emulated driver");
+/// What a stream has before somebody sets it; nothing for what streams do not
+/// have.
+static std::optional<CUstreamAttrValue>
+initialAttribute(CUstreamAttrID which, const StreamObject &s) {
+  CUstreamAttrValue value = {};
+  switch (which) {
+  case CU_LAUNCH_ATTRIBUTE_ACCESS_POLICY_WINDOW:
+  case CU_LAUNCH_ATTRIBUTE_MEM_SYNC_DOMAIN:
+    return value;
+  case CU_LAUNCH_ATTRIBUTE_SYNCHRONIZATION_POLICY:
+    value.syncPolicy = CU_SYNC_POLICY_AUTO;
+    return value;
+  case CU_LAUNCH_ATTRIBUTE_PRIORITY:
+    value.priority = s.priority;
+    return value;
+  case CU_LAUNCH_ATTRIBUTE_MEM_SYNC_DOMAIN_MAP:
+    value.memSyncDomainMap.remote = 1;
+    return value;
+  default:
+    return std::nullopt;
+  }
 }
 
-CUresult CUDAAPI cuEventCreate(CUevent *event, unsigned int flags) {
+CUresult CUDAAPI cuStreamGetAttribute(CUstream handle, CUstreamAttrID which,
+                                      CUstreamAttrValue *value) {
   Entry entry = enterContext();
+  StreamUse use = findStream(entry, handle);
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
-  if (!event ||
-      (flags & ~unsigned(CU_EVENT_BLOCKING_SYNC | CU_EVENT_DISABLE_TIMING)))
-    return refuse(CUDA_ERROR_INVALID_VALUE,
-                  "cuEventCreate: expected flags of blocking sync and disable "
-                  "timing only (events are not shared between processes here)");
-  auto made = std::make_shared<Event>();
-  made->context = entry.context;
-  made->flags = flags;
-  *event = entry.state->events.add(std::move(made));
+  auto initial = initialAttribute(which, *use.stream);
+  if (!value || !initial)
+    return reject(CUDA_ERROR_INVALID_VALUE);
+  std::lock_guard lock(use.stream->attributeMutex);
+  auto set = use.stream->attributes.find(which);
+  *value = set == use.stream->attributes.end() ? *initial : set->second;
   return CUDA_SUCCESS;
 }
 
-CUresult CUDAAPI cuEventDestroy_v2(CUevent handle) {
-  Entry entry = enterAnyContext();
+CUresult CUDAAPI cuStreamSetAttribute(CUstream handle, CUstreamAttrID which,
+                                      const CUstreamAttrValue *value) {
+  Entry entry = enterContext();
+  StreamUse use = findStream(entry, handle);
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
-  if (!entry.state->events.remove(handle))
-    return refuse(CUDA_ERROR_INVALID_HANDLE, "expected a live event");
-  return entry.context->stickyError();
+  if (!value || !initialAttribute(which, *use.stream))
+    return reject(CUDA_ERROR_INVALID_VALUE);
+  std::lock_guard lock(use.stream->attributeMutex);
+  use.stream->attributes[which] = *value;
+  return CUDA_SUCCESS;
 }
 
-static std::shared_ptr<Event> findEvent(Entry &entry, CUevent handle) {
+CUresult CUDAAPI cuStreamCopyAttributes(CUstream toHandle,
+                                        CUstream fromHandle) {
+  Entry entry = enterContext();
+  StreamUse to = findStream(entry, toHandle);
+  StreamUse from = findStream(entry, fromHandle);
   if (entry.status != CUDA_SUCCESS)
-    return nullptr;
-  auto event = entry.state->events.find(handle);
-  if (!event)
-    entry.status = refuse(CUDA_ERROR_INVALID_HANDLE, "expected a live event");
-  return event;
-}
-
-CUresult CUDAAPI cuEventRecord(CUevent handle, CUstream streamHandle) {
-  Entry entry = enterContext();
-  StreamUse use = findStream(entry, streamHandle);
-  auto event = findEvent(entry, handle);
-  if (!event)
     return entry.status;
-  if (event->context.lock() != use.context)
-    return refuse(CUDA_ERROR_INVALID_HANDLE,
-                  "expected an event and a stream of one context");
-  event->set(use.context->submit(
-      *use.stream, [] { return CUDA_SUCCESS; }, Access::None));
+  std::map<int, CUstreamAttrValue> attributes;
+  {
+    std::lock_guard lock(from.stream->attributeMutex);
+    attributes = from.stream->attributes;
+  }
+  std::lock_guard lock(to.stream->attributeMutex);
+  to.stream->attributes = std::move(attributes);
   return CUDA_SUCCESS;
-}
-
-CUresult CUDAAPI cuEventRecordWithFlags(CUevent event, CUstream stream,
-                                        unsigned int flags) {
-  if (flags != CU_EVENT_RECORD_DEFAULT)
-    return refuse(
-        CUDA_ERROR_NOT_SUPPORTED,
-        "external event records belong to graphs, which this emulated "
-        "driver does not have");
-  return cuEventRecord(event, stream);
-}
-
-CUresult CUDAAPI cuEventQuery(CUevent handle) {
-  Entry entry = enterContext();
-  auto event = findEvent(entry, handle);
-  if (!event)
-    return entry.status;
-  CompletionRef end = event->recorded();
-  return !end || end->isFinished() ? entry.context->stickyError()
-                                   : CUDA_ERROR_NOT_READY;
-}
-
-CUresult CUDAAPI cuEventSynchronize(CUevent handle) {
-  Entry entry = enterAnyContext();
-  auto event = findEvent(entry, handle);
-  if (!event)
-    return entry.status;
-  if (CompletionRef end = event->recorded())
-    end->wait();
-  return entry.context->stickyError();
-}
-
-/// The emulation's own time on the host; it says nothing about any GPU.
-static CUresult elapsed(float *milliseconds, CUevent startHandle,
-                        CUevent stopHandle) {
-  Entry entry = enterContext();
-  auto start = findEvent(entry, startHandle);
-  auto stop = findEvent(entry, stopHandle);
-  if (!start || !stop)
-    return entry.status;
-  if (!milliseconds)
-    return CUDA_ERROR_INVALID_VALUE;
-  CompletionRef first = start->recorded(), second = stop->recorded();
-  if (!first || !second ||
-      ((start->flags | stop->flags) & CU_EVENT_DISABLE_TIMING))
-    return refuse(CUDA_ERROR_INVALID_HANDLE,
-                  "expected two recorded events with timing");
-  if (!first->isFinished() || !second->isFinished())
-    return CUDA_ERROR_NOT_READY;
-  *milliseconds =
-      std::chrono::duration<float, std::milli>(second->time() - first->time())
-          .count();
-  return CUDA_SUCCESS;
-}
-
-CUresult CUDAAPI cuEventElapsedTime(float *milliseconds, CUevent start,
-                                    CUevent stop) {
-  return elapsed(milliseconds, start, stop);
-}
-
-CUresult CUDAAPI cuEventElapsedTime_v2(float *milliseconds, CUevent start,
-                                       CUevent stop) {
-  return elapsed(milliseconds, start, stop);
 }

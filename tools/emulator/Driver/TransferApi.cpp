@@ -1,205 +1,232 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Copies and fills, each a task of a stream. The shadow moves with the data.
+// Copies and fills of one dimension.
 
-#include "tools/emulator/Driver/State.h"
-
-#include <cstring>
+#include "tools/emulator/Driver/Transfer.h"
 
 using namespace nybl::emu;
 
-namespace {
-enum class Side { Host, Device };
-
-/// One end of a copy.
-struct End {
-  Side side;
-  uint64_t address;
-
-  void *host() const { return reinterpret_cast<void *>(address); }
-};
-
-enum class Mode { Wait, Async };
-} // namespace
-
-static End hostEnd(const void *pointer) {
-  return {Side::Host, reinterpret_cast<uint64_t>(pointer)};
+CopyEnd nybl::emu::hostEnd(const void *pointer) {
+  return {false, reinterpret_cast<uint64_t>(pointer)};
 }
 
-static End deviceEnd(CUdeviceptr address) { return {Side::Device, address}; }
+CopyEnd nybl::emu::deviceEnd(CUdeviceptr address) { return {true, address}; }
 
-/// Which side a unified address is on: device addresses are never host ones.
-static End anyEnd(const Entry &entry, CUdeviceptr address) {
-  bool device = entry.state->memory.find(address, 1, nullptr) != nullptr;
-  return {device ? Side::Device : Side::Host, address};
+CopyEnd nybl::emu::anyEnd(const Entry &entry, CUdeviceptr address) {
+  // A page-locked range is both; what is in the window is never the host's, so
+  // that one who uses it late, or misses its end, is told so.
+  bool isDevice = entry.state->memory.find(address, 1, nullptr) != nullptr ||
+                  (address >= GlobalMemory::windowBegin &&
+                   address < GlobalMemory::windowEnd);
+  return {isDevice, address};
 }
 
-static CUresult checkEnd(const Entry &entry, const End &end, size_t bytes) {
+/// From the first byte to behind the last; nothing where that overflows.
+static std::optional<uint64_t> extentOf(const CopyEnd &end,
+                                        const CopyWork &work) {
+  auto behind = [](uint64_t step, uint64_t count, uint64_t &sum) {
+    uint64_t bytes = 0;
+    return !__builtin_mul_overflow(step, count - 1, &bytes) &&
+           !__builtin_add_overflow(sum, bytes, &sum);
+  };
+  uint64_t sum = work.width;
+  if (!behind(end.pitch, work.height, sum) ||
+      !behind(end.slice, work.depth, sum))
+    return std::nullopt;
+  return sum;
+}
+
+static CUresult checkEnd(const Entry &entry, const CopyEnd &end,
+                         std::optional<uint64_t> bytes) {
+  // No program has memory in the first page.
+  constexpr uint64_t page = 4096;
   Report report;
   bool good =
-      end.side == Side::Host
-          ? end.address != 0
-          : entry.state->memory.find(end.address, bytes, &report) != nullptr;
+      bytes && (end.isDevice ? entry.state->memory.find(end.address, *bytes,
+                                                        &report) != nullptr
+                             : end.address >= page);
   if (good)
     return CUDA_SUCCESS;
+  if (!bytes)
+    return refuse(CUDA_ERROR_INVALID_VALUE,
+                  "copy: the range is larger than the address space");
+  if (!end.isDevice)
+    return refuse(CUDA_ERROR_INVALID_VALUE,
+                  "copy: expected memory of the host or the device, got " +
+                      hex(end.address));
   return refuse(CUDA_ERROR_INVALID_VALUE,
-                end.side == Side::Host ? "copy: the host pointer is null"
-                                       : "copy or fill at " + hex(end.address) +
-                                             ": " + report.message);
+                "device range at " + hex(end.address) + ": " + report.message);
 }
 
-static bool move(State &s, const End &to, const End &from, size_t bytes) {
-  if (to.side == Side::Device)
-    return from.side == Side::Device
-               ? s.memory.copy(to.address, from.address, bytes)
-               : s.memory.write(to.address, from.host(), bytes);
-  if (from.side == Side::Device)
-    return s.memory.read(to.host(), from.address, bytes);
-  std::memmove(to.host(), from.host(), bytes);
-  return true;
+CUresult nybl::emu::checkCopy(const Entry &entry, const CopyWork &work) {
+  if (work.width == 0 || work.height == 0 || work.depth == 0)
+    return refuse(CUDA_ERROR_INVALID_VALUE, "copy: expected at least 1 byte");
+  if (CUresult status = checkEnd(entry, work.to, extentOf(work.to, work)))
+    return status;
+  return checkEnd(entry, work.from, extentOf(work.from, work));
 }
 
-/// Queues `work`, which is false where a range was freed meanwhile.
-static CUresult queue(const Entry &entry, CUstream stream, Mode mode,
-                      std::function<bool()> work) {
-  StreamUse use = useStream(entry, stream);
-  if (!use.context)
-    return refuse(CUDA_ERROR_INVALID_HANDLE, "expected a live stream");
-  auto task = [work = std::move(work)] {
-    return work() ? CUDA_SUCCESS : CUDA_ERROR_ILLEGAL_ADDRESS;
-  };
-  auto end = use.context->submit(*use.stream, task, Access::Shared);
-  if (mode == Mode::Async)
-    return CUDA_SUCCESS;
-  end->wait();
-  return use.context->stickyError();
+/// Reads pageable memory now; what lies between rows is left out.
+static void stage(CopyWork &work) {
+  auto bytes = std::make_shared<std::vector<uint8_t>>();
+  bytes->reserve(work.width * work.height * work.depth);
+  for (uint64_t z = 0; z < work.depth; ++z)
+    for (uint64_t y = 0; y < work.height; ++y) {
+      const uint8_t *row =
+          work.from.host() + z * work.from.slice + y * work.from.pitch;
+      bytes->insert(bytes->end(), row, row + work.width);
+    }
+  work.from.pitch = work.width;
+  work.from.slice = work.width * work.height;
+  work.staged = std::move(bytes);
 }
 
 /// As with a real driver, pageable host memory is read before the call returns
 /// and written before it returns; page-locked memory is used when the task
-/// runs.
-static CUresult transfer(const Entry &entry, End to, End from, size_t bytes,
-                         CUstream stream, Mode mode) {
+/// runs, and so is all memory in a graph.
+CUresult nybl::emu::transfer(const Entry &entry, CopyWork work, CUstream stream,
+                             Mode mode) {
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
-  if (bytes == 0)
+  if (work.width == 0 || work.height == 0 || work.depth == 0)
     return CUDA_SUCCESS;
-  if (CUresult status = checkEnd(entry, to, bytes))
+  if (CUresult status = checkCopy(entry, work))
     return status;
-  if (CUresult status = checkEnd(entry, from, bytes))
-    return status;
-  State *s = entry.state;
-  if (to.side == Side::Host && !s->isPinned(to.host(), bytes))
-    mode = Mode::Wait;
-  bool stages = mode == Mode::Async && from.side == Side::Host &&
-                !s->isPinned(from.host(), bytes);
-  if (!stages)
-    return queue(entry, stream, mode,
-                 [=] { return move(*s, to, from, bytes); });
-  auto *first = static_cast<const uint8_t *>(from.host());
-  auto staged = std::make_shared<std::vector<uint8_t>>(first, first + bytes);
-  return queue(entry, stream, mode,
-               [=] { return move(*s, to, hostEnd(staged->data()), bytes); });
+  uint64_t toBytes = *extentOf(work.to, work),
+           fromBytes = *extentOf(work.from, work);
+  State &s = *entry.state;
+  StreamUse use = useStream(entry, stream);
+  if (mode == Mode::Async && use.context && !isCaptured(s, *use.stream)) {
+    if (!work.to.isDevice && !s.isPinned(work.to.host(), toBytes))
+      mode = Mode::Wait;
+    else if (!work.from.isDevice && !s.isPinned(work.from.host(), fromBytes))
+      stage(work);
+  }
+  return enqueue(entry, stream, std::move(work), mode);
+}
+
+Entry nybl::emu::enterTransfer(Mode mode) {
+  Entry entry = enterContext();
+  if (entry.status == CUDA_SUCCESS && mode == Mode::Wait)
+    entry.status = checkUnsafeCall(*entry.state);
+  return entry;
+}
+
+static CUresult copy(CopyEnd to, CopyEnd from, size_t bytes, CUstream stream,
+                     Mode mode) {
+  return transfer(enterTransfer(mode), {to, from, bytes, 1, 1, nullptr}, stream,
+                  mode);
 }
 
 CUresult CUDAAPI cuMemcpyHtoD_v2(CUdeviceptr to, const void *from,
                                  size_t bytes) {
-  return transfer(enterContext(), deviceEnd(to), hostEnd(from), bytes, nullptr,
-                  Mode::Wait);
+  return copy(deviceEnd(to), hostEnd(from), bytes, nullptr, Mode::Wait);
 }
 
 CUresult CUDAAPI cuMemcpyDtoH_v2(void *to, CUdeviceptr from, size_t bytes) {
-  return transfer(enterContext(), hostEnd(to), deviceEnd(from), bytes, nullptr,
-                  Mode::Wait);
+  return copy(hostEnd(to), deviceEnd(from), bytes, nullptr, Mode::Wait);
 }
 
 CUresult CUDAAPI cuMemcpyDtoD_v2(CUdeviceptr to, CUdeviceptr from,
                                  size_t bytes) {
-  return transfer(enterContext(), deviceEnd(to), deviceEnd(from), bytes,
-                  nullptr, Mode::Wait);
+  return copy(deviceEnd(to), deviceEnd(from), bytes, nullptr, Mode::Wait);
 }
 
 CUresult CUDAAPI cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from,
                                       size_t bytes, CUstream stream) {
-  return transfer(enterContext(), deviceEnd(to), hostEnd(from), bytes, stream,
-                  Mode::Async);
+  return copy(deviceEnd(to), hostEnd(from), bytes, stream, Mode::Async);
 }
 
 CUresult CUDAAPI cuMemcpyDtoHAsync_v2(void *to, CUdeviceptr from, size_t bytes,
                                       CUstream stream) {
-  return transfer(enterContext(), hostEnd(to), deviceEnd(from), bytes, stream,
-                  Mode::Async);
+  return copy(hostEnd(to), deviceEnd(from), bytes, stream, Mode::Async);
 }
 
 CUresult CUDAAPI cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from,
                                       size_t bytes, CUstream stream) {
-  return transfer(enterContext(), deviceEnd(to), deviceEnd(from), bytes, stream,
-                  Mode::Async);
+  return copy(deviceEnd(to), deviceEnd(from), bytes, stream, Mode::Async);
 }
 
-static CUresult transferAny(CUdeviceptr to, CUdeviceptr from, size_t bytes,
-                            CUstream stream, Mode mode) {
-  Entry entry = enterContext();
+static CUresult copyAny(CUdeviceptr to, CUdeviceptr from, size_t bytes,
+                        CUstream stream, Mode mode) {
+  Entry entry = enterTransfer(mode);
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
-  return transfer(entry, anyEnd(entry, to), anyEnd(entry, from), bytes, stream,
-                  mode);
+  return transfer(
+      entry, {anyEnd(entry, to), anyEnd(entry, from), bytes, 1, 1, nullptr},
+      stream, mode);
 }
 
 CUresult CUDAAPI cuMemcpy(CUdeviceptr to, CUdeviceptr from, size_t bytes) {
-  return transferAny(to, from, bytes, nullptr, Mode::Wait);
+  return copyAny(to, from, bytes, nullptr, Mode::Wait);
 }
 
 CUresult CUDAAPI cuMemcpyAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes,
                                CUstream stream) {
-  return transferAny(to, from, bytes, stream, Mode::Async);
+  return copyAny(to, from, bytes, stream, Mode::Async);
 }
 
-template <typename Value>
-static CUresult fill(CUdeviceptr to, Value value, size_t count, CUstream stream,
-                     Mode mode) {
-  Entry entry = enterContext();
+/// There is one device: its contexts share the memory.
+CUresult CUDAAPI cuMemcpyPeer(CUdeviceptr to, CUcontext, CUdeviceptr from,
+                              CUcontext, size_t bytes) {
+  return copyAny(to, from, bytes, nullptr, Mode::Wait);
+}
+
+CUresult CUDAAPI cuMemcpyPeerAsync(CUdeviceptr to, CUcontext, CUdeviceptr from,
+                                   CUcontext, size_t bytes, CUstream stream) {
+  return copyAny(to, from, bytes, stream, Mode::Async);
+}
+
+CUresult nybl::emu::checkFill(const Entry &entry, const FillWork &work) {
+  bool aligned = work.to % work.elementBytes == 0 &&
+                 (work.height == 1 || work.pitch % work.elementBytes == 0);
+  if (!aligned || work.width > SIZE_MAX / work.elementBytes)
+    return refuse(CUDA_ERROR_INVALID_VALUE,
+                  "fill at " + hex(work.to) + ": expected a multiple of " +
+                      std::to_string(work.elementBytes));
+  CopyWork range = {deviceEnd(work.to), {}, work.width * work.elementBytes,
+                    work.height,        1,  nullptr};
+  range.to.pitch = work.pitch;
+  return checkEnd(entry, range.to, extentOf(range.to, range));
+}
+
+CUresult nybl::emu::fill(FillWork work, CUstream stream, Mode mode) {
+  Entry entry = enterTransfer(mode);
   if (entry.status != CUDA_SUCCESS)
     return entry.status;
-  if (count == 0)
+  if (work.width == 0 || work.height == 0)
     return CUDA_SUCCESS;
-  if (to % sizeof value != 0 || count > SIZE_MAX / sizeof value)
-    return refuse(CUDA_ERROR_INVALID_VALUE, "fill at " + hex(to) +
-                                                ": expected a multiple of " +
-                                                std::to_string(sizeof value));
-  if (CUresult status = checkEnd(entry, deviceEnd(to), count * sizeof value))
+  if (CUresult status = checkFill(entry, work))
     return status;
-  return queue(entry, stream, mode, [=, s = entry.state] {
-    return s->memory.fill(to, &value, sizeof value, count);
-  });
+  return enqueue(entry, stream, std::move(work), mode);
 }
 
 CUresult CUDAAPI cuMemsetD8_v2(CUdeviceptr to, unsigned char value,
                                size_t count) {
-  return fill(to, value, count, nullptr, Mode::Wait);
+  return fill({to, 0, value, 1, count, 1}, nullptr, Mode::Wait);
 }
 
 CUresult CUDAAPI cuMemsetD16_v2(CUdeviceptr to, unsigned short value,
                                 size_t count) {
-  return fill(to, value, count, nullptr, Mode::Wait);
+  return fill({to, 0, value, 2, count, 1}, nullptr, Mode::Wait);
 }
 
 CUresult CUDAAPI cuMemsetD32_v2(CUdeviceptr to, unsigned int value,
                                 size_t count) {
-  return fill(to, value, count, nullptr, Mode::Wait);
+  return fill({to, 0, value, 4, count, 1}, nullptr, Mode::Wait);
 }
 
 CUresult CUDAAPI cuMemsetD8Async(CUdeviceptr to, unsigned char value,
                                  size_t count, CUstream stream) {
-  return fill(to, value, count, stream, Mode::Async);
+  return fill({to, 0, value, 1, count, 1}, stream, Mode::Async);
 }
 
 CUresult CUDAAPI cuMemsetD16Async(CUdeviceptr to, unsigned short value,
                                   size_t count, CUstream stream) {
-  return fill(to, value, count, stream, Mode::Async);
+  return fill({to, 0, value, 2, count, 1}, stream, Mode::Async);
 }
 
 CUresult CUDAAPI cuMemsetD32Async(CUdeviceptr to, unsigned int value,
                                   size_t count, CUstream stream) {
-  return fill(to, value, count, stream, Mode::Async);
+  return fill({to, 0, value, 4, count, 1}, stream, Mode::Async);
 }

@@ -5,6 +5,8 @@
 
 #include "tools/emulator/Exec/Decode.h"
 #include "tools/emulator/Exec/Lane.h"
+#include "tools/emulator/Exec/Marks.h"
+#include <algorithm>
 
 using namespace nybl::emu;
 
@@ -112,6 +114,47 @@ void maskBits(Warp &w, const Instr &in) {
   });
 }
 
+/// prmt with a mode: the low two bits of c choose the row of bytes.
+void permuteMode(Warp &w, const Instr &in) {
+  // A nibble for each byte of the result, four rows for each of f4e, b4e, rc8,
+  // ecl, ecr, rc16.
+  static constexpr uint32_t rows[6][4] = {
+      {0x3210, 0x4321, 0x5432, 0x6543}, {0x5670, 0x6701, 0x7012, 0x0123},
+      {0x0000, 0x1111, 0x2222, 0x3333}, {0x3210, 0x3211, 0x3222, 0x3333},
+      {0x0000, 0x1110, 0x2210, 0x3210}, {0x1010, 0x3232, 0x1010, 0x3232}};
+  const uint32_t *a = w.w(in.a), *b = w.w(in.b), *c = w.w(in.c);
+  eachLane<uint32_t>(w, in.d, [&](unsigned i) {
+    return Permute::apply(a[i], b[i], rows[in.mode][c[i] & 3]);
+  });
+}
+
+void decodePermute(Decoder &d) {
+  int mode = d.takeOneOf({"f4e", "b4e", "rc8", "ecl", "ecr", "rc16"});
+  if (d.takeType() != Type::B32)
+    return d.fail("expected prmt.b32");
+  if (mode < 0)
+    return d.simple(ternary<uint32_t, uint32_t, Permute>, taintPermute,
+                    Type::B32, 4);
+  d.simple(permuteMode, taintAny, Type::B32, 4);
+  d.out.mode = static_cast<uint8_t>(mode);
+}
+
+/// The offset-th one of the mask, counted from a bit on, up or down.
+struct FindNth {
+  static uint32_t apply(uint32_t mask, uint32_t base, uint32_t offset) {
+    auto n = static_cast<int32_t>(offset);
+    int64_t position = base, step = n < 0 ? -1 : 1;
+    int64_t left = n == 0 ? 0 : (n < 0 ? -int64_t(n) : n) - 1;
+    for (; position >= 0 && position < 32; position += step) {
+      if (mask >> position & 1 && left-- == 0)
+        return static_cast<uint32_t>(position);
+      if (n == 0)
+        break;
+    }
+    return ~0u;
+  }
+};
+
 /// Both are four bytes (mode 0), or halves of a with two bytes of b (1: the
 /// lower two, 2: the upper two).
 template <typename A, typename B>
@@ -120,7 +163,7 @@ void dotBytes(Warp &w, const Instr &in) {
   eachLane<uint32_t>(w, in.d, [&](unsigned i) {
     uint32_t sum = c[i];
     for (unsigned k = 0; k < (in.mode ? 2u : 4u); ++k) {
-      uint32_t half = a[i] >> (16 * k);
+      uint32_t half = a[i] >> (16 * (k % 2)); // of whole words: not looked at
       int32_t x = in.mode ? (std::is_signed_v<A> ? int32_t(int16_t(half))
                                                  : int32_t(uint16_t(half)))
                           : int32_t(A(a[i] >> (8 * k)));
@@ -217,6 +260,8 @@ void taintInsert(Warp &w, const Instr &in) {
 
 /// A bit of the result is marked if some value of the marked bits changes it.
 void taintLogic3(Warp &w, const Instr &in) {
+  if (isCleanResult(w, in))
+    return;
   const Slot from[3] = {in.a, in.b, in.c};
   uint16_t *to = w.taint(in.d);
   w.forActive([&](unsigned lane) {
@@ -247,11 +292,14 @@ void taintLogic3(Warp &w, const Instr &in) {
 // Decoders
 //===----------------------------------------------------------------------===//
 
+bool isBits(Type type) { return type == Type::B32 || type == Type::B64; }
+
+/// popc and clz count bits, bfind looks at numbers.
 template <typename Op>
-void decodeCount(Decoder &d) {
+void decodeCount(Decoder &d, bool ofBits = true) {
   Type type = d.takeType();
   Handler handler = countOf<Op>(type);
-  if (!handler || bytesOf(type) < 4)
+  if (!handler || bytesOf(type) < 4 || isBits(type) != ofBits)
     return d.fail("the type does not fit this instruction");
   d.simple(handler, taintAny, {Type::U32, type, Type::None, Type::None}, 2);
 }
@@ -261,7 +309,7 @@ void decodeExtract(Decoder &d) {
   Handler handler = byInteger(type, []<typename T>() -> Handler {
     return ternary<T, T, ExtractField, uint32_t, uint32_t>;
   });
-  if (!handler || bytesOf(type) < 4)
+  if (!handler || bytesOf(type) < 4 || isBits(type))
     return d.fail("the type does not fit this instruction");
   // Position and length are 32 bits wide whatever the type.
   d.simple(handler, taintExtract, {type, type, Type::U32, Type::U32}, 4);
@@ -283,8 +331,21 @@ void decodeInsert(Decoder &d) {
   d.out.e = d.slot(4, Type::U32);
 }
 
+struct MultiplyAdd24HighSaturated {
+  static int32_t apply(int32_t a, int32_t b, int32_t c) {
+    int64_t sum = int64_t(Multiply24High::apply(a, b)) + c;
+    return int32_t(std::clamp<int64_t>(sum, INT32_MIN, INT32_MAX));
+  }
+};
+
 void decodeMultiply24(Decoder &d) {
   int part = d.takeOneOf({"lo", "hi"});
+  if (d.base == "mad24" && part == 1 && d.take("sat")) {
+    if (d.takeType() != Type::S32)
+      return d.fail(".sat takes .s32");
+    return d.simple(ternary<int32_t, int32_t, MultiplyAdd24HighSaturated>,
+                    taintAny, Type::S32, 4);
+  }
   Type type = d.takeType();
   bool add = d.base == "mad24";
   if (part < 0 || (type != Type::U32 && type != Type::S32))
@@ -316,19 +377,52 @@ void decodeDot(Decoder &d) {
   d.out.mode = static_cast<uint8_t>(mode);
 }
 
+/// lop3.or and .and: e = (d != 0) op q; q is the only entry of the list.
+template <bool conjunction>
+void logic3Predicate(Warp &w, const Instr &in) {
+  logic3(w, in);
+  const uint32_t *d = w.w(in.d);
+  uint32_t nonzero = 0, q = w.predicate(w.kernel.lists[in.list]);
+  w.forActive([&](unsigned i) { nonzero |= uint32_t(d[i] != 0) << i; });
+  uint32_t result = conjunction ? nonzero & q : nonzero | q,
+           &p = w.predicate(in.e);
+  p = (p & ~w.active) | (result & w.active);
+}
+
+void taintLogic3Predicate(Warp &w, const Instr &in) {
+  uint16_t q[32];
+  std::memcpy(q, w.taint(w.kernel.lists[in.list]), sizeof q);
+  taintLogic3(w, in);
+  w.forActive(
+      [&](unsigned i) { w.taint(in.e)[i] = w.taint(in.d)[i] || q[i] ? 1 : 0; });
+}
+
 void decodeLogic3(Decoder &d) {
+  int combine = d.takeOneOf({"or", "and"});
   Type type = d.takeType();
   if (type != Type::B32)
     return d.fail("expected lop3.b32");
-  if (!d.operands(5))
+  if (!d.operands(combine < 0 ? 5 : 6))
     return;
   d.out.run = logic3;
   d.out.taint = taintLogic3;
+  if (combine >= 0) {
+    d.out.run = combine ? logic3Predicate<true> : logic3Predicate<false>;
+    d.out.taint = taintLogic3Predicate;
+    d.setList({d.predicate(5)});
+    d.out.e = d.second(0, Type::Pred);
+    if (d.out.e == noSlot)
+      return d.fail("expected a predicate after the destination");
+  } else if (d.operand(0).second != -1) {
+    return d.fail("only .or and .and give a predicate");
+  }
   d.out.d = d.destination(0, type);
   d.out.a = d.slot(1, type);
   d.out.b = d.slot(2, type);
   d.out.c = d.slot(3, type);
   d.out.imm = d.immediate(4);
+  if (d.out.imm < 0 || d.out.imm > 255)
+    d.fail("expected a table from 0 to 255");
 }
 
 void decodeFunnel(Decoder &d) {
@@ -356,10 +450,11 @@ void decodeExtendSign(Decoder &d) {
 } // namespace
 
 void nybl::emu::addBitOpcodes(OpcodeTable &table) {
-  table["popc"] = decodeCount<CountBits>;
-  table["clz"] = decodeCount<LeadingZeros>;
+  table["popc"] = [](Decoder &d) { decodeCount<CountBits>(d); };
+  table["clz"] = [](Decoder &d) { decodeCount<LeadingZeros>(d); };
   table["bfind"] = [](Decoder &d) {
-    d.take("shiftamt") ? decodeCount<FindBitShift>(d) : decodeCount<FindBit>(d);
+    d.take("shiftamt") ? decodeCount<FindBitShift>(d, false)
+                       : decodeCount<FindBit>(d, false);
   };
   table["brev"] = [](Decoder &d) {
     Type type = d.takeType();
@@ -379,10 +474,11 @@ void nybl::emu::addBitOpcodes(OpcodeTable &table) {
     d.out.flag = wrap == 1;
   };
   table["szext"] = decodeExtendSign;
-  table["prmt"] = [](Decoder &d) {
+  table["prmt"] = decodePermute;
+  table["fns"] = [](Decoder &d) {
     if (d.takeType() != Type::B32)
-      return d.fail("expected prmt.b32");
-    d.simple(ternary<uint32_t, uint32_t, Permute>, taintPermute, Type::B32, 4);
+      return d.fail("expected fns.b32");
+    d.simple(ternary<uint32_t, uint32_t, FindNth>, taintAny, Type::B32, 4);
   };
   table["lop3"] = decodeLogic3;
   table["shf"] = decodeFunnel;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Extended precision: add.cc, addc, sub.cc, subc, mad.cc and madc. The carry
-// flag is a predicate of its own; of a subtraction it is the borrow.
+// flag is a predicate of its own; a subtraction sets it where nothing was
+// borrowed.
 
 #include "tools/emulator/Exec/Decode.h"
 #include "tools/emulator/Exec/Lane.h"
@@ -30,8 +31,9 @@ void carried(Warp &w, const Instr &in) {
       x = U(kind == 3 ? product >> width : product);
       y = U(c[i]);
     }
-    W carry = before >> i & 1;
-    W sum = kind == 1 ? W(x) - W(y) - carry : W(x) + W(y) + carry;
+    // A subtraction adds the complement and one.
+    W carry = in.mode & 1 ? before >> i & 1 : kind == 1;
+    W sum = W(x) + W(kind == 1 ? U(~y) : y) + carry;
     after |= uint32_t(sum >> width & 1) << i;
     return T(sum);
   });
@@ -67,11 +69,11 @@ bool decodeCarry(Decoder &d) {
   Type type = d.takeType();
   Handler handler = byInteger(type, []<typename T>() -> Handler {
     if constexpr (sizeof(T) < 4)
-      return nullptr;
+      return nullptr; // of .u16, which ptxas takes, PTX says nothing
     else
       return carried<T>;
   });
-  if (!handler || part < 0) {
+  if (!handler || part < 0 || type == Type::B32 || type == Type::B64) {
     d.fail("expected 32 or 64 bits, and .lo or .hi of a product");
     return true;
   }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Branches, exits, barriers, fences.
+// Branches, exits, barriers.
 
+#include "tools/emulator/Exec/Cluster.h"
 #include "tools/emulator/Exec/Decode.h"
 #include "tools/emulator/Exec/Lane.h"
 #include <algorithm>
@@ -40,15 +41,22 @@ void trap(Warp &w, const Instr &) {
            "the kernel trapped");
 }
 
-void nothing(Warp &, const Instr &) {}
+void giveWay(Warp &w, const Instr &) { w.yields = true; }
 
 void taintBarrier(Warp &w, const Instr &in) {
-  if (in.c != noSlot)
-    w.forActive([&](unsigned i) {
-      if (w.taint(in.c)[i] && !w.cta.failed())
-        w.report(FindingKind::PoisonSteers, i, 0,
-                 "a marked byte is part of a reduction at a barrier");
-    });
+  auto marked = [&](Slot slot, unsigned i) {
+    return slot != noSlot && w.taint(slot)[i] != 0;
+  };
+  w.forActive([&](unsigned i) {
+    if (w.cta.failed())
+      return;
+    if (marked(in.a, i) || marked(in.b, i))
+      w.report(FindingKind::PoisonSteers, i, 0,
+               "a marked byte is part of a barrier's number or threads");
+    else if (marked(in.c, i))
+      w.report(FindingKind::PoisonSteers, i, 0,
+               "a marked byte is part of a reduction at a barrier");
+  });
   if (in.d != noSlot)
     taintClear(w, in);
 }
@@ -77,6 +85,19 @@ void decodeWarpBarrier(Decoder &d) {
   d.out.members = d.slot(0, Type::B32);
 }
 
+/// Numbers that are known: of the barrier, at operand i, and of the threads
+/// behind it, if there is a number of them.
+void checkBarrierNumbers(Decoder &d, size_t i, bool counts, bool mayBeZero) {
+  const ptx::Operand &barrier = d.operand(i);
+  if (barrier.kind == ptx::Operand::Integer && barrier.bits > 15)
+    d.fail("expected a barrier from 0 to 15");
+  if (!counts || d.operand(i + 1).kind != ptx::Operand::Integer)
+    return;
+  uint64_t threads = d.operand(i + 1).bits;
+  if (threads % 32 != 0 || (threads == 0 && !mayBeZero))
+    d.fail("expected a number of threads that is a multiple of 32");
+}
+
 /// bar.red: d, barrier [, threads], predicate
 void decodeReduction(Decoder &d, size_t count) {
   d.out.mode = static_cast<uint8_t>(2 + d.takeOneOf({"and", "or", "popc"}));
@@ -85,6 +106,7 @@ void decodeReduction(Decoder &d, size_t count) {
       type != (d.out.mode == 4 ? Type::U32 : Type::Pred))
     return d.fail("expected .red.and.pred, .or.pred or .popc.u32, and 3 or 4 "
                   "operands");
+  checkBarrierNumbers(d, 1, count == 4, true);
   d.out.d = d.destination(0, type);
   d.out.a = d.slot(1, Type::U32);
   if (count == 4)
@@ -95,6 +117,8 @@ void decodeReduction(Decoder &d, size_t count) {
 void decodeBarrier(Decoder &d) {
   if (d.take("warp"))
     return decodeWarpBarrier(d);
+  if (d.take("cluster"))
+    return decodeClusterBarrier(d);
   d.take("cta");
   bool aligned = d.take("aligned") || d.base == "bar";
   int mode = d.takeOneOf({"sync", "arrive", "red"});
@@ -106,20 +130,11 @@ void decodeBarrier(Decoder &d) {
     return decodeReduction(d, count);
   if (mode < 0 || count < 1 || count > 2 || count < size_t(mode) + 1)
     return d.fail("expected .sync, .arrive (with a number of threads) or .red");
+  checkBarrierNumbers(d, 0, count == 2, mode == 0);
   d.out.mode = static_cast<uint8_t>(mode);
   d.out.a = d.slot(0, Type::U32);
   if (count == 2)
     d.out.b = d.slot(1, Type::U32);
-}
-
-/// Ordering has nothing to do here: accesses complete in the order of issue.
-void decodeFence(Decoder &d) {
-  for (std::string_view q :
-       {"sc", "acq_rel", "acquire", "release", "cta", "cluster", "gpu", "gl",
-        "sys", "proxy", "async", "global", "shared::cta", "async.global",
-        "mbarrier_init", "alias"})
-    d.take(q);
-  d.out.run = nothing;
 }
 
 } // namespace
@@ -141,8 +156,11 @@ void nybl::emu::arriveAtBarrier(Warp &w, const Instr &in) {
   if (b.arrived && b.expected != threads)
     return w.report(FindingKind::BarrierMisuse, first, id,
                     "warps disagree on the number of threads of a barrier");
+  ++cta.cluster.effects;
   b.expected = threads;
   b.arrived += 32;
+  if (w.races)
+    w.races->arriveAtBarrier(w, id);
   if (in.mode >= 2) {
     b.count += std::popcount(w.predicate(in.c) & w.active);
     b.lanes += std::popcount(w.active);
@@ -164,7 +182,10 @@ void nybl::emu::finishBarrier(Warp &w, const Barrier &barrier) {
             : 0;
 }
 
-void nybl::emu::warpBarrier(Warp &, const Instr &) {}
+void nybl::emu::warpBarrier(Warp &w, const Instr &) {
+  if (w.races)
+    w.races->syncLanes(w, w.active);
+}
 
 void nybl::emu::addControlOpcodes(OpcodeTable &table) {
   table["bra"] = decodeBranch;
@@ -177,19 +198,11 @@ void nybl::emu::addControlOpcodes(OpcodeTable &table) {
   table["brkpt"] = [](Decoder &d) { d.out.run = trap; };
   table["bar"] = decodeBarrier;
   table["barrier"] = decodeBarrier;
-  table["membar"] = decodeFence;
-  table["fence"] = decodeFence;
-  // Grids run one after the other on a stream.
-  table["griddepcontrol"] = [](Decoder &d) {
-    if (d.takeOneOf({"wait", "launch_dependents"}) < 0)
-      d.fail("expected .wait or .launch_dependents");
-    d.out.run = nothing;
-  };
   table["nanosleep"] = [](Decoder &d) {
     if (d.takeType() != Type::U32 || !d.operands(1))
       return d.fail("expected nanosleep.u32 and its operand");
     d.slot(0, Type::U32);
-    d.out.run = nothing;
+    d.out.run = giveWay;
   };
   table["call"] = [](Decoder &d) {
     d.qualifiers.clear();

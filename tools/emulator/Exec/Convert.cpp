@@ -1,40 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// cvt: between integers, floats and narrow formats, and cvt.pack. Integers
+// cvt between integers and floats, one value at a time. Integers
 // saturate where the target is narrower and the source is a float; NaN gives 0.
 
-#include "tools/emulator/Exec/Decode.h"
+#include "tools/emulator/Exec/Convert.h"
 #include "tools/emulator/Exec/Lane.h"
-#include "tools/emulator/Exec/Narrow.h"
 #include <cmath>
 #include <limits>
 
 using namespace nybl::emu;
 
 namespace {
-
-/// Everything a scalar conversion needs; kept in Instr::list as raw numbers.
-struct Conversion {
-  Type to, from;
-  int rounding; ///< 0..3 rn rz rm rp, 4..7 rni rzi rmi rpi, -1 none
-  bool saturate, flush, satfinite, relu;
-};
-
-Conversion unpack(const Instr &in) {
-  return {static_cast<Type>(in.imm & 0xff),
-          static_cast<Type>(in.imm >> 8 & 0xff),
-          static_cast<int>(in.imm >> 16 & 0xf) - 1,
-          (in.imm >> 20 & 1) != 0,
-          (in.imm >> 21 & 1) != 0,
-          (in.imm >> 22 & 1) != 0,
-          (in.imm >> 23 & 1) != 0};
-}
-
-int64_t pack(const Conversion &c) {
-  return int64_t(c.to) | int64_t(c.from) << 8 | int64_t(c.rounding + 1) << 16 |
-         int64_t(c.saturate) << 20 | int64_t(c.flush) << 21 |
-         int64_t(c.satfinite) << 22 | int64_t(c.relu) << 23;
-}
 
 double roundInteger(double v, int mode) {
   switch (mode & 3) {
@@ -75,6 +51,23 @@ float toFloat(double v, int rounding) {
   return double(f) < v ? std::nextafter(f, INFINITY) : f;
 }
 
+/// The upper 19 bits of an f32.
+uint32_t writeTf32(const Conversion &c, float v) {
+  auto bits = std::bit_cast<uint32_t>(v);
+  if (std::isnan(v))
+    return 0x7fffffff;
+  if (std::isfinite(v)) {
+    bits += c.rounding == ToZero          ? 0
+            : c.rounding == ToNearestAway ? 0x1000
+                                          : 0xfff + (bits >> 13 & 1);
+    bits &= ~0x1fffu;
+  }
+  constexpr uint32_t infinity = 0x7f800000, largest = 0x7f7fe000;
+  if (c.satfinite && (bits & infinity) == infinity)
+    bits = (bits & 0x80000000) | largest;
+  return bits;
+}
+
 uint64_t writeFloat(const Conversion &c, double v) {
   if (c.saturate)
     v = v > 1 ? 1 : v > 0 ? v : 0;
@@ -85,11 +78,8 @@ uint64_t writeFloat(const Conversion &c, double v) {
     return encodeNarrow(*format, v, c.satfinite, rounding);
   if (c.to == Type::F64)
     return std::bit_cast<uint64_t>(v);
-  if (c.to == Type::TF32) {
-    uint32_t bits = std::bit_cast<uint32_t>(static_cast<float>(v));
-    bits += c.rounding == 1 ? 0 : 0xfff + (bits >> 13 & 1);
-    return bits & ~0x1fffu;
-  }
+  if (c.to == Type::TF32)
+    return writeTf32(c, static_cast<float>(v));
   float f = toFloat(v, c.rounding);
   if (c.flush && std::fpclassify(f) == FP_SUBNORMAL)
     f = std::copysign(0.0f, f);
@@ -155,10 +145,13 @@ uint64_t convertOne(const Conversion &c, uint64_t bits) {
   if (c.flush && c.from == Type::F32 &&
       std::fpclassify(float(v)) == FP_SUBNORMAL)
     v = std::copysign(0.0, v);
+  bool toIntegral = c.rounding >= ToInteger && c.rounding < ToNearestAway;
   if (isFloatType(c.to) || c.to == Type::TF32)
-    return writeFloat(c, c.rounding >= 4 ? roundInteger(v, c.rounding) : v);
-  if (std::isnan(v))
-    return 0;
+    return writeFloat(c, toIntegral ? roundInteger(v, c.rounding) : v);
+  if (std::isnan(v)) // ISA 9.7.9.21, integer notes
+    return c.from == Type::F64 || bytesOf(c.to) == 8
+               ? writeInteger(c, __int128(1) << (bytesOf(c.to) * 8 - 1), false)
+               : 0;
   v = roundInteger(v, std::max(c.rounding, 0));
   double limit = std::ldexp(1.0, 100);
   return writeInteger(
@@ -167,7 +160,7 @@ uint64_t convertOne(const Conversion &c, uint64_t bits) {
 }
 
 void convertScalar(Warp &w, const Instr &in) {
-  Conversion c = unpack(in);
+  Conversion c = unpackConversion(in);
   bool wideFrom = bytesOf(c.from) == 8, wideTo = bytesOf(c.to) == 8;
   w.forActive([&](unsigned i) {
     uint64_t result = convertOne(c, wideFrom ? w.q(in.a)[i] : w.w(in.a)[i]);
@@ -185,77 +178,6 @@ void convertInteger(Warp &w, const Instr &in) {
   eachLane<R>(w, in.d, [&](unsigned i) { return R(fromLane<A>(a[i])); });
 }
 
-const NarrowFormat *pairFormat(Type type) {
-  switch (type) {
-  case Type::F16x2:
-    return &f16Format;
-  case Type::BF16x2:
-    return &bf16Format;
-  case Type::E4M3x2:
-    return &e4m3Format;
-  case Type::E5M2x2:
-    return &e5m2Format;
-  case Type::E2M1x2:
-    return &e2m1Format;
-  default:
-    return nullptr;
-  }
-}
-
-unsigned pairBits(Type type) {
-  return type == Type::E2M1x2                          ? 4
-         : type == Type::F16x2 || type == Type::BF16x2 ? 16
-                                                       : 8;
-}
-
-/// Powers of two: 2^(byte - 127), 255 is NaN.
-uint32_t encodePowerOfTwo(double v, bool up) {
-  if (std::isnan(v))
-    return 0xff;
-  int exponent = 0;
-  double m = std::frexp(std::fabs(v), &exponent); // [0.5, 1)
-  if (v == 0)
-    return 0;
-  if (std::isinf(v))
-    return 0xfe;
-  int e = exponent - 1 + (up && m > 0.5 ? 1 : 0);
-  return static_cast<uint32_t>(std::min(std::max(e + 127, 0), 254));
-}
-
-/// Two f32 (a: upper, b: lower) to a pair, or a pair to a pair.
-void convertPair(Warp &w, const Instr &in) {
-  Conversion c = unpack(in);
-  unsigned toBits = pairBits(c.to), fromBits = pairBits(c.from);
-  const NarrowFormat *to = pairFormat(c.to), *from = pairFormat(c.from);
-  w.forActive([&](unsigned i) {
-    double value[2];
-    for (unsigned k = 0; k < 2; ++k)
-      value[k] =
-          c.from == Type::F32
-              ? std::bit_cast<float>(k ? w.w(in.a)[i] : w.w(in.b)[i])
-          : c.from == Type::UE8M0x2
-              ? ((w.w(in.a)[i] >> (8 * k) & 0xff) == 0xff
-                     ? NAN
-                     : std::ldexp(1.0,
-                                  int(w.w(in.a)[i] >> (8 * k) & 0xff) - 127))
-              : decodeNarrow(*from, w.w(in.a)[i] >> (fromBits * k) &
-                                        ((1u << fromBits) - 1));
-    uint32_t result = 0;
-    for (unsigned k = 0; k < 2; ++k) {
-      double v = c.relu && value[k] < 0 ? 0 : value[k];
-      uint32_t bits = c.to == Type::UE8M0x2
-                          ? encodePowerOfTwo(v, c.rounding == 3)
-                          : encodeNarrow(*to, v, c.satfinite,
-                                         static_cast<Rounding>(
-                                             std::max(c.rounding, 0) & 3));
-      result |= bits << (toBits * k);
-    }
-    w.w(in.d)[i] = result;
-  });
-}
-
-bool isPair(Type type) { return pairFormat(type) || type == Type::UE8M0x2; }
-
 Handler widening(Type to, Type from) {
   if (to == Type::U64 && from == Type::U32)
     return convertInteger<uint64_t, uint32_t>;
@@ -267,69 +189,98 @@ Handler widening(Type to, Type from) {
   return nullptr;
 }
 
-/// Two integers, saturated, side by side; 8-bit ones above the halves of c.
-void packIntegers(Warp &w, const Instr &in) {
-  Conversion c = unpack(in);
-  unsigned width = bytesOf(c.to) * 8;
-  w.forActive([&](unsigned i) {
-    uint64_t keep = (uint64_t(1) << width) - 1;
-    uint64_t high = writeInteger(c, int32_t(w.w(in.a)[i]), true) & keep;
-    uint64_t low = writeInteger(c, int32_t(w.w(in.b)[i]), true) & keep;
-    uint64_t above = in.c == noSlot ? 0 : uint64_t(w.w(in.c)[i]) << 2 * width;
-    w.w(in.d)[i] = static_cast<uint32_t>(above | high << width | low);
-  });
+bool isHalf(Type type) { return type == Type::F16 || type == Type::BF16; }
+
+bool isInteger(Type type) { return !isFloatType(type) && type != Type::TF32; }
+
+bool isIntegerType(Type type) {
+  return (type >= Type::U8 && type <= Type::U64) ||
+         (type >= Type::S8 && type <= Type::S64);
 }
 
-/// cvt.pack.sat.TYPE.s32 d, a, b; and .b32 d, a, b, c for 8 bits.
-void decodePack(Decoder &d) {
-  Conversion c{};
-  bool saturates = d.take("sat");
-  c.to = d.takeType();
-  c.from = d.takeType();
-  bool half = c.to == Type::U16 || c.to == Type::S16;
-  if (!saturates || c.from != Type::S32 ||
-      (half ? false : !d.take("b32") || (c.to != Type::U8 && c.to != Type::S8)))
-    return d.fail("expected cvt.pack.sat of .u16.s32, .s16.s32, .u8.s32.b32 or "
-                  ".s8.s32.b32");
-  d.simple(packIntegers, taintAny, Type::B32, half ? 3 : 4);
-  d.out.imm = pack(c);
+/// Every value of `from` is one of `to`.
+bool contains(Type to, Type from) {
+  unsigned wide = bytesOf(to), narrow = bytesOf(from);
+  if (isSignedType(to) == isSignedType(from))
+    return wide >= narrow;
+  return isSignedType(to) && wide > narrow;
+}
+
+/// ISA 9.7.9.21: integer rounding from floats to integers, rounding where
+/// precision may be lost, none elsewhere.
+bool fitsRounding(const Conversion &c) {
+  bool none = c.rounding == NoRounding;
+  bool toInteger = c.rounding >= ToInteger && c.rounding < ToInteger + 4;
+  bool toFloat = c.rounding >= ToNearest && c.rounding <= ToPlus;
+  if (isInteger(c.from))
+    return isInteger(c.to) ? none : toFloat;
+  if (isInteger(c.to))
+    return toInteger;
+  if (c.to == c.from)
+    return none || toInteger;
+  if (isHalf(c.to) && isHalf(c.from))
+    return none || toFloat; // ptxas takes both: to nearest without one
+  if (bytesOf(c.to) > bytesOf(c.from))
+    return none || (toFloat && c.from == Type::BF16);
+  return toFloat;
+}
+
+bool fitsSaturation(const Conversion &c) {
+  if (c.to == Type::BF16 || c.from == Type::BF16)
+    return false;
+  return !isInteger(c.to) || !isInteger(c.from) || !contains(c.to, c.from);
+}
+
+/// cvt.FROM.f32 of f16, bf16 and tf32 with .relu or .satfinite, and .rna.
+bool legalFromFloat(const Conversion &c, const PtxTarget &target) {
+  bool tf32 = c.to == Type::TF32;
+  bool finite = c.from == Type::F32 && !c.saturate && !c.flush;
+  if (!finite || (!tf32 && !isHalf(c.to)))
+    return false;
+  if (c.rounding == ToNearestAway)
+    return tf32 && !c.relu;
+  return (c.rounding == ToNearest || c.rounding == ToZero) &&
+         (!tf32 || !c.satfinite || target.major >= 10);
+}
+
+bool legalConversion(const Conversion &c, const PtxTarget &target) {
+  bool known = isFloatType(c.to) || c.to == Type::TF32 || isIntegerType(c.to);
+  if (!known || !(isFloatType(c.from) || isIntegerType(c.from)))
+    return false;
+  if (c.to == Type::TF32 || c.relu || c.satfinite)
+    return legalFromFloat(c, target);
+  bool brain = c.to == Type::BF16 || c.from == Type::BF16;
+  bool byte = bytesOf(c.to) == 1 || bytesOf(c.from) == 1;
+  bool single = c.to == Type::F32 || c.from == Type::F32;
+  return !(brain && byte) && (!c.flush || single) &&
+         (!c.saturate || fitsSaturation(c)) && fitsRounding(c);
 }
 
 void decodeCvt(Decoder &d) {
   if (d.take("pack"))
-    return decodePack(d);
+    return decodeConvertPack(d);
   Conversion c{};
-  c.rounding =
-      d.takeOneOf({"rn", "rz", "rm", "rp", "rni", "rzi", "rmi", "rpi"});
+  c.rounding = d.takeOneOf(
+      {"rn", "rz", "rm", "rp", "rni", "rzi", "rmi", "rpi", "rna", "rs"});
   c.saturate = d.take("sat");
   c.flush = d.take("ftz");
   c.satfinite = d.take("satfinite");
   c.relu = d.take("relu");
+  c.scaled = d.take("scaled::n2::ue8m0");
   c.to = d.takeType();
   c.from = d.takeType();
-  bool narrow = c.to == Type::E2M1x2 || c.from == Type::E2M1x2 ||
-                c.to == Type::UE8M0x2 || c.from == Type::UE8M0x2;
-  if (narrow && !d.target().narrowCvt)
-    return d.fail(std::string(d.target().name) + " has no cvt of this type");
+  if (!d.error.empty() || decodeConvertPair(d, c))
+    return;
+  if (c.scaled || !legalConversion(c, d.target()))
+    return d.fail("the types, qualifiers or chip do not fit cvt");
   d.relaxed = true;
-  if (isPair(c.to)) {
-    d.relaxed = false;
-    bool two = c.from == Type::F32;
-    if (!two && !isPair(c.from))
-      return d.fail("the types do not fit cvt");
-    d.simple(convertPair, taintAny, {c.to, c.from, c.from, Type::None},
-             two ? 3 : 2);
-  } else {
-    if (isPair(c.from))
-      return d.fail("the types do not fit cvt");
-    Handler wide = c.saturate ? nullptr : widening(c.to, c.from);
-    bool truncates = !isFloatType(c.to) && !isFloatType(c.from) &&
-                     !c.saturate && !isSignedType(c.from);
-    d.simple(wide ? wide : convertScalar, truncates ? taintTruncate : taintAny,
-             {c.to, c.from, Type::None, Type::None}, 2);
-  }
+  Handler wide = c.saturate ? nullptr : widening(c.to, c.from);
+  bool truncates = isInteger(c.to) && isInteger(c.from) && !c.saturate &&
+                   !isSignedType(c.from);
+  d.simple(wide ? wide : convertScalar, truncates ? taintTruncate : taintAny,
+           {c.to, c.from, Type::None, Type::None}, 2);
   d.out.bytes = static_cast<uint8_t>(std::max(bytesOf(c.to), 2u));
-  d.out.imm = pack(c);
+  d.out.imm = packConversion(c);
 }
 
 } // namespace

@@ -4,6 +4,8 @@
 
 #include "tools/emulator/Exec/Decode.h"
 
+#include "tools/emulator/Exec/Counting.h"
+#include "tools/emulator/Exec/Race.h"
 #include <algorithm>
 #include <bit>
 
@@ -25,7 +27,12 @@ static constexpr struct {
                  {"f32x2", Type::F32x2, 8},   {"f64", Type::F64, 8},
                  {"pred", Type::Pred, 4},     {"tf32", Type::TF32, 4},
                  {"e4m3x2", Type::E4M3x2, 2}, {"e5m2x2", Type::E5M2x2, 2},
-                 {"e2m1x2", Type::E2M1x2, 1}, {"ue8m0x2", Type::UE8M0x2, 2}};
+                 {"e2m1x2", Type::E2M1x2, 1}, {"ue8m0x2", Type::UE8M0x2, 2},
+                 {"u16x2", Type::U16x2, 4},   {"s16x2", Type::S16x2, 4},
+                 {"e2m3x2", Type::E2M3x2, 2}, {"e3m2x2", Type::E3M2x2, 2},
+                 {"s2f6x2", Type::S2F6x2, 2}, {"e4m3x4", Type::E4M3x4, 4},
+                 {"e5m2x4", Type::E5M2x4, 4}, {"e2m3x4", Type::E2M3x4, 4},
+                 {"e3m2x4", Type::E3M2x4, 4}, {"e2m1x4", Type::E2M1x4, 2}};
 
 Type nybl::emu::typeNamed(std::string_view name) {
   for (auto &entry : typeTable)
@@ -61,10 +68,19 @@ static const OpcodeTable &opcodes() {
     addFloatOpcodes(t);
     addConvertOpcodes(t);
     addMemoryOpcodes(t);
+    addAtomicOpcodes(t);
+    addCacheOpcodes(t);
+    addTensorMapOpcodes(t);
     addAsyncCopyOpcodes(t);
+    addMbarrierOpcodes(t);
+    addClusterOpcodes(t);
     addMatrixOpcodes(t);
+    addWgmmaOpcodes(t);
+    addTensorOpcodes(t);
     addControlOpcodes(t);
+    addFenceOpcodes(t);
     addWarpOpcodes(t);
+    addCallOpcodes(t);
     return t;
   }();
   return table;
@@ -106,85 +122,12 @@ bool Decoder::operands(size_t count) {
   return false;
 }
 
-Slot Decoder::constant(uint64_t bits, bool wide) {
-  auto [known, isNew] = constants.try_emplace({bits, wide}, kernel.slots);
+Slot Decoder::constant(uint64_t bits, bool wide, bool isShared) {
+  auto [known, isNew] =
+      constants.try_emplace({bits, wide, isShared}, kernel.slots);
   if (isNew)
-    kernel.constants.push_back({kernel.slots++, bits, wide});
+    kernel.constants.push_back({kernel.slots++, bits, wide, isShared});
   return known->second;
-}
-
-Slot Decoder::special(std::string_view name, unsigned bytes) {
-  static constexpr std::pair<std::string_view, Special> names[] = {
-      {"%tid.x", Special::TidX},
-      {"%tid.y", Special::TidY},
-      {"%tid.z", Special::TidZ},
-      {"%ntid.x", Special::NTidX},
-      {"%ntid.y", Special::NTidY},
-      {"%ntid.z", Special::NTidZ},
-      {"%ctaid.x", Special::CtaX},
-      {"%ctaid.y", Special::CtaY},
-      {"%ctaid.z", Special::CtaZ},
-      {"%nctaid.x", Special::NCtaX},
-      {"%nctaid.y", Special::NCtaY},
-      {"%nctaid.z", Special::NCtaZ},
-      {"%laneid", Special::LaneId},
-      {"%warpid", Special::WarpId},
-      {"%smid", Special::SmId},
-      {"%nsmid", Special::NSmId},
-      {"%gridid", Special::GridId},
-      {"%lanemask_eq", Special::LaneMaskEq},
-      {"%lanemask_lt", Special::LaneMaskLt},
-      {"%lanemask_le", Special::LaneMaskLe},
-      {"%lanemask_gt", Special::LaneMaskGt},
-      {"%lanemask_ge", Special::LaneMaskGe},
-      {"%dynamic_smem_size", Special::DynamicShared},
-      {"%total_smem_size", Special::TotalShared},
-      {"%clock", Special::Clock},
-      {"%clock_hi", Special::ClockHigh},
-      {"%clock64", Special::Clock64},
-      {"%globaltimer", Special::Clock64},
-      {"%globaltimer_lo", Special::Clock},
-      {"%globaltimer_hi", Special::ClockHigh},
-      {"%nwarpid", Special::NWarpId},
-      {"%cluster_ctarank", Special::Zero},
-      {"%is_explicit_cluster", Special::Zero},
-      {"WARP_SZ", Special::WarpSize}};
-  for (auto &[text, what] : names)
-    if (text == name) {
-      bool wide = what == Special::Clock64;
-      if (wide != (bytes == 8))
-        fail("'" + std::string(name) + "' is " + (wide ? "64" : "32") +
-             " bits wide");
-      if (what == Special::WarpSize)
-        return constant(32, false);
-      if (wide || what == Special::Clock || what == Special::ClockHigh)
-        return clock(what);
-      auto [known, isNew] = specials.try_emplace(std::string(name), 0);
-      if (isNew)
-        kernel.specials.push_back({known->second = kernel.slots++, what});
-      return known->second;
-    }
-  return noSlot;
-}
-
-/// Clocks move: each use reads the number of steps of the CTA, before the
-/// instruction that asked.
-static void readClock(Warp &w, const Instr &in) {
-  uint64_t now = w.cta.steps;
-  w.forActive([&](unsigned i) {
-    if (in.mode == 2)
-      w.q(in.d)[i] = now;
-    else
-      w.w(in.d)[i] = static_cast<uint32_t>(in.mode ? now >> 32 : now);
-  });
-}
-
-Slot Decoder::clock(Special what) {
-  Slot slot = precede(readClock, taintClear, noSlot);
-  kernel.code.back().mode = what == Special::Clock64     ? 2
-                            : what == Special::ClockHigh ? 1
-                                                         : 0;
-  return slot;
 }
 
 static void notPredicate(Warp &w, const Instr &in) {
@@ -212,7 +155,8 @@ static void taintExtend(Warp &w, const Instr &in) {
 
 void Decoder::emit(const Instr &instr) {
   kernel.code.push_back(instr);
-  kernel.source.push_back({source->line, source->text});
+  kernel.source.push_back(
+      {source->line, source->text, source->sourceFile, source->sourceLine});
 }
 
 Slot Decoder::precede(Handler run, Handler taint, Slot a) {
@@ -302,7 +246,8 @@ Slot Decoder::slotOf(const ptx::Operand &operand, Type type) {
     }
     uint64_t address = found->second.second + operand.offset;
     // The generic address of a shared variable is made by cvta.
-    return constant(address, bytes == 8);
+    return constant(address, bytes == 8,
+                    found->second.first == MemorySpace::Shared);
   }
   default:
     fail("expected a register or an immediate");
@@ -337,6 +282,12 @@ Slot Decoder::destinationOf(const ptx::Operand &operand, Type type) {
   return helper.a;
 }
 
+Slot Decoder::result(size_t i, Type type) {
+  if (operand(i).kind == ptx::Operand::Sink && operand(i).second < 0)
+    fail("the destination cannot be left out");
+  return destination(i, type);
+}
+
 Slot Decoder::second(size_t i, Type type) {
   if (operand(i).second < 0)
     return noSlot;
@@ -351,12 +302,14 @@ Slot Decoder::predicate(size_t i) { return predicateOf(operand(i)); }
 Slot Decoder::predicateOf(const ptx::Operand &p) {
   if (p.kind == ptx::Operand::Integer)
     return constant((p.bits != 0) != p.negated ? 0xffffffffu : 0, false);
-  if (p.kind != ptx::Operand::Register ||
-      function.registers[p.reg].type != "pred") {
+  Slot slot = p.kind == ptx::Operand::Symbol ? special(p.symbol, 0) : noSlot;
+  if (p.kind == ptx::Operand::Register &&
+      function.registers[p.reg].type == "pred")
+    slot = static_cast<Slot>(p.reg);
+  if (slot == noSlot) {
     fail("expected a predicate");
     return 0;
   }
-  auto slot = static_cast<Slot>(p.reg);
   return p.negated ? precede(notPredicate, taintCopy, slot) : slot;
 }
 
@@ -379,6 +332,8 @@ void Decoder::address(size_t i) {
     fail("expected an address in brackets");
     return;
   }
+  if (!at.elements.empty() && base != "cp")
+    fail("only a tensor copy takes coordinates in its address");
   out.imm = at.offset;
   if (at.reg >= 0) {
     out.a = static_cast<Slot>(at.reg);
@@ -390,6 +345,8 @@ void Decoder::address(size_t i) {
   }
   out.flag = true;
   if (at.symbol.empty()) {
+    if (source->opcode.find(".local") == std::string::npos)
+      fail("an address without a register or variable exists in .local only");
     out.a = constant(0, true);
     return;
   }
@@ -398,7 +355,8 @@ void Decoder::address(size_t i) {
     fail("unknown variable '" + at.symbol + "'");
     return;
   }
-  out.a = constant(found->second.second, true);
+  out.a = constant(found->second.second, true,
+                   found->second.first == MemorySpace::Shared);
 }
 
 void Decoder::simple(Handler handler, Handler taint, Shape shape,
@@ -408,7 +366,7 @@ void Decoder::simple(Handler handler, Handler taint, Shape shape,
   out.run = handler;
   out.taint = taint;
   out.bytes = static_cast<uint8_t>(bytesOf(shape.d));
-  out.d = destination(0, shape.d);
+  out.d = result(0, shape.d);
   if (count > 1)
     out.a = slot(1, shape.a);
   if (count > 2)
@@ -420,6 +378,7 @@ void Decoder::simple(Handler handler, Handler taint, Shape shape,
 bool Decoder::decode(const ptx::Instruction &instruction) {
   source = &instruction;
   out = Instr();
+  out.order = memoryOrderOf(instruction.opcode);
   error.clear();
   after.clear();
   relaxed = false;
@@ -450,6 +409,7 @@ bool Decoder::decode(const ptx::Instruction &instruction) {
       function.registers[instruction.guard].type != "pred")
     fail("expected a predicate as the guard");
   if (error.empty()) {
+    out.counted = countedAs(instruction.opcode);
     emit(out);
     for (const Instr &helper : after)
       emit(helper);

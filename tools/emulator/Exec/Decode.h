@@ -6,10 +6,12 @@
 #ifndef NYBL_EMULATOR_EXEC_DECODE_H
 #define NYBL_EMULATOR_EXEC_DECODE_H
 
+#include "tools/emulator/Device/Chips.h"
 #include "tools/emulator/Exec/Warp.h"
 #include "tools/emulator/Ptx/Module.h"
 #include <functional>
 #include <initializer_list>
+#include <tuple>
 
 namespace nybl::emu {
 
@@ -40,7 +42,17 @@ enum class Type : uint8_t {
   E4M3x2,
   E5M2x2,
   E2M1x2,
-  UE8M0x2
+  UE8M0x2,
+  U16x2,
+  S16x2,
+  E2M3x2,
+  E3M2x2,
+  S2F6x2,
+  E4M3x4,
+  E5M2x4,
+  E2M3x4,
+  E3M2x4,
+  E2M1x4
 };
 
 Type typeNamed(std::string_view name);
@@ -50,14 +62,15 @@ bool isFloatType(Type type);
 
 /// Where module and kernel variables lie.
 struct Symbols {
+  unsigned version = 0; ///< of the module: 91 is PTX 9.1
   std::map<std::string, std::pair<MemorySpace, uint64_t>, std::less<>> places;
 };
 
 class Decoder {
 public:
   Decoder(const ptx::Function &function, const Symbols &symbols,
-          const ChipLimits &chip, Kernel &kernel)
-      : function(function), symbols(symbols), chip(chip), kernel(kernel) {}
+          const PtxTarget &isFor, Kernel &kernel)
+      : function(function), symbols(symbols), isFor(isFor), kernel(kernel) {}
 
   /// Decodes the whole body; empty on success, else "line L: ...".
   std::string run();
@@ -86,6 +99,8 @@ public:
     return destinationOf(operand(i), type);
   }
   Slot destinationOf(const ptx::Operand &operand, Type type);
+  /// A destination that cannot be left out, but for _|%p.
+  Slot result(size_t i, Type type);
   /// Both halves of a 128-bit register, the low one first.
   std::pair<Slot, Slot> pairOf(const ptx::Operand &operand);
   /// The register after the bar of %a|%b, or noSlot.
@@ -110,31 +125,35 @@ public:
   void simple(Handler handler, Handler taint, Type type, size_t count) {
     simple(handler, taint, Shape{type, type, type, type}, count);
   }
-  const ChipLimits &target() const { return chip; }
+  /// The module's, which says what instructions there are.
+  const PtxTarget &target() const { return isFor; }
+  unsigned version() const { return symbols.version; }
   const Symbols &symbolTable() const { return symbols; }
   const ptx::Function &body() const { return function; }
-  Slot constant(uint64_t bits, bool wide);
+  Slot constant(uint64_t bits, bool wide, bool isShared = false);
   /// A helper of this instruction that runs before it: d = run(a).
   Slot precede(Handler run, Handler taint, Slot a);
   Instr &last() { return kernel.code.back(); } ///< the latest helper
   Slot scratch() { return kernel.slots++; }
+  Kernel &decoded() { return kernel; }
   /// The carry flag of add.cc and its relatives.
   Slot carry();
 
 private:
   bool decode(const ptx::Instruction &instruction);
+  /// Read in so many bytes, 0 as a predicate; noSlot: no special register.
   Slot special(std::string_view name, unsigned bytes);
-  Slot clock(Special what);
+  Slot specialSlot(Special what, unsigned bytes);
   bool fits(int reg, Type type);
   bool isWide(int reg) const;
   void emit(const Instr &instr);
 
   const ptx::Function &function;
   const Symbols &symbols;
-  const ChipLimits &chip;
+  const PtxTarget &isFor;
   Kernel &kernel;
-  std::map<std::pair<uint64_t, bool>, Slot> constants;
-  std::map<std::string, Slot, std::less<>> specials;
+  std::map<std::tuple<uint64_t, bool, bool>, Slot> constants;
+  std::map<Special, Slot> specials;
   std::map<int, Slot> upperHalves; ///< of 128-bit registers
   Slot carrySlot = noSlot;
   std::vector<Instr> after;      ///< helpers that follow this instruction
@@ -175,10 +194,23 @@ void addCarryOpcodes(OpcodeTable &table);
 void addFloatOpcodes(OpcodeTable &table);
 void addConvertOpcodes(OpcodeTable &table);
 void addMemoryOpcodes(OpcodeTable &table);
+void addAtomicOpcodes(OpcodeTable &table);
+void addCacheOpcodes(OpcodeTable &table);
+void addTensorMapOpcodes(OpcodeTable &table);
 void addAsyncCopyOpcodes(OpcodeTable &table);
+void decodeBulkCopy(Decoder &d, bool reduces); ///< after cp{.reduce}.async.bulk
+/// After cp{.reduce}.async.bulk{.prefetch}.tensor
+void decodeTensorCopy(Decoder &d, bool reduces, bool prefetches);
+void addMbarrierOpcodes(OpcodeTable &table);
+void addClusterOpcodes(OpcodeTable &table);
+void decodeClusterBarrier(Decoder &d); ///< after barrier.cluster
 void addMatrixOpcodes(OpcodeTable &table);
+void addWgmmaOpcodes(OpcodeTable &table);
+void addTensorOpcodes(OpcodeTable &table);
 void addControlOpcodes(OpcodeTable &table);
+void addFenceOpcodes(OpcodeTable &table);
 void addWarpOpcodes(OpcodeTable &table);
+void addCallOpcodes(OpcodeTable &table);
 
 // Taint rules (Taint.cpp); one bit for each nibble ---------------------------
 void taintCopy(Warp &w, const Instr &in);   ///< d = a, nibble by nibble
@@ -193,6 +225,7 @@ void taintSelect(Warp &w, const Instr &in);   ///< c is the predicate
 void taintCompare(Warp &w, const Instr &in);  ///< d (and e) are predicates
 void taintClear(Warp &w, const Instr &in);    ///< d (and e) come clean
 void taintTruncate(Warp &w, const Instr &in); ///< keep the low `bytes`
+void taintHalves(Warp &w, const Instr &in);   ///< any, in each half of d
 
 } // namespace nybl::emu
 

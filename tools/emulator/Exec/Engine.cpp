@@ -4,6 +4,7 @@
 
 #include "tools/emulator/Exec/Decode.h"
 
+#include <algorithm>
 #include <memory>
 
 using namespace nybl::emu;
@@ -45,19 +46,28 @@ uint64_t roundUp(uint64_t value, uint64_t to) {
 
 class Loader {
 public:
-  Loader(const ptx::Module &module, const ChipLimits &chip,
-         GlobalMemory &memory)
-      : module(module), chip(chip), memory(memory),
+  Loader(const ptx::Module &module, const PtxTarget &target,
+         const ChipLimits &chip, GlobalMemory &memory)
+      : module(module), target(target), chip(chip), memory(memory),
         program(std::make_shared<LoadedProgram>(memory)) {}
 
   Expected<std::shared_ptr<const Program>> run() {
+    symbols.version = module.versionMajor * 10 + module.versionMinor;
     for (const ptx::Variable &variable : module.variables)
       if (std::string error = placeModuleVariable(variable); !error.empty())
         return Error{error};
-    for (const ptx::Function &function : module.functions)
-      if (function.isEntry)
-        if (std::string error = loadKernel(function); !error.empty())
-          return Error{error};
+    for (const ptx::Variable &variable : module.variables)
+      if (std::string error = writeReferences(variable); !error.empty())
+        return Error{error};
+    for (const ptx::Function &function : module.functions) {
+      if (!function.isEntry)
+        continue;
+      Expected<ptx::Function> flat = ptx::inlineCalls(module, function);
+      if (!flat)
+        return flat.error();
+      if (std::string error = loadKernel(*flat); !error.empty())
+        return Error{error};
+    }
     return std::shared_ptr<const Program>(program);
   }
 
@@ -75,25 +85,46 @@ private:
     std::vector<uint8_t> bytes = v.initial;
     bytes.resize(v.bytes); // without an initialiser: zero
     memory.write(*address, bytes.data(), bytes.size());
+    if (v.space == ptx::Space::Const)
+      memory.protect(*address);
     symbols.places[v.name] = {MemorySpace::Global, *address};
     program->globals[v.name] = {*address, v.bytes};
+    return "";
+  }
+
+  /// Addresses in initialisers, once all variables have theirs.
+  std::string writeReferences(const ptx::Variable &v) {
+    for (const ptx::Reference &r : v.references) {
+      auto target = symbols.places.find(r.symbol);
+      if (target == symbols.places.end())
+        return "the initialiser of '" + v.name + "' needs the address of '" +
+               r.symbol + "', which is no global variable";
+      uint64_t bits =
+          (target->second.second + static_cast<uint64_t>(r.addend)) >> r.shift;
+      memory.write(symbols.places[v.name].second + r.at, &bits, r.bytes);
+    }
     return "";
   }
 
   std::string loadKernel(const ptx::Function &f) {
     auto kernel = std::make_unique<Kernel>();
     kernel->info.name = f.name;
+    kernel->chip = &chip;
     Symbols own = symbols;
     placeParameters(f, *kernel, own);
     if (std::string error = placeVariables(f, *kernel, own); !error.empty())
       return error;
     Dim3 required = f.requiredThreads, most = f.maxThreads;
     kernel->info.requiredThreads = required;
+    kernel->info.requiredCluster = f.requiredCluster;
+    kernel->info.maxClusterRank = f.maxClusterRank;
+    kernel->info.explicitCluster = f.explicitCluster;
+    kernel->info.blocksAreClusters = f.blocksAreClusters;
     if (most.x)
       kernel->info.maxThreads = most.x * most.y * most.z;
     if (required.x)
       kernel->info.maxThreads = required.x * required.y * required.z;
-    Decoder decoder(f, own, chip, *kernel);
+    Decoder decoder(f, own, target, *kernel);
     std::string error = decoder.run();
     program->kernels.push_back(std::move(kernel));
     return error;
@@ -112,28 +143,41 @@ private:
     own.places["\1parameter bytes"] = {MemorySpace::Param, at};
   }
 
+  /// Gives the bytes of static shared memory. Extern arrays all begin where it
+  /// ends: with ptxas 13.0 at a multiple of 16 at least, and what aligns them
+  /// counts as static.
+  uint64_t placeShared(const ptx::Function &f, Symbols &own) {
+    std::vector<const ptx::Variable *> all = moduleShared, dynamic;
+    for (const ptx::Variable &v : f.variables)
+      if (v.space == ptx::Space::Shared)
+        all.push_back(&v);
+    uint64_t top = 0, align = 16;
+    for (const ptx::Variable *v : all) {
+      if (v->isExtern && v->bytes == 0) {
+        dynamic.push_back(v);
+        align = std::max<uint64_t>(align, v->align);
+        continue;
+      }
+      top = roundUp(top, v->align);
+      own.places[v->name] = {MemorySpace::Shared, top};
+      top += v->bytes;
+    }
+    if (!dynamic.empty())
+      top = roundUp(top, align);
+    for (const ptx::Variable *v : dynamic)
+      own.places[v->name] = {MemorySpace::Shared, top};
+    return top;
+  }
+
   std::string placeVariables(const ptx::Function &f, Kernel &kernel,
                              Symbols &own) {
-    uint64_t shared = 0, local = 0;
-    auto place = [&](const ptx::Variable &v, uint64_t &top, MemorySpace space) {
-      top = roundUp(top, v.align);
-      own.places[v.name] = {space, top};
-      top += v.bytes;
-    };
-    // Extern shared memory begins where the static part ends.
-    for (bool dynamic : {false, true}) {
-      for (const ptx::Variable *v : moduleShared)
-        if ((v->isExtern && v->bytes == 0) == dynamic)
-          place(*v, shared, MemorySpace::Shared);
-      for (const ptx::Variable &v : f.variables)
-        if (v.space == ptx::Space::Shared &&
-            (v.isExtern && v.bytes == 0) == dynamic)
-          place(v, shared, MemorySpace::Shared);
-    }
+    uint64_t shared = placeShared(f, own), local = 0;
     for (const ptx::Variable &v : f.variables) {
-      if (v.space == ptx::Space::Local)
-        place(v, local, MemorySpace::Local);
-      else if (v.space != ptx::Space::Shared && v.space != ptx::Space::Param)
+      if (v.space == ptx::Space::Local) {
+        local = roundUp(local, v.align);
+        own.places[v.name] = {MemorySpace::Local, local};
+        local += v.bytes;
+      } else if (v.space != ptx::Space::Shared && v.space != ptx::Space::Param)
         return "the variable '" + v.name + "' of kernel '" + f.name +
                "' lies in a space that a body cannot declare";
     }
@@ -147,6 +191,7 @@ private:
   }
 
   const ptx::Module &module;
+  const PtxTarget &target;
   const ChipLimits &chip;
   GlobalMemory &memory;
   std::shared_ptr<LoadedProgram> program;
@@ -162,9 +207,17 @@ nybl::emu::loadProgram(std::string_view text, const ChipLimits &chip,
   Expected<ptx::Module> module = ptx::parse(text);
   if (!module)
     return module.error();
-  if (!runsOn(module->target, chip))
+  PtxTarget target;
+  if (!parseTarget(module->target, target) || !runsOn(module->target, chip))
     return Error{"PTX for " + module->target + " does not run on " + chip.name};
-  return Loader(*module, chip, memory).run();
+  unsigned first = firstVersionOf(target);
+  if (module->versionMajor * 10 + module->versionMinor < first)
+    return Error{"expected .version " + std::to_string(first / 10) + "." +
+                 std::to_string(first % 10) + " or later for .target " +
+                 module->target + ", got " +
+                 std::to_string(module->versionMajor) + "." +
+                 std::to_string(module->versionMinor)};
+  return Loader(*module, target, chip, memory).run();
 }
 
 const Kernel *nybl::emu::kernelOf(const Program &program,

@@ -79,11 +79,21 @@ Handler shiftOf(Type type) {
   return byInteger(
       type, []<typename T>() -> Handler { return binary<T, T, Op, uint32_t>; });
 }
-void typed(Decoder &d, Handler (*pick)(Type), Handler taint, size_t count) {
+enum class Kinds { Any, Numbers, Signed, Bits };
+
+bool fitsKinds(Type type, Kinds kinds) {
+  bool bits = type == Type::B16 || type == Type::B32 || type == Type::B64;
+  return kinds == Kinds::Any || (kinds == Kinds::Numbers && !bits) ||
+         (kinds == Kinds::Signed && isSignedType(type)) ||
+         (kinds == Kinds::Bits && bits);
+}
+
+void typed(Decoder &d, Handler (*pick)(Type), Handler taint, size_t count,
+           Kinds kinds = Kinds::Numbers) {
   Type type = d.takeType();
   Handler handler = pick(type);
-  if (!handler)
-    d.fail("the type does not fit this instruction");
+  if (!handler || !fitsKinds(type, kinds))
+    return d.fail("the type does not fit this instruction");
   d.simple(handler, taint, type, count);
 }
 
@@ -126,7 +136,7 @@ void decodeWide(Decoder &d, Type type, bool add) {
                   : multiplyWide<int32_t, int64_t>;
     break;
   default:
-    d.fail(".wide takes 16- and 32-bit types");
+    return d.fail(".wide takes 16- and 32-bit types");
   }
   Type wide = bytesOf(type) == 2 ? Type::B32 : Type::B64;
   d.simple(handler, taintAny, {wide, type, type, wide}, add ? 4 : 3);
@@ -142,8 +152,8 @@ void decodeMultiply(Decoder &d) {
                                      : ternaryOf<MultiplyAddLow>(type))
                         : (part == 1 ? binaryOf<MultiplyHigh>(type)
                                      : binaryOf<MultiplyLow>(type));
-  if (!handler || part < 0)
-    d.fail("expected .lo, .hi or .wide and an integer type");
+  if (!handler || part < 0 || !fitsKinds(type, Kinds::Numbers))
+    return d.fail("expected .lo, .hi or .wide and an integer type");
   d.simple(handler, part == 0 ? taintUpward : taintAny, type, add ? 4 : 3);
 }
 
@@ -191,6 +201,8 @@ void decodeLogic(Decoder &d) {
   Handler taint = std::is_same_v<Op, And>  ? taintAnd
                   : std::is_same_v<Op, Or> ? taintOr
                                            : taintXor;
+  if (!fitsKinds(type, Kinds::Bits))
+    return d.fail("the type does not fit this instruction");
   d.simple(binaryOf<Op>(type), taint, type, 3);
 }
 
@@ -198,6 +210,8 @@ void decodeNot(Decoder &d) {
   Type type = d.takeType();
   if (type == Type::Pred)
     return decodePredicate<PredicateNot>(d, 2);
+  if (!fitsKinds(type, Kinds::Bits))
+    return d.fail("the type does not fit this instruction");
   d.simple(unaryOf<Not>(type), taintCopy, type, 2);
 }
 
@@ -206,6 +220,8 @@ void decodeShift(Decoder &d) {
   bool right = d.base == "shr";
   Handler handler =
       right ? shiftOf<ShiftRight>(type) : shiftOf<ShiftLeft>(type);
+  if (!handler || !fitsKinds(type, right ? Kinds::Any : Kinds::Bits))
+    return d.fail("the type does not fit this instruction");
   d.simple(handler, taintShift, {type, type, Type::U32, Type::None}, 3);
   d.out.flag = right;
   d.out.isSigned = isSignedType(type);
@@ -282,12 +298,56 @@ void moveLanes(Decoder &d, const std::vector<Slot> &to,
   d.out.taint = taintCopyLanes;
 }
 
+void copyParts(Warp &w, const Instr &in) {
+  const Slot *list = &w.kernel.lists[in.list];
+  w.forActive([&](unsigned lane) {
+    for (unsigned k = 0; k < 4; ++k)
+      w.w(list[k])[lane] = w.w(list[4 + k])[lane];
+  });
+}
+
+void taintParts(Warp &w, const Instr &in) {
+  for (unsigned k = 0; k < 4; ++k)
+    w.forActive(
+        [&](unsigned lane) { w.taint(w.kernel.lists[in.list + k])[lane] = 0; });
+}
+
+/// mov.v4.u32 {x, y, z, zero}, %tid
+void decodeMovParts(Decoder &d) {
+  Type type = d.takeType();
+  if (!d.operands(2))
+    return;
+  const ptx::Operand &to = d.operand(0);
+  if (isFloatType(type) || bytesOf(type) > 4 || bytesOf(type) < 2 ||
+      to.kind != ptx::Operand::Vector || to.elements.size() != 4 ||
+      d.operand(1).kind != ptx::Operand::Symbol)
+    return d.fail("expected four registers and a special register of parts, "
+                  "such as %tid");
+  std::vector<Slot> slots, sources;
+  for (unsigned k = 0; k < 4; ++k) {
+    ptx::Operand part = d.operand(1);
+    part.symbol += std::string(".") + "xyzw"[k];
+    slots.push_back(d.destinationOf(to.elements[k], type));
+    sources.push_back(d.slotOf(part, type));
+  }
+  slots.insert(slots.end(), sources.begin(), sources.end());
+  d.setList(slots);
+  d.out.run = copyParts;
+  d.out.taint = taintParts;
+}
+
 void decodeMov(Decoder &d) {
+  if (d.take("v4"))
+    return decodeMovParts(d);
   Type type = d.takeType();
   if (!d.operands(2))
     return;
   if (type == Type::Pred)
     return decodePredicate<PredicateMove>(d, 2);
+  if (isFloatType(type) && type != Type::F32 && type != Type::F64)
+    return d.fail("mov moves .b16 or .b32, not narrow floats");
+  if (type == Type::F32x2)
+    return d.fail("mov moves .b64, not .f32x2");
   bool pack = d.operand(1).kind == ptx::Operand::Vector;
   bool unpack = d.operand(0).kind == ptx::Operand::Vector;
   if (pack && unpack)
@@ -355,12 +415,14 @@ bool isIntegerForm(const Decoder &d) {
 }
 void decodeFloatArithmetic(Decoder &d); // Float.cpp
 bool decodeCarry(Decoder &d);           // Carry.cpp: true if it was one
+bool decodePacked(Decoder &d);          // Packed.cpp: likewise
+bool decodeMultiplyAddSaturated(Decoder &d);
 } // namespace nybl::emu
 
 void nybl::emu::addIntegerOpcodes(OpcodeTable &table) {
   table["mov"] = decodeMov;
   table["add"] = [](Decoder &d) {
-    if (decodeCarry(d))
+    if (isIntegerForm(d) && (decodeCarry(d) || decodePacked(d)))
       return;
     isIntegerForm(d)
         ? decodeSaturating(d, binary<int32_t, int32_t, AddSaturated>,
@@ -368,7 +430,7 @@ void nybl::emu::addIntegerOpcodes(OpcodeTable &table) {
         : decodeFloatArithmetic(d);
   };
   table["sub"] = [](Decoder &d) {
-    if (decodeCarry(d))
+    if (isIntegerForm(d) && decodeCarry(d))
       return;
     isIntegerForm(d)
         ? decodeSaturating(d, binary<int32_t, int32_t, SubtractSaturated>,
@@ -379,7 +441,7 @@ void nybl::emu::addIntegerOpcodes(OpcodeTable &table) {
     isIntegerForm(d) ? decodeMultiply(d) : decodeFloatArithmetic(d);
   };
   table["mad"] = [](Decoder &d) {
-    if (decodeCarry(d))
+    if (isIntegerForm(d) && (decodeCarry(d) || decodeMultiplyAddSaturated(d)))
       return;
     isIntegerForm(d) ? decodeMultiply(d) : decodeFloatArithmetic(d);
   };
@@ -389,19 +451,23 @@ void nybl::emu::addIntegerOpcodes(OpcodeTable &table) {
   };
   table["rem"] = [](Decoder &d) { typed(d, binaryOf<Remainder>, taintAny, 3); };
   table["min"] = [](Decoder &d) {
+    if (isIntegerForm(d) && decodePacked(d))
+      return;
     isIntegerForm(d) ? typed(d, binaryOf<Minimum>, taintAny, 3)
                      : decodeFloatArithmetic(d);
   };
   table["max"] = [](Decoder &d) {
+    if (isIntegerForm(d) && decodePacked(d))
+      return;
     isIntegerForm(d) ? typed(d, binaryOf<Maximum>, taintAny, 3)
                      : decodeFloatArithmetic(d);
   };
   table["neg"] = [](Decoder &d) {
-    isIntegerForm(d) ? typed(d, unaryOf<Negate>, taintUpward, 2)
+    isIntegerForm(d) ? typed(d, unaryOf<Negate>, taintUpward, 2, Kinds::Signed)
                      : decodeFloatArithmetic(d);
   };
   table["abs"] = [](Decoder &d) {
-    isIntegerForm(d) ? typed(d, unaryOf<Absolute>, taintAny, 2)
+    isIntegerForm(d) ? typed(d, unaryOf<Absolute>, taintAny, 2, Kinds::Signed)
                      : decodeFloatArithmetic(d);
   };
   table["sad"] = [](Decoder &d) {
@@ -412,7 +478,7 @@ void nybl::emu::addIntegerOpcodes(OpcodeTable &table) {
   table["xor"] = decodeLogic<Xor>;
   table["not"] = decodeNot;
   table["cnot"] = [](Decoder &d) {
-    typed(d, unaryOf<LogicalNot>, taintAny, 2);
+    typed(d, unaryOf<LogicalNot>, taintAny, 2, Kinds::Bits);
   };
   table["shl"] = decodeShift;
   table["shr"] = decodeShift;

@@ -3,6 +3,7 @@
 // Alignment, truncation, exact sums.
 
 #include "tools/emulator/Exec/Mma.h"
+#include "tools/emulator/Exec/ExactSum.h"
 
 #include <algorithm>
 #include <bit>
@@ -94,69 +95,113 @@ float nybl::emu::accumulateGroups(float c, const GroupTerm *groups,
   return truncated(sum, quantum);
 }
 
-/// sum * 2^exponent toward zero, for results that are normal numbers.
-static float truncatedFast(int64_t sum, int exponent) {
-  uint64_t magnitude = sum < 0 ? uint64_t(-sum) : uint64_t(sum);
-  if (magnitude == 0)
-    return 0.0f;
-  int top = 63 - std::countl_zero(magnitude);
-  int biased = top + exponent + 127;
-  if (biased < 1 || biased > 254)
-    return truncated(sum, exponent);
-  uint64_t mantissa =
-      top >= 23 ? magnitude >> (top - 23) : magnitude << (23 - top);
-  uint32_t bits = uint32_t(sum < 0) << 31 | uint32_t(biased) << 23 |
-                  (uint32_t(mantissa) & 0x7fffff);
-  return std::bit_cast<float>(bits);
+static ExactTerm termOf(float value) {
+  FloatParts parts = partsOf(value);
+  return {parts.significand, parts.exponent - 23};
 }
 
-/// (|value| << up) >> down, with the sign of value: toward zero.
-static int64_t aligned(int64_t value, int up, int down) {
-  uint64_t magnitude = value < 0 ? uint64_t(-value) : uint64_t(value);
-  auto kept = static_cast<int64_t>(magnitude << up >> std::min(down, 63));
-  return value < 0 ? -kept : kept;
+/// sum + term, rounded once; an infinity stays.
+static float addRounded(float sum, const ExactTerm &term) {
+  if (std::isinf(sum))
+    return sum;
+  ExactSum exact;
+  exact.add(termOf(sum));
+  exact.add(term);
+  return exact.rounded();
 }
 
-float nybl::emu::accumulateFourGroups(float c, const int32_t *dot,
-                                      const int32_t *product,
-                                      const int32_t *exponent) {
-  uint32_t bits = std::bit_cast<uint32_t>(c);
-  if ((bits >> 23 & 0xff) == 0xff)
-    return c != c ? std::bit_cast<float>(canonicalNan) : c;
+/// The models that have no alignment, of finite numbers.
+static float sumOf(float c, const ExactTerm *terms, unsigned count,
+                   NumericModel model) {
+  if (model == NumericModel::Sequential) {
+    for (unsigned i = 0; i < count; ++i)
+      c = addRounded(c, terms[i]);
+    return c;
+  }
+  if (model == NumericModel::Reversed) {
+    float sum = 0;
+    for (unsigned i = count; i-- > 0;)
+      sum = addRounded(sum, terms[i]);
+    return addRounded(sum, termOf(c));
+  }
+  ExactSum wide;
+  wide.add(termOf(c));
+  for (unsigned i = 0; i < count; ++i)
+    wide.add(terms[i]);
+  return wide.rounded();
+}
+
+static float canonical(float value) {
+  return value != value ? std::bit_cast<float>(canonicalNan) : value;
+}
+
+float nybl::emu::accumulate(float c, const GroupTerm *groups, unsigned count,
+                            int unit, NumericModel model) {
+  if (model == NumericModel::MmaSim)
+    return accumulateGroups(c, groups, count, unit);
+  ExactTerm terms[8];
+  for (unsigned i = 0; i < count; ++i) {
+    const GroupTerm &g = groups[i];
+    if (g.a.significand < 0 || g.b.significand < 0)
+      return std::bit_cast<float>(canonicalNan);
+    terms[i] = {int64_t(g.dot) * g.a.significand * g.b.significand,
+                g.a.exponent + g.b.exponent + unit - 2};
+  }
+  return std::isfinite(c) ? sumOf(c, terms, count, model) : canonical(c);
+}
+
+/// Keeps so many fraction bits of a normal number, toward zero.
+static float cut(float value, unsigned fractionBits) {
+  if (fractionBits >= 23)
+    return value;
+  uint32_t keep = ~((1u << (23 - fractionBits)) - 1);
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(value) & keep);
+}
+
+/// By which an element aligns.
+static int alignmentOf(float value, int leastExponent) {
+  return value == 0 ? zeroExponent
+                    : std::max(partsOf(value).exponent, leastExponent);
+}
+
+/// MMA-Sim's sum of finite numbers.
+static float alignedProducts(float c, const float *a, const float *b,
+                             unsigned count, int scale,
+                             const ProductRule &rule) {
   FloatParts start = partsOf(c);
   int top = start.significand ? start.exponent : zeroExponent;
-  for (unsigned k = 0; k < 4; ++k)
-    top = std::max(top, exponent[k]);
-  // A unit of the sum is 2^(top - 35); c has 23 fraction bits, a term 8.
-  int64_t sum = aligned(start.significand, 12, top - start.exponent);
-  for (unsigned k = 0; k < 4; ++k)
-    sum += aligned(int64_t(dot[k]) * product[k], 27, top - exponent[k]);
-  return truncatedFast(sum, top - 35);
-}
-
-float nybl::emu::accumulateProducts(float c, const float *a, const float *b,
-                                    unsigned count) {
-  double special = c;
-  int top = zeroExponent - 200;
-  FloatParts start = partsOf(c);
-  if (start.significand)
-    top = start.exponent;
-  for (unsigned i = 0; i < count; ++i) {
-    special += double(a[i]) * b[i];
-    FloatParts x = partsOf(a[i]), y = partsOf(b[i]);
-    if (x.significand && y.significand)
-      top = std::max(top, x.exponent + y.exponent);
-  }
-  if (!std::isfinite(special))
-    return std::isnan(special) ? std::bit_cast<float>(canonicalNan)
-                               : static_cast<float>(special);
-  constexpr int fraction = 25;
-  int quantum = top - fraction;
+  for (unsigned i = 0; i < count; ++i)
+    top = std::max(top, alignmentOf(a[i], rule.leastExponentA) +
+                            alignmentOf(b[i], rule.leastExponentB) + scale);
+  int quantum = top - static_cast<int>(rule.fractionBits);
   int64_t sum = shifted(start.significand, start.exponent - 23 - quantum);
   for (unsigned i = 0; i < count; ++i) {
     FloatParts x = partsOf(a[i]), y = partsOf(b[i]);
     sum += shifted(x.significand * y.significand,
-                   x.exponent + y.exponent - 46 - quantum);
+                   x.exponent + y.exponent + scale - 46 - quantum);
   }
-  return truncated(sum, quantum);
+  float result = cut(truncated(sum, quantum), rule.fractionBits);
+  bool exact = std::ldexp(static_cast<double>(sum), quantum) == result;
+  if (rule.toOdd && !exact && std::isfinite(result))
+    result = std::bit_cast<float>(std::bit_cast<uint32_t>(result) | 1);
+  return result;
+}
+
+float nybl::emu::accumulateProducts(float c, const float *a, const float *b,
+                                    unsigned count, int scale,
+                                    const ProductRule &rule,
+                                    NumericModel model) {
+  double special = c; // finite numbers cannot exceed a double
+  ExactTerm terms[64];
+  for (unsigned i = 0; i < count; ++i) {
+    special += double(a[i]) * b[i];
+    FloatParts x = partsOf(a[i]), y = partsOf(b[i]);
+    terms[i] = {x.significand * y.significand,
+                x.exponent + y.exponent - 46 + scale};
+  }
+  if (!std::isfinite(special))
+    return canonical(static_cast<float>(special));
+  if (model == NumericModel::MmaSim)
+    return alignedProducts(c, a, b, count, scale, rule);
+  return sumOf(c, terms, count, model);
 }

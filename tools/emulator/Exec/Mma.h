@@ -6,6 +6,7 @@
 #ifndef NYBL_EMULATOR_EXEC_MMA_H
 #define NYBL_EMULATOR_EXEC_MMA_H
 
+#include "tools/emulator/Exec/NumericModel.h"
 #include <cstdint>
 
 namespace nybl::emu {
@@ -34,16 +35,21 @@ struct GroupTerm {
 float accumulateGroups(float c, const GroupTerm *groups, unsigned count,
                        int unit);
 
-/// accumulateGroups for four groups of ue4m3 scales, as fast as we can:
-/// `product` is the product of the significands (0 to 225), `exponent` the sum
-/// of the exponents. No NaN among the scales.
-float accumulateFourGroups(float c, const int32_t *dot, const int32_t *product,
-                           const int32_t *exponent);
+/// The same by another numeric model.
+float accumulate(float c, const GroupTerm *groups, unsigned count, int unit,
+                 NumericModel model);
 
-/// c + sum of exact products, aligned to the largest exponent, truncated to 25
-/// fraction bits, added exactly, truncated to f32: f16 and bf16 mma.
+/// c + sum of exact products (times 2^scale), of f16, bf16, tf32 and the 8-bit
+/// kinds. MMA-Sim: aligned to the largest exponent, truncated to so many
+/// fraction bits, added exactly, truncated to f32.
+struct ProductRule {
+  int leastExponentA, leastExponentB; ///< of normal numbers of the formats
+  unsigned fractionBits;
+  bool toOdd; ///< what is cut off sets the lowest bit: rounded again later
+};
 float accumulateProducts(float c, const float *a, const float *b,
-                         unsigned count);
+                         unsigned count, int scale, const ProductRule &rule,
+                         NumericModel model);
 
 } // namespace nybl::emu
 

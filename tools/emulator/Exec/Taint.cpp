@@ -5,6 +5,7 @@
 
 #include "tools/emulator/Exec/Decode.h"
 #include "tools/emulator/Exec/Lane.h"
+#include "tools/emulator/Exec/Marks.h"
 
 using namespace nybl::emu;
 
@@ -18,16 +19,22 @@ static uint16_t *optional(Warp &w, Slot slot) {
 }
 
 void nybl::emu::taintCopy(Warp &w, const Instr &in) {
+  if (isCleanResult(w, in))
+    return;
   uint16_t *to = w.taint(in.d), *a = w.taint(in.a);
   w.forActive([&](unsigned i) { to[i] = a[i]; });
 }
 
 void nybl::emu::taintTruncate(Warp &w, const Instr &in) {
+  if (isCleanResult(w, in))
+    return;
   uint16_t *to = w.taint(in.d), *a = w.taint(in.a), keep = allNibbles(in);
   w.forActive([&](unsigned i) { to[i] = a[i] & keep; });
 }
 
 void nybl::emu::taintAny(Warp &w, const Instr &in) {
+  if (isCleanResult(w, in))
+    return;
   uint16_t *to = w.taint(in.d), all = allNibbles(in);
   uint16_t *a = optional(w, in.a), *b = optional(w, in.b),
            *c = optional(w, in.c);
@@ -36,7 +43,24 @@ void nybl::emu::taintAny(Warp &w, const Instr &in) {
   });
 }
 
+void nybl::emu::taintHalves(Warp &w, const Instr &in) {
+  if (isCleanResult(w, in))
+    return;
+  uint16_t *to = w.taint(in.d);
+  unsigned nibbles = in.bytes;
+  auto low = static_cast<uint16_t>((1u << nibbles) - 1);
+  uint16_t *a = optional(w, in.a), *b = optional(w, in.b),
+           *c = optional(w, in.c);
+  w.forActive([&](unsigned i) {
+    unsigned t = (a ? a[i] : 0) | (b ? b[i] : 0) | (c ? c[i] : 0);
+    to[i] = static_cast<uint16_t>((t & low ? low : 0) |
+                                  (t >> nibbles & low ? low << nibbles : 0));
+  });
+}
+
 void nybl::emu::taintUpward(Warp &w, const Instr &in) {
+  if (isCleanResult(w, in))
+    return;
   uint16_t *to = w.taint(in.d), all = allNibbles(in);
   uint16_t *a = optional(w, in.a), *b = optional(w, in.b),
            *c = optional(w, in.c);
@@ -62,6 +86,8 @@ static uint16_t cleanNibbles(uint64_t value, uint16_t taint, unsigned nibble) {
 /// A clean 0 decides an and, a clean 15 an or, whatever the other side holds.
 template <unsigned decisive>
 static void taintDecided(Warp &w, const Instr &in) {
+  if (isCleanResult(w, in))
+    return;
   uint16_t *to = w.taint(in.d), *a = w.taint(in.a), *b = w.taint(in.b);
   w.forActive([&](unsigned i) {
     unsigned t = a[i] | b[i];
@@ -77,11 +103,15 @@ void nybl::emu::taintAnd(Warp &w, const Instr &in) { taintDecided<0>(w, in); }
 void nybl::emu::taintOr(Warp &w, const Instr &in) { taintDecided<15>(w, in); }
 
 void nybl::emu::taintXor(Warp &w, const Instr &in) {
+  if (isCleanResult(w, in))
+    return;
   uint16_t *to = w.taint(in.d), *a = w.taint(in.a), *b = w.taint(in.b);
   w.forActive([&](unsigned i) { to[i] = a[i] | b[i]; });
 }
 
 void nybl::emu::taintShift(Warp &w, const Instr &in) {
+  if (isCleanResult(w, in))
+    return;
   uint16_t *to = w.taint(in.d), *a = w.taint(in.a), *b = w.taint(in.b);
   uint16_t all = allNibbles(in);
   const uint32_t *amount = w.w(in.b);
@@ -101,6 +131,8 @@ void nybl::emu::taintShift(Warp &w, const Instr &in) {
 }
 
 void nybl::emu::taintPermute(Warp &w, const Instr &in) {
+  if (isCleanResult(w, in))
+    return;
   uint16_t *to = w.taint(in.d), *a = w.taint(in.a), *b = w.taint(in.b);
   uint16_t *c = w.taint(in.c);
   const uint32_t *selector = w.w(in.c);
@@ -116,6 +148,8 @@ void nybl::emu::taintPermute(Warp &w, const Instr &in) {
 }
 
 void nybl::emu::taintSelect(Warp &w, const Instr &in) {
+  if (isCleanResult(w, in))
+    return;
   uint16_t *to = w.taint(in.d), *a = w.taint(in.a), *b = w.taint(in.b);
   uint16_t *p = w.taint(in.c);
   uint32_t chosen = w.predicate(in.c);
@@ -126,6 +160,8 @@ void nybl::emu::taintSelect(Warp &w, const Instr &in) {
 }
 
 void nybl::emu::taintCompare(Warp &w, const Instr &in) {
+  if (!anyMarks(w, in.a) && !anyMarks(w, in.b) && !anyMarks(w, in.c))
+    return taintClear(w, in);
   uint16_t *a = w.taint(in.a), *b = w.taint(in.b), *c = optional(w, in.c);
   w.forActive([&](unsigned i) {
     uint16_t t = a[i] || b[i] || (c && c[i]) ? 1 : 0;
@@ -139,5 +175,5 @@ void nybl::emu::taintCompare(Warp &w, const Instr &in) {
 void nybl::emu::taintClear(Warp &w, const Instr &in) {
   for (Slot slot : {in.d, in.e})
     if (slot != noSlot)
-      w.forActive([&](unsigned i) { w.taint(slot)[i] = 0; });
+      clearMarks(w, slot);
 }

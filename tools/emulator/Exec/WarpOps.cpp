@@ -2,8 +2,9 @@
 //
 // Exchange and agreement between the lanes of a warp.
 
-#include "tools/emulator/Exec/Decode.h"
+#include "tools/emulator/Exec/Float.h"
 #include "tools/emulator/Exec/Lane.h"
+#include "tools/emulator/Exec/Marks.h"
 
 using namespace nybl::emu;
 
@@ -81,15 +82,33 @@ void shuffle(Warp &w, const Instr &in) {
   }
 }
 
+/// The lanes whose value another lane may take are all 32.
+bool everyLaneIsThere(Warp &w, const Instr &in) {
+  const uint32_t *members = w.w(in.members);
+  uint32_t all = w.lanes;
+  for (unsigned lane = 0; lane < 32; ++lane)
+    all &= members[lane];
+  return all == allLanes;
+}
+
+/// What comes from a lane outside of the member mask, or from one that has
+/// ended, is undefined: it counts as marked, so that using it is a finding.
 void taintShuffle(Warp &w, const Instr &in) {
+  bool allDefined = w.cta.config.recorder || everyLaneIsThere(w, in);
+  if (isCleanResult(w, in) && allDefined) {
+    if (in.e != noSlot)
+      clearMarks(w, in.e);
+    return;
+  }
   uint16_t before[32];
   std::memcpy(before, w.taint(in.a), sizeof before);
-  const uint32_t *b = w.w(in.b), *c = w.w(in.c);
+  const uint32_t *b = w.w(in.b), *c = w.w(in.c), *members = w.w(in.members);
   w.forActive([&](unsigned lane) {
     unsigned from = 0;
     shuffleSource(in.mode, lane, b[lane], c[lane], from);
     bool steered = w.taint(in.b)[lane] || w.taint(in.c)[lane];
-    w.taint(in.d)[lane] = steered ? 0xff : before[from & 31];
+    bool isDefined = allDefined || members[lane] & w.lanes & 1u << (from & 31);
+    w.taint(in.d)[lane] = steered || !isDefined ? 0xff : before[from & 31];
     if (in.e != noSlot)
       w.taint(in.e)[lane] = steered;
   });
@@ -102,6 +121,8 @@ void decodeShuffle(Decoder &d) {
     return d.fail("expected shfl.sync.up, down, bfly or idx");
   if (!d.operands(5))
     return;
+  if (d.operand(0).kind == ptx::Operand::Sink)
+    return d.fail("the destination of shfl cannot be left out");
   d.out.run = shuffle;
   d.out.taint = taintShuffle;
   d.out.mode = static_cast<uint8_t>(mode);
@@ -155,7 +176,7 @@ void decodeVote(Decoder &d) {
   d.out.run = vote;
   d.out.taint = taintReduce;
   d.out.mode = static_cast<uint8_t>(mode);
-  d.out.d = d.destination(0, type);
+  d.out.d = d.result(0, type);
   d.out.a = d.predicate(1);
   takeMembers(d, 2);
 }
@@ -190,10 +211,43 @@ void reduce(Warp &w, const Instr &in) {
   });
 }
 
+/// redux.sync.min and .max of f32: NaNs lose, with .NaN one of them wins.
+void reduceFloat(Warp &w, const Instr &in) {
+  float a[32];
+  std::memcpy(a, w.w(in.a), sizeof a);
+  eachGroup(w, in, [&](uint32_t group) {
+    float result = a[__builtin_ctz(group)];
+    if (in.imm & absBit)
+      result = std::fabs(result);
+    for (uint32_t m = group & (group - 1); m; m &= m - 1)
+      result = extreme(result, a[__builtin_ctz(m)], in.flag, in.imm);
+    putLanes(w.w(in.d), group,
+             result != result ? 0x7fffffffu : std::bit_cast<uint32_t>(result));
+  });
+}
+
+void decodeReduxFloat(Decoder &d, int mode) {
+  int64_t flags = (d.take("abs") ? absBit : 0) | (d.take("NaN") ? nanBit : 0);
+  if ((mode != 1 && mode != 2) || d.target().major != 10 || !d.target().family)
+    return d.fail("expected redux.sync.min or max of .f32 on a chip of the "
+                  "sm_100 family, for a target with suffix");
+  if (!d.operands(3))
+    return;
+  d.out.run = reduceFloat;
+  d.out.taint = taintReduce;
+  d.out.d = d.result(0, Type::F32);
+  d.out.a = d.slot(1, Type::F32);
+  d.out.flag = mode == 2;
+  d.out.imm = flags;
+  takeMembers(d, 2);
+}
+
 void decodeRedux(Decoder &d) {
   bool sync = d.take("sync");
   int mode = d.takeOneOf({"add", "min", "max", "and", "or", "xor"});
   Type type = d.takeType();
+  if (sync && type == Type::F32)
+    return decodeReduxFloat(d, mode);
   bool fits =
       mode >= 3 ? type == Type::B32 : type == Type::U32 || type == Type::S32;
   if (mode < 0 || !sync || !fits)
@@ -269,6 +323,8 @@ void decodeElect(Decoder &d) {
   d.out.taint = taintClear;
   d.out.d = d.destination(0, Type::B32);
   d.out.e = d.second(0, Type::Pred);
+  if (d.out.e == noSlot)
+    return d.fail("expected a predicate after the destination");
   takeMembers(d, 1);
 }
 
@@ -290,6 +346,6 @@ void nybl::emu::addWarpOpcodes(OpcodeTable &table) {
       return d.fail("expected activemask.b32");
     d.out.run = activeMask;
     d.out.taint = taintClear;
-    d.out.d = d.destination(0, Type::B32);
+    d.out.d = d.result(0, Type::B32);
   };
 }

@@ -4,6 +4,7 @@
 
 #include "tools/emulator/Memory/GlobalMemory.h"
 
+#include <algorithm>
 #include <cstring>
 #include <mutex>
 
@@ -23,8 +24,54 @@ static uint64_t roundUp(uint64_t value, uint64_t to) {
   return (value + to - 1) / to * to;
 }
 
-static Bytes zeroedBytes(uint64_t bytes) {
-  return Bytes(static_cast<uint8_t *>(std::calloc(bytes, 1)));
+static Bytes zeroedBytes(uint64_t bytes, unsigned before = 0) {
+  auto *block = static_cast<uint8_t *>(std::calloc(bytes + before, 1));
+  return block ? Bytes(block + before, FreeBytes{true, before}) : nullptr;
+}
+
+/// The uses that began between two releases, and what the second released. Uses
+/// of earlier generations may reach that too: each generation holds the next.
+struct GlobalMemory::Generation {
+  Allocation *released = nullptr;
+  std::shared_ptr<Generation> next;
+
+  ~Generation() {
+    std::shared_ptr<Generation> rest = take(*this);
+    if (released) {
+      released->data.reset();
+      released->shadow.reset();
+    }
+    // One after the other: a long chain would need a deep stack.
+    while (rest && rest.use_count() == 1)
+      rest = take(*rest);
+  }
+
+  /// Of all chains: who reads the links of a generation has seen them written.
+  static std::mutex links;
+
+  static std::shared_ptr<Generation> take(Generation &generation) {
+    std::lock_guard lock(links);
+    return std::move(generation.next);
+  }
+};
+
+std::mutex GlobalMemory::Generation::links;
+
+GlobalMemory::GlobalMemory(uint64_t capacity)
+    : capacity(capacity), generation(std::make_shared<Generation>()) {}
+
+GlobalMemory::~GlobalMemory() = default;
+
+GlobalMemory::Use GlobalMemory::use() {
+  Use use;
+  use.contents = std::shared_lock(contents);
+  std::shared_lock lock(mutex);
+  use.generation = generation;
+  return use;
+}
+
+std::unique_lock<std::shared_mutex> GlobalMemory::useAlone() {
+  return std::unique_lock(contents);
 }
 
 Expected<uint64_t> GlobalMemory::allocate(uint64_t bytes) {
@@ -34,6 +81,10 @@ Expected<uint64_t> GlobalMemory::allocate(uint64_t bytes) {
       return Error{"expected a request of 1 to " +
                    std::to_string(capacity - inUse) + " bytes, got " +
                    std::to_string(bytes)};
+    // Addresses never come back; a program uses them up in days, if at all.
+    if (windowEnd - nextBase < bytes + 2 * guardBytes)
+      return Error{
+          "there are no device addresses left; start the program anew"};
     inUse += bytes;
   }
   auto allocation = std::make_unique<Allocation>();
@@ -56,16 +107,58 @@ Expected<uint64_t> GlobalMemory::allocate(uint64_t bytes) {
   return base;
 }
 
+bool GlobalMemory::adopt(void *host, uint64_t bytes) {
+  auto address = reinterpret_cast<uint64_t>(host);
+  if (bytes == 0 || bytes > UINT64_MAX - address - 8)
+    return false;
+  auto allocation = std::make_unique<Allocation>();
+  allocation->base = address;
+  allocation->size = bytes;
+  allocation->isHost = true;
+  allocation->data = Bytes(static_cast<uint8_t *>(host), FreeBytes{false});
+  // As far from a word's beginning as the host's bytes are (loadWord()).
+  allocation->shadow = zeroedBytes(bytes, address % 8);
+  if (!allocation->shadow)
+    return false;
+  std::memset(allocation->shadow.get(), shadow::initialised, bytes);
+  std::unique_lock lock(mutex);
+  auto first = allocations.upper_bound(address);
+  if (first != allocations.begin() &&
+      address - std::prev(first)->first < std::prev(first)->second->size)
+    --first;
+  auto last = allocations.lower_bound(address + bytes);
+  for (auto range = first; range != last; ++range)
+    if (range->second->live)
+      return false;
+  for (auto range = first; range != last; range = allocations.erase(range))
+    forgotten.push_back(std::move(range->second));
+  allocations.emplace(address, std::move(allocation));
+  return true;
+}
+
+void GlobalMemory::protect(uint64_t address) {
+  std::unique_lock lock(mutex);
+  if (auto found = allocations.find(address); found != allocations.end())
+    found->second->isConstant = true;
+}
+
 bool GlobalMemory::release(uint64_t address) {
+  std::shared_ptr<Generation> before; // goes when the lock is free
   std::unique_lock lock(mutex);
   auto found = allocations.find(address);
   if (found == allocations.end() || !found->second->live)
     return false;
   found->second->live = false;
-  inUse -= found->second->size;
+  if (!found->second->isHost)
+    inUse -= found->second->size;
   // The contents go; the range stays known so that late users are named.
-  found->second->data.reset();
-  found->second->shadow.reset();
+  before = std::move(generation);
+  generation = std::make_shared<Generation>();
+  {
+    std::lock_guard links(Generation::links);
+    before->released = found->second.get();
+    before->next = generation;
+  }
   outputs.erase(outputs.lower_bound(address),
                 outputs.lower_bound(address + found->second->size));
   return true;
@@ -159,6 +252,43 @@ bool GlobalMemory::setPoison(uint64_t address, uint64_t bytes, bool on) {
   for (uint64_t i = 0; i < bytes; ++i)
     at[i] = on ? at[i] | shadow::poison : at[i] & ~shadow::poison;
   return true;
+}
+
+bool GlobalMemory::setMarks(uint64_t address,
+                            const std::vector<uint8_t> &marks) {
+  if (marks.empty())
+    return true;
+  Allocation *a = find(address, marks.size(), nullptr);
+  if (!a)
+    return false;
+  uint8_t *at = a->shadow.get() + (address - a->base);
+  for (size_t i = 0; i < marks.size(); ++i)
+    at[i] = static_cast<uint8_t>((at[i] & ~shadow::poison) | marks[i]);
+  return true;
+}
+
+GlobalMemory::Snapshot GlobalMemory::snapshot() const {
+  std::shared_lock lock(mutex);
+  Snapshot result;
+  for (auto &[base, a] : allocations)
+    if (a->live)
+      result.pieces.push_back({base,
+                               {a->data.get(), a->data.get() + a->size},
+                               {a->shadow.get(), a->shadow.get() + a->size}});
+  return result;
+}
+
+void GlobalMemory::restore(const Snapshot &snapshot, bool withPoison) {
+  for (const Snapshot::Piece &piece : snapshot.pieces) {
+    Allocation *a = find(piece.base, piece.data.size(), nullptr);
+    if (!a)
+      continue;
+    std::copy(piece.data.begin(), piece.data.end(), a->data.get());
+    std::transform(piece.shadow.begin(), piece.shadow.end(), a->shadow.get(),
+                   [withPoison](uint8_t byte) {
+                     return withPoison ? byte : byte & ~shadow::poison;
+                   });
+  }
 }
 
 void GlobalMemory::declareOutput(uint64_t base, std::string name, uint64_t rows,

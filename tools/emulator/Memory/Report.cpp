@@ -4,6 +4,7 @@
 
 #include "tools/emulator/Report.h"
 
+#include <cctype>
 #include <cstdio>
 
 using namespace nybl::emu;
@@ -24,14 +25,42 @@ const char *nybl::emu::name(FindingKind kind) {
     return "poison steers";
   case FindingKind::BarrierMisuse:
     return "barrier misuse";
+  case FindingKind::MbarrierMisuse:
+    return "mbarrier misuse";
+  case FindingKind::InFlight:
+    return "in flight";
+  case FindingKind::AsyncMisuse:
+    return "asynchronous operation misused";
+  case FindingKind::Race:
+    return "race";
+  case FindingKind::MissingFence:
+    return "missing fence";
+  case FindingKind::TensorMemoryMisuse:
+    return "tensor memory misuse";
   case FindingKind::Deadlock:
     return "deadlock";
   case FindingKind::Trap:
     return "trap";
+  case FindingKind::Assertion:
+    return "assertion";
   case FindingKind::Timeout:
     return "timeout";
   }
   return "finding";
+}
+
+/// Blanks and line breaks in a row as one blank: names of kernels, sentences of
+/// assertions and instructions may hold any.
+static std::string onOneLine(const std::string &text) {
+  std::string line;
+  for (char c : text) {
+    bool isBlank = std::isspace(static_cast<unsigned char>(c)) != 0;
+    if (!isBlank)
+      line += c;
+    else if (!line.empty() && line.back() != ' ')
+      line += ' ';
+  }
+  return line;
 }
 
 std::string Report::text() const {
@@ -44,5 +73,7 @@ std::string Report::text() const {
   std::string result = std::string(name(kind)) + ": " + message + where;
   if (!ptxText.empty())
     result += " " + ptxText;
-  return result;
+  if (!source.empty())
+    result += " (" + source + ")";
+  return onOneLine(result);
 }

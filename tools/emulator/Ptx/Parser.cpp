@@ -1,631 +1,545 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The parser: directives, declarations, instructions. Semantics of an
-// instruction are none of its business (Exec/Decode).
+// Directives, declarations, initialisers, the heads of functions.
 
-#include "tools/emulator/Ptx/Lexer.h"
-#include "tools/emulator/Ptx/Module.h"
+#include "tools/emulator/Ptx/Parser.h"
 
+#include <cstdlib>
 #include <cstring>
-#include <set>
 
 using namespace nybl::emu;
 using namespace nybl::emu::ptx;
 
-bool Function::findLabel(int scope, const std::string &name,
-                         size_t &target) const {
-  for (int s = scope; s >= 0; s = scopeParents[s]) {
-    auto found = labels.find({s, name});
-    if (found != labels.end()) {
-      target = found->second;
-      return true;
+unsigned nybl::emu::ptx::widthOf(std::string_view type) {
+  static constexpr std::string_view types[] = {
+      ".b8",    ".b16",  ".b32", ".b64", ".b128",  ".u8",  ".u16",
+      ".u32",   ".u64",  ".s8",  ".s16", ".s32",   ".s64", ".f16",
+      ".f16x2", ".bf16", ".f32", ".f64", ".bf16x2"};
+  for (std::string_view known : types)
+    if (type == known) {
+      // Of the literal, which a zero ends; the text may end behind the type.
+      auto bits = static_cast<unsigned>(
+          std::atoi(known.data() + known.find_first_of("123456789")));
+      return bits * (type.substr(type.size() - 2) == "x2" ? 2 : 1) / 8;
+    }
+  return 0;
+}
+
+Expected<Module> Parser::run() {
+  while (token.kind != Token::End)
+    if (!parseTopLevel())
+      return Error{failure};
+  if (module.target.empty())
+    return Error{"line 1, column 1: expected .version and .target"};
+  resolveFiles();
+  return std::move(module);
+}
+
+//===----------------------------------------------------------------------===//
+// Directives of the module
+//===----------------------------------------------------------------------===//
+
+bool Parser::parseTopLevel() {
+  if (token.is(".version"))
+    return parseVersion();
+  if (accept(".target"))
+    return parseTarget();
+  if (accept(".address_size")) {
+    uint64_t size = 0;
+    return parseCount(size) && (size == 64 || fail("64-bit addresses"));
+  }
+  if (token.is(".file") || token.is(".loc") || token.is(".pragma"))
+    return parseNote();
+  if (token.is(".section"))
+    return skipSection();
+  if (token.is(".alias"))
+    return parseAlias();
+  if (accept(";"))
+    return true;
+  return parseDeclaration();
+}
+
+bool Parser::parseVersion() {
+  advance();
+  // "8.7" is one floating-point token, and so are "8e7" and "8.".
+  if (token.kind != Token::Float64 ||
+      token.text.find_first_not_of("0123456789.") != token.text.npos)
+    return fail("a version such as 8.7");
+  std::string text(token.text);
+  size_t dot = text.find('.');
+  module.versionMajor = static_cast<unsigned>(std::atoi(text.c_str()));
+  module.versionMinor =
+      static_cast<unsigned>(std::atoi(text.c_str() + dot + 1));
+  unsigned version = module.versionMajor * 10 + module.versionMinor;
+  if (module.versionMinor > 9 || version < 60 || version > 94)
+    return fail("PTX 6.0 to 9.4");
+  advance();
+  return true;
+}
+
+bool Parser::parseTarget() {
+  if (!parseName(module.target))
+    return false;
+  while (accept(","))
+    advance(); // debug, texmode_...
+  return true;
+}
+
+bool Parser::parseNote() {
+  if (accept(".pragma"))
+    return skipTo(";");
+  return token.is(".file") ? parseFile() : parseLocation();
+}
+
+/// .file 1 "name" [, 2, 3]
+bool Parser::parseFile() {
+  advance();
+  uint64_t number = 0;
+  if (!parseCount(number))
+    return false;
+  if (token.kind != Token::String)
+    return fail("the name of a file");
+  files[number] = token.text.substr(1, token.text.size() - 2);
+  advance();
+  while (accept(","))
+    if (uint64_t ignored = 0; !parseCount(ignored))
+      return false;
+  return true;
+}
+
+/// .loc 1 2 3 [, function_name label [+ 4], inlined_at 1 2 3]
+bool Parser::parseLocation() {
+  advance();
+  uint64_t line = 0, column = 0;
+  if (!parseCount(locationFile) || !parseCount(line) || !parseCount(column))
+    return false;
+  locationLine = static_cast<unsigned>(line);
+  while (accept(",")) {
+    std::string label;
+    uint64_t value = 0;
+    if (accept("function_name")) {
+      if (!parseName(label) || (accept("+") && !parseCount(value)))
+        return false;
+    } else if (!accept("inlined_at")) {
+      return fail("'function_name' or 'inlined_at'");
+    } else if (!parseCount(value) || !parseCount(value) || !parseCount(value)) {
+      return false;
     }
   }
+  return true;
+}
+
+/// Names of files, once all .file directives are read.
+void Parser::resolveFiles() {
+  for (size_t f = 0; f < fileNumbers.size(); ++f)
+    for (size_t i = 0; i < fileNumbers[f].size(); ++i)
+      if (auto file = files.find(fileNumbers[f][i]); file != files.end())
+        module.functions[f].body[i].sourceFile = file->second;
+}
+
+/// .alias name, function;
+bool Parser::parseAlias() {
+  advance();
+  std::string name, function;
+  if (!parseName(name) || !expect(",") || !parseName(function))
+    return false;
+  for (const std::string &n : {name, function})
+    if (auto found = known.find(n);
+        found == known.end() || found->second.kind != Known::Function)
+      return refuse("expected a function that is known before this, not '" + n +
+                    "'");
+  module.aliases[name] = function;
+  return expect(";");
+}
+
+bool Parser::skipSection() {
+  while (token.kind != Token::End && !token.is("{"))
+    advance();
+  int open = 0;
+  do {
+    open += token.is("{") ? 1 : token.is("}") ? -1 : 0;
+    advance();
+  } while (open > 0 && token.kind != Token::End);
+  return open == 0 || fail("'}'");
+}
+
+//===----------------------------------------------------------------------===//
+// Variables
+//===----------------------------------------------------------------------===//
+
+bool Parser::parseDeclaration() {
+  bool isExtern = false;
+  while (token.is(".visible") || token.is(".extern") || token.is(".weak") ||
+         token.is(".common") || token.is(".linkonce")) {
+    isExtern |= token.is(".extern");
+    advance();
+  }
+  if (token.is(".entry") || token.is(".func"))
+    return parseFunction();
+  for (std::string_view texture :
+       {".tex", ".texref", ".samplerref", ".surfref"})
+    if (token.is(texture))
+      return refuse("the emulator does not know textures and surfaces");
+  Variable variable;
+  if (!parseSpace(variable.space))
+    return fail("a directive");
+  variable.isExtern = isExtern;
+  return parseVariables(variable, module.variables, /*isLocal=*/false);
+}
+
+bool Parser::parseSpace(Space &space) {
+  static const std::pair<std::string_view, Space> spaces[] = {
+      {".global", Space::Global},
+      {".shared", Space::Shared},
+      {".local", Space::Local},
+      {".const", Space::Const},
+      {".param", Space::Param}};
+  for (auto &[word, value] : spaces)
+    if (accept(word)) {
+      space = value;
+      return true;
+    }
+  // A bank such as .const[1] belongs to PTX 2.1 and older.
   return false;
 }
 
-namespace {
-
-/// Registers in one kernel, blocks in one body: more is not a program.
-constexpr size_t maxRegisters = 1u << 20;
-
-unsigned widthOf(std::string_view type) {
-  if (type.empty() || type == ".pred")
-    return 0;
-  size_t digit = type.find_first_of("0123456789");
-  if (digit == type.npos)
-    return 0;
-  unsigned bits = 0;
-  while (digit < type.size() && type[digit] >= '0' && type[digit] <= '9')
-    bits = bits * 10 + (type[digit++] - '0');
-  bool packed = type.size() > 2 && type.substr(type.size() - 2) == "x2";
-  return bits * (packed ? 2 : 1) / 8;
+/// .attribute(.unified(1, 2)) and the like; managed memory is refused.
+bool Parser::parseAttribute() {
+  if (!expect("("))
+    return false;
+  for (int open = 1; open > 0; advance()) {
+    if (token.is(".managed"))
+      return refuse("the emulator has no managed memory");
+    if (token.kind == Token::End)
+      return fail("')'");
+    open += token.is("(") ? 1 : token.is(")") ? -1 : 0;
+  }
+  return true;
 }
 
-class Parser {
-public:
-  explicit Parser(std::string_view text) : source(text), lexer(text) {
-    token = lexer.next();
-    ahead = lexer.next();
-  }
-
-  Expected<Module> run() {
-    while (token.kind != Token::End)
-      if (!parseTopLevel())
-        return Error{failure};
-    if (module.target.empty())
-      return Error{"line 1, column 1: expected .version and .target"};
-    return std::move(module);
-  }
-
-private:
-  // Every parse function returns false after fail().
-  bool fail(const std::string &expected) {
-    if (failure.empty())
-      failure =
-          "line " + std::to_string(token.line) + ", column " +
-          std::to_string(token.column) + ": expected " + expected + ", got '" +
-          std::string(token.kind == Token::End ? "the end of the text"
-                                               : token.text.substr(0, 60)) +
-          "'";
+/// [.align n] .type name [dims] [= init], ...
+bool Parser::parseVariables(Variable prototype, std::vector<Variable> &into,
+                            bool isLocal) {
+  uint64_t elementBytes = 0;
+  if (!parseType(prototype, elementBytes))
     return false;
-  }
-
-  void advance() {
-    previousEnd = token.text.data() + token.text.size();
-    token = ahead;
-    ahead = lexer.next();
-  }
-
-  bool accept(std::string_view text) {
-    if (!token.is(text))
+  do {
+    Variable variable = prototype;
+    if (!parseName(variable.name) || !parseDims(variable, elementBytes) ||
+        !(isLocal ? declareVariable(variable) : defineVariable(variable)) ||
+        !parseInitial(variable, elementBytes))
       return false;
-    advance();
-    return true;
-  }
+    into.push_back(std::move(variable));
+  } while (accept(","));
+  return expect(";");
+}
 
-  bool expect(std::string_view text) {
-    return accept(text) || fail("'" + std::string(text) + "'");
-  }
-
-  bool parseName(std::string &name) {
-    if (token.kind != Token::Word || token.text[0] == '.')
-      return fail("a name");
-    name = token.text;
-    advance();
-    return true;
-  }
-
-  bool parseInteger(uint64_t &value) {
-    bool negative = accept("-");
-    if (token.kind != Token::Integer)
-      return fail("an integer");
-    value = negative ? ~token.bits + 1 : token.bits;
-    advance();
-    return true;
-  }
-
-  bool parseTopLevel() {
-    if (token.is(".version"))
-      return parseVersion();
-    if (accept(".target"))
-      return parseTarget();
-    if (accept(".address_size")) {
-      uint64_t size = 0;
-      return parseInteger(size) && (size == 64 || fail("64-bit addresses"));
-    }
-    if (token.is(".file") || token.is(".loc") || token.is(".pragma"))
-      return parseNote();
-    if (token.is(".section"))
-      return skipSection();
-    if (accept(";"))
-      return true;
-    return parseDeclaration();
-  }
-
-  bool parseVersion() {
-    advance();
-    // "8.7" is one floating-point token.
-    if (token.kind != Token::Float64)
-      return fail("a version such as 8.7");
-    std::string text(token.text);
-    size_t dot = text.find('.');
-    module.versionMajor = std::atoi(text.c_str());
-    module.versionMinor = std::atoi(text.c_str() + dot + 1);
-    if (module.versionMajor < 6 || module.versionMajor > 9)
-      return fail("PTX 6.0 to 9.x");
-    advance();
-    return true;
-  }
-
-  bool parseTarget() {
-    if (!parseName(module.target))
-      return false;
-    while (accept(","))
-      advance(); // debug, texmode_...
-    return true;
-  }
-
-  /// .pragma "...", ...; .file 1 "name" [, 2, 3] and .loc 1 2 3 [,
-  /// function_name label [+ 4], inlined_at 1 2 3]: read to their own end, not
-  /// to that of the line.
-  bool parseNote() {
-    bool pragma = token.is(".pragma");
-    advance();
-    if (pragma)
-      return skipTo(";");
-    for (;;) {
-      while (token.kind == Token::Integer || token.kind == Token::String)
-        advance();
-      if (!accept(","))
-        return true;
-      if (accept("function_name")) {
-        std::string label;
-        uint64_t offset = 0;
-        if (!parseName(label) || (accept("+") && !parseInteger(offset)))
-          return false;
-      } else {
-        accept("inlined_at");
-      }
-    }
-  }
-
-  bool skipSection() {
-    while (token.kind != Token::End && !token.is("{"))
-      advance();
-    int depth = 0;
-    do {
-      depth += token.is("{") ? 1 : token.is("}") ? -1 : 0;
-      advance();
-    } while (depth > 0 && token.kind != Token::End);
-    return true;
-  }
-
-  bool parseDeclaration() {
-    bool isExtern = false;
-    while (token.is(".visible") || token.is(".extern") || token.is(".weak") ||
-           token.is(".common")) {
-      isExtern |= token.is(".extern");
-      advance();
-    }
-    if (token.is(".entry") || token.is(".func"))
-      return parseFunction();
-    Variable variable;
-    if (!parseSpace(variable.space))
-      return fail("a directive");
-    variable.isExtern = isExtern;
-    return parseVariables(variable, module.variables);
-  }
-
-  bool parseSpace(Space &space) {
-    static const std::pair<std::string_view, Space> spaces[] = {
-        {".global", Space::Global},
-        {".shared", Space::Shared},
-        {".local", Space::Local},
-        {".const", Space::Const},
-        {".param", Space::Param}};
-    for (auto &[word, value] : spaces)
-      if (accept(word)) {
-        space = value;
-        return true;
-      }
-    return false;
-  }
-
-  /// [.align n] .type [.ptr ...] name [dims] [= init], ...
-  bool parseVariables(Variable proto, std::vector<Variable> &into) {
-    uint64_t elementBytes = 0;
-    if (!parseType(proto, elementBytes))
-      return false;
-    do {
-      Variable variable = proto;
-      if (!parseName(variable.name) || !parseDims(variable, elementBytes) ||
-          !parseInitial(variable, elementBytes))
+bool Parser::parseType(Variable &variable, uint64_t &elementBytes) {
+  unsigned lanes = 1;
+  for (;;) {
+    if (accept(".align")) {
+      uint64_t align = 0;
+      if (!parseCount(align))
         return false;
-      into.push_back(std::move(variable));
-    } while (accept(","));
-    return expect(";");
-  }
-
-  bool parseType(Variable &variable, uint64_t &elementBytes) {
-    unsigned lanes = 1;
-    for (;;) {
-      if (accept(".align")) {
-        uint64_t align = 0;
-        if (!parseInteger(align))
-          return false;
-        if (align == 0 || align > 65536 || (align & (align - 1)))
-          return fail("a power of two as the alignment");
-        variable.align = std::max<uint32_t>(variable.align, align);
-      } else if (accept(".v2")) {
-        lanes = 2;
-      } else if (accept(".v4")) {
-        lanes = 4;
-      } else {
-        break;
-      }
-    }
-    elementBytes = widthOf(token.text) * lanes;
-    if (token.kind != Token::Word || elementBytes == 0)
-      return fail("a type");
-    variable.align = std::max<uint32_t>(variable.align, elementBytes);
-    advance();
-    return true;
-  }
-
-  bool parseDims(Variable &variable, uint64_t elementBytes) {
-    variable.bytes = elementBytes;
-    while (accept("[")) {
-      uint64_t count = 0;
-      if (!token.is("]") && !parseInteger(count))
+      if (align == 0 || align > 65536 || (align & (align - 1)))
+        return fail("a power of two as the alignment");
+      variable.align = std::max(variable.align, static_cast<uint32_t>(align));
+    } else if (accept(".attribute")) {
+      if (!parseAttribute())
         return false;
-      constexpr uint64_t most = uint64_t(1) << 32;
-      if (count > most || variable.bytes > most ||
-          (variable.bytes *= count) > most)
-        return fail("an array of at most 4 GiB");
-      if (!expect("]"))
-        return false;
-    }
-    return true;
-  }
-
-  bool parseInitial(Variable &variable, uint64_t elementBytes) {
-    if (!accept("="))
-      return true;
-    bool list = accept("{");
-    do {
-      uint64_t bits = token.bits;
-      if (token.kind == Token::Float32 || token.kind == Token::Float64)
-        advance();
-      else if (!parseInteger(bits))
-        return false;
-      size_t at = variable.initial.size();
-      variable.initial.resize(at + elementBytes);
-      std::memcpy(variable.initial.data() + at, &bits,
-                  std::min<uint64_t>(elementBytes, 8));
-    } while (list && accept(","));
-    if (variable.initial.size() > variable.bytes)
-      return fail("no more values than the array holds");
-    return !list || expect("}");
-  }
-
-  bool parseFunction() {
-    Function f;
-    f.isEntry = token.is(".entry");
-    f.line = token.line;
-    advance();
-    if (!f.isEntry && accept("(") && !skipTo(")"))
-      return false;
-    if (!parseName(f.name))
-      return false;
-    if (accept("(") && !parseParameters(f))
-      return false;
-    if (!parseTuning(f))
-      return false;
-    if (accept(";"))
-      return true; // a declaration
-    f.scopeParents.push_back(-1);
-    names.assign(1, {});
-    scopes.assign(1, 0);
-    if (!expect("{"))
-      return false;
-    while (!scopes.empty())
-      if (!parseStatement(f))
-        return false;
-    keepUsedRegisters(f);
-    module.functions.push_back(std::move(f));
-    return true;
-  }
-
-  /// Declarations are cheap (".reg .b32 %r<9999>"), registers are not.
-  void keepUsedRegisters(Function &f) {
-    std::vector<int> number(f.registers.size(), -1);
-    std::vector<RegisterInfo> used;
-    auto use = [&](int &reg) {
-      if (reg < 0)
-        return;
-      if (number[reg] < 0) {
-        number[reg] = static_cast<int>(used.size());
-        used.push_back(std::move(f.registers[reg]));
-      }
-      reg = number[reg];
-    };
-    auto visit = [&](Operand &operand, auto &self) -> void {
-      use(operand.reg);
-      use(operand.second);
-      for (Operand &element : operand.elements)
-        self(element, self);
-    };
-    for (Instruction &in : f.body) {
-      use(in.guard);
-      for (Operand &operand : in.operands)
-        visit(operand, visit);
-    }
-    f.registers = std::move(used);
-  }
-
-  bool skipTo(std::string_view sign) {
-    while (!token.is(sign)) {
-      if (token.kind == Token::End)
-        return fail("'" + std::string(sign) + "'");
-      advance();
-    }
-    advance();
-    return true;
-  }
-
-  bool parseParameters(Function &f) {
-    while (!accept(")")) {
-      Variable p;
-      p.space = Space::Param;
-      uint64_t elementBytes = 0;
-      if (!(accept(".param") || accept(".reg") || fail("'.param'")) ||
-          !parseType(p, elementBytes))
-        return false;
-      if (accept(".ptr"))
-        while (token.text.size() > 1 && token.text[0] == '.') {
-          bool align = token.is(".align");
-          advance();
-          if (align)
-            advance();
-        }
-      if (!parseName(p.name) || !parseDims(p, elementBytes))
-        return false;
-      f.parameters.push_back(std::move(p));
-      if (!token.is(")") && !expect(","))
-        return false;
-    }
-    return true;
-  }
-
-  bool parseTuning(Function &f) {
-    for (;;) {
-      if (token.is(".reqntid") || token.is(".maxntid")) {
-        Dim3 &dims = token.is(".reqntid") ? f.requiredThreads : f.maxThreads;
-        advance();
-        uint64_t v[3] = {1, 1, 1};
-        for (int i = 0; i < 3; ++i)
-          if ((i == 0 || accept(",")) && !parseInteger(v[i]))
-            return false;
-        dims = {uint32_t(v[0]), uint32_t(v[1]), uint32_t(v[2])};
-      } else if (token.is(".minnctapersm") || token.is(".maxnreg") ||
-                 token.is(".maxnctapersm") || token.is(".noreturn") ||
-                 token.is(".maxclusterrank")) {
-        bool value = !token.is(".noreturn");
-        advance();
-        uint64_t ignored = 0;
-        if (value && !parseInteger(ignored))
-          return false;
-      } else if (token.is(".pragma")) {
-        if (!parseNote())
-          return false;
-      } else {
-        return true;
-      }
-    }
-  }
-
-  bool parseStatement(Function &f) {
-    if (accept("{")) {
-      f.scopeParents.push_back(scopes.back());
-      scopes.push_back(static_cast<int>(f.scopeParents.size()) - 1);
-      names.push_back({});
-      return true;
-    }
-    if (accept("}")) {
-      scopes.pop_back();
-      names.pop_back();
-      return true;
-    }
-    if (accept(";"))
-      return true;
-    if (token.is(".reg"))
-      return parseRegisters(f);
-    if (token.is(".loc") || token.is(".pragma") || token.is(".file"))
-      return parseNote();
-    Variable variable;
-    if (parseSpace(variable.space))
-      return parseVariables(variable, f.variables);
-    if (token.kind == Token::Word && ahead.is(":"))
-      return parseLabel(f);
-    return parseInstruction(f);
-  }
-
-  bool parseRegisters(Function &f) {
-    advance();
-    if (token.is(".v2") || token.is(".v4"))
-      return fail("scalar registers");
-    if (token.kind != Token::Word ||
-        (widthOf(token.text) == 0 && !token.is(".pred")))
-      return fail("a register type");
-    std::string type(token.text.substr(1));
-    advance();
-    do {
-      std::string name;
-      if (!parseName(name))
-        return false;
-      uint64_t count = 0;
-      bool range = accept("<");
-      if (range && (!parseInteger(count) || !expect(">")))
-        return false;
-      if (count > maxRegisters || f.registers.size() + count > maxRegisters)
-        return fail("fewer registers");
-      if (!range && !addRegister(f, name, type))
-        return false;
-      for (uint64_t i = 0; i < count; ++i)
-        if (!addRegister(f, name + std::to_string(i), type))
-          return false;
-    } while (accept(","));
-    return expect(";");
-  }
-
-  bool addRegister(Function &f, const std::string &name,
-                   const std::string &type) {
-    bool isNew =
-        names.back().emplace(name, static_cast<int>(f.registers.size())).second;
-    f.registers.push_back({name, type});
-    return isNew ||
-           fail("a register that this block has not declared, not " + name);
-  }
-
-  int findRegister(const std::string &name) const {
-    for (auto scope = names.rbegin(); scope != names.rend(); ++scope)
-      if (auto found = scope->find(name); found != scope->end())
-        return found->second;
-    return -1;
-  }
-
-  bool parseLabel(Function &f) {
-    std::string name(token.text);
-    if (!f.labels.emplace(std::pair(scopes.back(), name), f.body.size()).second)
-      return fail("a label that was not defined before in this block");
-    advance();
-    return expect(":");
-  }
-
-  bool parseInstruction(Function &f) {
-    Instruction in;
-    in.line = token.line;
-    in.column = token.column;
-    in.scope = scopes.back();
-    const char *begin = token.text.data();
-    if (accept("@")) {
-      in.guardNegated = accept("!");
-      std::string name;
-      if (!parseName(name))
-        return false;
-      in.guard = findRegister(name);
-      if (in.guard < 0)
-        return fail("a declared predicate before this, not " + name);
-    }
-    if (token.kind != Token::Word)
-      return fail("an instruction");
-    in.opcode = token.text;
-    advance();
-    while (!token.is(";")) {
-      if (!parseOperand(in.operands.emplace_back()))
-        return false;
-      if (!token.is(";") && !expect(","))
-        return false;
-    }
-    advance();
-    in.text.assign(begin, previousEnd - begin);
-    f.body.push_back(std::move(in));
-    return true;
-  }
-
-  bool parseOperand(Operand &operand) {
-    if (accept("{"))
-      return parseVector(operand);
-    if (accept("["))
-      return parseAddress(operand);
-    if (accept("!")) {
-      operand.negated = true;
-      return parseNamed(operand);
-    }
-    if (token.is("-") || token.kind == Token::Integer ||
-        token.kind == Token::Float32 || token.kind == Token::Float64)
-      return parseNumber(operand);
-    if (token.is("(")) // call: refused by the decoder, but it must parse
-      return advance(), operand.kind = Operand::Sink, skipTo(")");
-    return parseNamed(operand);
-  }
-
-  bool parseNumber(Operand &operand) {
-    bool negative = accept("-");
-    operand.kind =
-        token.kind == Token::Integer ? Operand::Integer : Operand::Float;
-    operand.bits = token.bits;
-    operand.floatBits = token.kind == Token::Float32 ? 32 : 64;
-    if (token.kind != Token::Integer && token.kind != Token::Float32 &&
-        token.kind != Token::Float64)
-      return fail("a number");
-    advance();
-    if (!negative)
-      return true;
-    if (operand.kind == Operand::Integer)
-      operand.bits = ~operand.bits + 1;
-    else
-      operand.bits ^= uint64_t(1) << (operand.floatBits - 1);
-    return true;
-  }
-
-  bool parseVector(Operand &operand) {
-    operand.kind = Operand::Vector;
-    do
-      if (!parseOperand(operand.elements.emplace_back()))
-        return false;
-    while (accept(","));
-    return operand.elements.size() <= 64 ? expect("}")
-                                         : fail("at most 64 elements");
-  }
-
-  bool parseAddress(Operand &operand) {
-    operand.kind = Operand::Address;
-    uint64_t bits = 0;
-    if (token.kind == Token::Integer || token.is("-")) {
-      if (!parseInteger(bits))
-        return false;
-      operand.offset = static_cast<int64_t>(bits);
+    } else if (accept(".v2")) {
+      lanes = 2;
+    } else if (accept(".v4")) {
+      lanes = 4;
     } else {
-      std::string name;
-      if (!parseName(name))
-        return false;
-      operand.reg = findRegister(name);
-      if (operand.reg < 0)
-        operand.symbol = name;
-      if (token.is("+") || token.is("-")) {
-        accept("+");
-        if (!parseInteger(bits))
-          return false;
-        operand.offset = static_cast<int64_t>(bits);
-      }
+      break;
     }
-    return expect("]");
   }
+  elementBytes = uint64_t(widthOf(token.text)) * lanes;
+  if (token.kind != Token::Word || elementBytes == 0)
+    return fail("a type");
+  variable.align =
+      std::max(variable.align, static_cast<uint32_t>(elementBytes));
+  advance();
+  return true;
+}
 
-  bool parseNamed(Operand &operand) {
-    if (accept("_")) {
-      operand.kind = Operand::Sink;
-      return true;
-    }
-    std::string name;
-    if (!parseName(name))
+bool Parser::parseDims(Variable &variable, uint64_t elementBytes) {
+  variable.bytes = elementBytes;
+  while (accept("[")) {
+    uint64_t count = 0;
+    if (!token.is("]") && !parseInteger(count))
       return false;
-    operand.reg = findRegister(name);
-    operand.kind = operand.reg >= 0 ? Operand::Register : Operand::Symbol;
-    if (operand.reg < 0)
-      operand.symbol = name;
-    if (accept("|")) {
-      if (accept("_"))
-        return true;
-      std::string second;
-      if (!parseName(second))
-        return false;
-      operand.second = findRegister(second);
-      if (operand.second < 0)
-        return fail("a declared register before this, not " + second);
-    }
-    if (accept("+")) {
-      uint64_t offset = 0;
-      if (!parseInteger(offset))
-        return false;
-      operand.offset = static_cast<int64_t>(offset);
-    }
-    return true;
+    constexpr uint64_t most = uint64_t(1) << 32;
+    if (count > most || variable.bytes > most ||
+        (variable.bytes *= count) > most)
+      return fail("an array of at most 4 GiB");
+    if (!expect("]"))
+      return false;
   }
+  return true;
+}
 
-  std::string_view source;
-  Lexer lexer;
-  Token token, ahead;
-  const char *previousEnd = nullptr;
-  std::string failure;
-  Module module;
-  std::vector<std::map<std::string, int>> names; ///< registers, per open scope
-  std::vector<int> scopes;                       ///< open scopes
-};
+bool Parser::parseInitial(Variable &variable, uint64_t elementBytes) {
+  if (!accept("="))
+    return true;
+  int open = 0;
+  do {
+    while (accept("{"))
+      ++open;
+    if (!parseInitialValue(variable, elementBytes))
+      return false;
+    while (open > 0 && accept("}"))
+      --open;
+  } while (open > 0 && accept(","));
+  if (open > 0)
+    return fail("'}'");
+  // .b8 x[] = {...} has the size of its values.
+  if (variable.bytes == 0)
+    variable.bytes = variable.initial.size();
+  return true;
+}
 
-} // namespace
+/// A number, an address, or a byte of one.
+bool Parser::parseInitialValue(Variable &variable, uint64_t elementBytes) {
+  size_t at = variable.initial.size();
+  if (variable.bytes && at + elementBytes > variable.bytes)
+    return fail("no more values than the array holds");
+  uint64_t bits = token.bits;
+  bool negative = token.is("-") && (ahead.kind == Token::Float32 ||
+                                    ahead.kind == Token::Float64);
+  if (negative) {
+    advance();
+    bits = token.bits ^ uint64_t(1) << (token.kind == Token::Float32 ? 31 : 63);
+  }
+  if (token.kind == Token::Word)
+    return parseReference(variable, elementBytes, 0);
+  if (token.kind == Token::Integer && ahead.is("("))
+    return advance(), parseReference(variable, elementBytes, bits);
+  if (token.kind == Token::Float32) {
+    advance();
+  } else if (token.kind == Token::Float64) {
+    double value = 0;
+    std::memcpy(&value, &bits, sizeof value);
+    auto narrow = static_cast<float>(value);
+    if (elementBytes == 4) // 1.5 is written the same for .f32 and .f64
+      bits = 0, std::memcpy(&bits, &narrow, sizeof narrow);
+    advance();
+  } else if (!parseInteger(bits)) {
+    return false;
+  }
+  variable.initial.resize(at + elementBytes);
+  std::memcpy(variable.initial.data() + at, &bits,
+              std::min<uint64_t>(elementBytes, 8));
+  return true;
+}
+
+/// name, name + 4, generic(name), generic(name) + 4; after a mask (0xff00) in
+/// parentheses.
+bool Parser::parseReference(Variable &variable, uint64_t elementBytes,
+                            uint64_t mask) {
+  Reference reference;
+  reference.at = variable.initial.size();
+  reference.bytes = static_cast<uint32_t>(std::min<uint64_t>(elementBytes, 8));
+  if (mask) {
+    reference.shift = static_cast<unsigned>(__builtin_ctzll(mask));
+    if (mask >> reference.shift != 0xff || elementBytes != 1)
+      return fail("a mask of one byte, for a variable of .b8 or .u8");
+    advance();
+  }
+  reference.isGeneric = token.is("generic") && ahead.is("(");
+  if (reference.isGeneric)
+    advance(), advance();
+  if (!parseName(reference.symbol) || (reference.isGeneric && !expect(")")))
+    return false;
+  if (token.is("+") || token.is("-")) {
+    uint64_t addend = 0;
+    if (!parseInteger(addend, 0))
+      return false;
+    reference.addend = static_cast<int64_t>(addend);
+  }
+  if (mask && !expect(")"))
+    return false;
+  variable.initial.resize(variable.initial.size() + elementBytes);
+  variable.references.push_back(std::move(reference));
+  return true;
+}
+
+/// Declarations elsewhere (.extern) may be repeated.
+bool Parser::defineVariable(const Variable &variable) {
+  Known::Kind kind = variable.isExtern ? Known::Extern : Known::Variable;
+  auto [found, isNew] = known.try_emplace(variable.name, Known{kind});
+  if (!isNew && found->second.kind != Known::Extern)
+    return refuse("'" + variable.name + "' is defined twice");
+  found->second.kind = kind;
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// Functions
+//===----------------------------------------------------------------------===//
+
+bool Parser::defineFunction(const Function &f, bool hasBody) {
+  Known::Kind kind = f.isEntry ? Known::Entry : Known::Function;
+  auto [found, isNew] = known.try_emplace(f.name, Known{kind});
+  if (found->second.kind != kind)
+    return refuse("'" + f.name + "' is defined before as something else");
+  if (hasBody && found->second.hasBody)
+    return refuse("the function '" + f.name + "' is defined twice");
+  found->second.hasBody |= hasBody;
+  return true;
+}
+
+/// As many bytes as a launch passes.
+bool Parser::checkParameters(const Function &f) {
+  bool isOld = module.versionMajor * 10 + module.versionMinor < 81;
+  uint64_t most = isOld ? 4352 : 32764, bytes = 0;
+  for (const Variable &p : f.parameters)
+    bytes = (bytes + p.align - 1) / p.align * p.align + p.bytes;
+  return !f.isEntry || bytes <= most ||
+         refuse("the kernel '" + f.name + "' has " + std::to_string(bytes) +
+                " bytes of parameters, more than " + std::to_string(most));
+}
+
+bool Parser::parseFunction() {
+  Function f;
+  f.isEntry = token.is(".entry");
+  f.line = token.line;
+  advance();
+  scopes.assign(1, {0, {}, {}});
+  timesNamed.clear();
+  locationFile = locationLine = 0;
+  if (accept(".attribute") && !parseAttribute())
+    return false;
+  if (!f.isEntry && accept("(") &&
+      !parseParameters(f, f.returns, f.returnRegisters))
+    return false;
+  if (!parseName(f.name))
+    return false;
+  if (accept("(") && !parseParameters(f, f.parameters, f.parameterRegisters))
+    return false;
+  if (!checkParameters(f) || !parseTuning(f) ||
+      !defineFunction(f, token.is("{")))
+    return false;
+  if (accept(";"))
+    return true; // a declaration
+  f.scopeParents.push_back(-1);
+  if (!expect("{"))
+    return false;
+  fileNumbers.emplace_back();
+  while (!scopes.empty())
+    if (!parseStatement(f))
+      return false;
+  keepUsedRegisters(f);
+  module.functions.push_back(std::move(f));
+  return true;
+}
+
+/// .ptr [.space] [.align n]: says nothing that the executor needs.
+bool Parser::parsePointerNote() {
+  Space space;
+  parseSpace(space);
+  uint64_t ignored = 0;
+  return !accept(".align") || parseCount(ignored);
+}
+
+bool Parser::parseParameters(Function &f, std::vector<Variable> &into,
+                             std::vector<int> &registers) {
+  while (!accept(")")) {
+    Variable p;
+    p.space = Space::Param;
+    uint64_t elementBytes = 0;
+    bool isRegister = !f.isEntry && token.is(".reg");
+    if (!(accept(".param") || (isRegister && accept(".reg")) ||
+          fail("'.param'")))
+      return false;
+    std::string type(token.text.substr(token.text.empty() ? 0 : 1));
+    if (isRegister && token.is(".pred")) {
+      advance();
+      p.bytes = 1;
+    } else if (!parseType(p, elementBytes)) {
+      return false;
+    }
+    if (accept(".ptr") && !parsePointerNote())
+      return false;
+    if (!parseName(p.name) || (elementBytes && !parseDims(p, elementBytes)))
+      return false;
+    registers.push_back(isRegister ? static_cast<int>(f.registers.size()) : -1);
+    if (isRegister ? !addRegister(f, p.name, type) : !declareVariable(p))
+      return false;
+    into.push_back(std::move(p));
+    if (!token.is(")") && !expect(","))
+      return false;
+  }
+  return true;
+}
+
+bool Parser::parseTuningNumber(unsigned &number, bool mayBeZero) {
+  uint64_t value = 0;
+  if (!parseCount(value))
+    return false;
+  if (value > UINT32_MAX || (value == 0 && !mayBeZero))
+    return refuse(std::string("expected a number from ") +
+                  (mayBeZero ? "0" : "1") + " to 2^32 - 1");
+  number = static_cast<unsigned>(value);
+  return true;
+}
+
+bool Parser::parseDim3(Dim3 &dims, bool mayBeZero) {
+  dims = {1, 1, 1};
+  if (!parseTuningNumber(dims.x, mayBeZero) ||
+      (accept(",") && !parseTuningNumber(dims.y, mayBeZero)) ||
+      (accept(",") && !parseTuningNumber(dims.z, mayBeZero)))
+    return false;
+  constexpr uint64_t most = UINT32_MAX;
+  uint64_t plane = uint64_t(dims.x) * dims.y;
+  return (plane <= most && plane * dims.z <= most) ||
+         refuse("expected dimensions whose product is below 2^32");
+}
+
+/// .maxnreg and its like: where the number goes, or null; `ignored` takes what
+/// means nothing here.
+static unsigned *numberNamed(const Token &token, Function &f,
+                             unsigned &ignored) {
+  if (token.is(".maxclusterrank"))
+    return &f.maxClusterRank;
+  if (token.is(".minnctapersm"))
+    return &f.minCtas;
+  if (token.is(".maxnreg"))
+    return &f.maxRegisters;
+  bool isOther = token.is(".maxnctapersm") || token.is(".abi_preserve") ||
+                 token.is(".abi_preserve_control");
+  return isOther ? &ignored : nullptr;
+}
+
+bool Parser::parseTuning(Function &f) {
+  for (;;) {
+    unsigned ignored = 0;
+    unsigned *number = numberNamed(token, f, ignored);
+    Dim3 *dims = token.is(".reqntid")             ? &f.requiredThreads
+                 : token.is(".maxntid")           ? &f.maxThreads
+                 : token.is(".reqnctapercluster") ? &f.requiredCluster
+                                                  : nullptr;
+    if (number || dims) {
+      bool mayBeZero = dims == &f.requiredCluster ||
+                       number == &f.maxClusterRank || number == &ignored;
+      advance();
+      if (!(dims ? parseDim3(*dims, mayBeZero)
+                 : parseTuningNumber(*number, mayBeZero)))
+        return false;
+    } else if (accept(".explicitcluster")) {
+      f.explicitCluster = true;
+    } else if (accept(".blocksareclusters")) {
+      f.blocksAreClusters = true;
+    } else if (token.is(".pragma")) {
+      if (!parseNote())
+        return false;
+    } else if (!accept(".noreturn") && !accept(".unique")) {
+      return !(f.requiredThreads.x && f.maxThreads.x) ||
+             refuse("expected .reqntid or .maxntid, not both");
+    }
+  }
+}
 
 Expected<Module> nybl::emu::ptx::parse(std::string_view text) {
   return Parser(text).run();

@@ -1,30 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Running: a grid over host threads, a CTA over its warps, a warp over its
-// fragments. Within a CTA everything is deterministic: warps run in turn until
-// they wait.
+// A warp over its fragments: which lanes run, wait, meet again.
 
-#include "tools/emulator/Exec/Warp.h"
+#include "tools/emulator/Exec/Cluster.h"
+#include "tools/emulator/Exec/Counting.h"
+#include "tools/emulator/Exec/Marks.h"
+#include "tools/emulator/Exec/Wgmma.h"
 
 #include <algorithm>
-#include <atomic>
-#include <mutex>
-#include <thread>
 
 using namespace nybl::emu;
-
-void Counters::add(const Counters &o) {
-  warpInstructions += o.warpInstructions;
-  multiplies += o.multiplies;
-  globalLoads += o.globalLoads;
-  globalStores += o.globalStores;
-  sharedLoads += o.sharedLoads;
-  sharedStores += o.sharedStores;
-}
-
-//===----------------------------------------------------------------------===//
-// Warp
-//===----------------------------------------------------------------------===//
 
 static uint64_t specialValue(const Warp &w, Special what, unsigned lane) {
   const Cta &cta = w.cta;
@@ -80,7 +65,41 @@ static uint64_t specialValue(const Warp &w, Special what, unsigned lane) {
     return c.dynamicShared;
   case Special::TotalShared:
     return cta.shared.size();
-  default: // %gridid, and what has no value outside of a cluster
+  case Special::ClusterX:
+    return cta.index.x / c.cluster.x;
+  case Special::ClusterY:
+    return cta.index.y / c.cluster.y;
+  case Special::ClusterZ:
+    return cta.index.z / c.cluster.z;
+  case Special::NClusterX:
+    return c.grid.x / c.cluster.x;
+  case Special::NClusterY:
+    return c.grid.y / c.cluster.y;
+  case Special::NClusterZ:
+    return c.grid.z / c.cluster.z;
+  case Special::ClusterCtaX:
+    return cta.index.x % c.cluster.x;
+  case Special::ClusterCtaY:
+    return cta.index.y % c.cluster.y;
+  case Special::ClusterCtaZ:
+    return cta.index.z % c.cluster.z;
+  case Special::ClusterNCtaX:
+    return c.cluster.x;
+  case Special::ClusterNCtaY:
+    return c.cluster.y;
+  case Special::ClusterNCtaZ:
+    return c.cluster.z;
+  case Special::ClusterCtaRank:
+    return cta.rank;
+  case Special::ClusterNCtaRank:
+    return cta.cluster.ctas.size();
+  case Special::GridWorkspaceHigh:
+    return cta.cluster.grid.workspace >> 32;
+  case Special::GridWorkspaceLow:
+    return cta.cluster.grid.workspace & 0xffffffff;
+  case Special::IsExplicitCluster:
+    return c.explicitCluster;
+  default: // %gridid, and clocks, which are read as they go
     break;
   }
   return 0;
@@ -90,15 +109,18 @@ Warp::Warp(Cta &cta, unsigned id)
     : cta(cta), kernel(cta.kernel), id(id), file(kernel.slots * 32),
       taints(cta.config.poison ? kernel.slots * 32 : 0),
       local(32 * kernel.info.localBytes),
-      localShadow(cta.config.poison ? local.size() : 0, shadow::initialised) {
+      localShadow(cta.config.checks || cta.config.poison ? local.size() : 0) {
   unsigned threads = std::min(32u, cta.threads - id * 32);
   lanes = mask = threads == 32 ? allLanes : (1u << threads) - 1;
   for (const Constant &constant : kernel.constants)
     for (unsigned lane = 0; lane < 32; ++lane) {
+      uint64_t bits = constant.bits;
+      if (constant.isShared)
+        bits += cta.sharedAddress(0);
       if (constant.wide)
-        q(constant.slot)[lane] = constant.bits;
+        q(constant.slot)[lane] = bits;
       else
-        w(constant.slot)[lane] = static_cast<uint32_t>(constant.bits);
+        w(constant.slot)[lane] = static_cast<uint32_t>(bits);
     }
   for (const SpecialSlot &special : kernel.specials)
     for (unsigned lane = 0; lane < 32; ++lane)
@@ -108,12 +130,7 @@ Warp::Warp(Cta &cta, unsigned id)
 
 void Warp::report(FindingKind kind, unsigned lane, uint64_t address,
                   std::string message) {
-  if (cta.reports.size() >= 16)
-    return;
-  const SourceLine &source = kernel.source[pc];
-  cta.reports.push_back({kind, kernel.info.name, source.line, source.text,
-                         cta.index, static_cast<int>(id),
-                         static_cast<int>(lane), address, std::move(message)});
+  cta.report(kind, pc, id, lane, address, std::move(message));
 }
 
 /// Lanes that part run one fragment after the other, the one at the lowest pc
@@ -133,20 +150,67 @@ void Warp::selectFragment() {
       if (others[k].pc == others[i].pc) {
         others[i].mask |= others[k].mask;
         others[i].waits = false;
+        others[i].wait = {};
         others.erase(others.begin() + static_cast<long>(k));
       }
   auto chosen = others.end();
   for (auto f = others.begin(); f != others.end(); ++f)
-    if (!f->waits &&
+    if (isReady(*f) &&
         (chosen == others.end() || (!rotate && f->pc < chosen->pc)))
       chosen = f;
   if (chosen == others.end())
-    return stuck();
+    return parkOrStuck();
   stay = rotate ? 1024 : 0;
   rotate = false;
   next = chosen->pc;
   mask = chosen->mask;
+  resumed = chosen->wait;
   others.erase(chosen);
+}
+
+/// The running lanes wait for an event; others may go on.
+void Warp::park() {
+  --counters.warpInstructions; // it will run again
+  if (!cta.lines.empty())
+    --cta.lines[pc].executions;
+  others.push_back({pc, mask, false, wait, cta.cluster.events});
+  wait = {};
+  mask = 0;
+  reselect = true;
+}
+
+/// No fragment can run.
+void Warp::parkOrStuck() {
+  bool forEvents =
+      std::any_of(others.begin(), others.end(),
+                  [](const Fragment &f) { return f.wait.kind != Wait::None; });
+  if (!forEvents)
+    return stuck();
+  waiting = true;
+  barrier = nullptr;
+  reselect = true;
+}
+
+/// For an event it tries again once something has changed.
+bool Warp::isReady(const Fragment &f) const {
+  return !f.waits &&
+         (f.wait.kind == Wait::None || f.sawEvents != cta.cluster.events);
+}
+
+bool Warp::wake() {
+  if (barrier || std::none_of(others.begin(), others.end(),
+                              [&](const Fragment &f) { return isReady(f); }))
+    return false;
+  waiting = false;
+  return true;
+}
+
+/// Every lane is in its own member mask.
+static bool wholeWarpIsMember(const uint32_t *members) {
+  uint32_t absent = 0;
+  for (unsigned lane = 0; lane < 32; ++lane)
+    absent |= ~members[lane] & 1u << lane;
+  return absent == 0;
 }
 
 /// Lanes that do not find all they need wait here; the others go on.
@@ -154,6 +218,8 @@ bool Warp::everybodyIsHere(const Instr &in) {
   unsigned first = static_cast<unsigned>(__builtin_ctz(active));
   uint32_t needed = in.sync == Sync::WholeWarp ? allLanes : lanes;
   if (in.sync == Sync::Members || in.sync == Sync::WarpBarrier) {
+    if (active == allLanes && wholeWarpIsMember(w(in.members)))
+      return true;
     needed = 0;
     for (uint32_t m = active; m; m &= m - 1) {
       auto lane = static_cast<unsigned>(__builtin_ctz(m));
@@ -236,20 +302,18 @@ bool Warp::meetAtWarpBarriers() {
     for (Fragment &g : others)
       if (memberMask(g) == members)
         g = {g.pc + 1, g.mask};
+    if (races)
+      races->syncLanes(*this, there);
     met = true;
   }
   return met;
 }
 
-/// A warp that runs this long gives the others a turn: it may wait for them.
-static constexpr unsigned stepsOfATurn = 1 << 16;
-
-template <bool Poison>
-void Warp::run() {
+template <bool Poison, bool Count>
+void Warp::run(unsigned left) {
   if (reselect)
     selectFragment();
-  for (unsigned left = stepsOfATurn; left && !done && !waiting && !cta.failed();
-       --left) {
+  for (; left && !done && !waiting && !cta.failed(); --left) {
     pc = next;
     const Instr &in = kernel.code[pc];
     next = pc + 1;
@@ -262,6 +326,10 @@ void Warp::run() {
     }
     ++counters.warpInstructions;
     if (active && (in.sync == Sync::None || everybodyIsHere(in))) {
+      if (pendingRegisters && touchesPendingRegisters(*this, in))
+        return;
+      if (Count)
+        countInstruction(*this, in);
       if (Poison && in.taint)
         in.taint(*this, in);
       in.run(*this, in);
@@ -269,22 +337,36 @@ void Warp::run() {
     if (++cta.steps > cta.config.maxSteps)
       return report(FindingKind::Timeout, 0, 0,
                     "more instructions than the limit: an endless loop?");
+    if (wait.kind != Wait::None)
+      park();
     if (reselect ? !waiting : !others.empty() && meets())
       selectFragment();
+    if (yields)
+      break;
   }
+  yields = false;
 }
+
+template void Warp::run<true, true>(unsigned);
+template void Warp::run<true, false>(unsigned);
+template void Warp::run<false, true>(unsigned);
+template void Warp::run<false, false>(unsigned);
 
 /// Another fragment is where this one goes, or waits below.
 bool Warp::meets() {
   if (stay)
     --stay;
   return std::any_of(others.begin(), others.end(), [&](const Fragment &f) {
-    return f.pc == next || (!stay && !f.waits && f.pc < next);
+    return f.pc == next || (!stay && isReady(f) && f.pc < next);
   });
 }
 
 bool Warp::guardIsMarked(const Instr &in) {
+  if (cta.config.recorder)
+    return false;
   const uint16_t *marks = taint(in.guard);
+  if (!anyMarks(marks))
+    return false;
   for (uint32_t m = mask; m; m &= m - 1) {
     unsigned lane = static_cast<unsigned>(__builtin_ctz(m));
     if (!marks[lane])
@@ -294,137 +376,4 @@ bool Warp::guardIsMarked(const Instr &in) {
     return true;
   }
   return false;
-}
-
-//===----------------------------------------------------------------------===//
-// CTA
-//===----------------------------------------------------------------------===//
-
-/// Opens a barrier once everybody it waits for is there.
-void Cta::releaseBarrier(unsigned id) {
-  Barrier &b = barriers[id];
-  if (b.arrived == 0)
-    return;
-  uint32_t expected = b.expected;
-  if (expected == 0)
-    for (const Warp &w : warps)
-      expected += w.done ? 0 : 32;
-  if (b.arrived < expected)
-    return;
-  Barrier opened = b;
-  b = Barrier();
-  for (Warp &w : warps)
-    if (w.waiting && w.barrierId == id) {
-      w.waiting = false;
-      finishBarrier(w, opened);
-    }
-}
-
-void Cta::run() {
-  unsigned count = (threads + 31) / 32;
-  warps.reserve(count);
-  for (unsigned i = 0; i < count; ++i)
-    warps.emplace_back(*this, i);
-  bool progress = true;
-  while (progress && !failed()) {
-    progress = false;
-    for (Warp &w : warps) {
-      if (w.done || w.waiting)
-        continue;
-      progress = true;
-      config.poison ? w.run<true>() : w.run<false>();
-      if (failed())
-        return;
-      if (w.done)
-        for (unsigned id = 0; id < 16; ++id)
-          releaseBarrier(id);
-    }
-  }
-  for (Warp &w : warps)
-    if (!w.done)
-      return w.report(FindingKind::Deadlock, 0, w.barrierId,
-                      "warps wait at barrier " + std::to_string(w.barrierId) +
-                          ", where " +
-                          std::to_string(barriers[w.barrierId].arrived) +
-                          " threads arrived and nobody else will");
-}
-
-//===----------------------------------------------------------------------===//
-// Grid
-//===----------------------------------------------------------------------===//
-
-namespace {
-
-struct Grid {
-  const Kernel &kernel;
-  const LaunchConfig &config;
-  const uint8_t *parameters;
-  GlobalMemory &memory;
-  std::atomic<uint64_t> nextCta{0};
-  std::mutex mutex{};
-  uint64_t firstFailed = ~uint64_t(0);
-  LaunchResult result{};
-
-  uint64_t count() const {
-    return uint64_t(config.grid.x) * config.grid.y * config.grid.z;
-  }
-
-  void runCta(uint64_t number, Counters &counters) {
-    Cta cta{kernel, config, parameters, memory};
-    cta.index = {static_cast<uint32_t>(number % config.grid.x),
-                 static_cast<uint32_t>(number / config.grid.x % config.grid.y),
-                 static_cast<uint32_t>(number / config.grid.x / config.grid.y)};
-    cta.threads = config.block.x * config.block.y * config.block.z;
-    cta.shared.assign(kernel.info.staticShared + config.dynamicShared, 0xcb);
-    cta.sharedShadow.assign(cta.shared.size(), 0);
-    cta.run();
-    for (const Warp &w : cta.warps)
-      counters.add(w.counters);
-    if (cta.reports.empty())
-      return;
-    std::lock_guard lock(mutex);
-    if (number < firstFailed) {
-      firstFailed = number;
-      result.reports = std::move(cta.reports);
-    }
-  }
-
-  /// After a finding only lower CTAs matter: theirs would be reported instead.
-  void work() {
-    Counters counters;
-    for (uint64_t number; (number = nextCta++) < count();) {
-      {
-        std::lock_guard lock(mutex);
-        if (number > firstFailed)
-          break;
-      }
-      runCta(number, counters);
-    }
-    std::lock_guard lock(mutex);
-    result.counters.add(counters);
-  }
-};
-
-} // namespace
-
-LaunchResult nybl::emu::runKernel(const Program &program,
-                                  const KernelInfo &info,
-                                  const LaunchConfig &config,
-                                  const uint8_t *parameters,
-                                  GlobalMemory &memory) {
-  const Kernel *kernel = kernelOf(program, info);
-  if (!kernel)
-    return {};
-  Grid grid{*kernel, config, parameters, memory};
-  unsigned hosts = config.hostThreads ? config.hostThreads
-                                      : std::thread::hardware_concurrency();
-  hosts = static_cast<unsigned>(
-      std::min<uint64_t>(std::max(hosts, 1u), grid.count()));
-  std::vector<std::thread> threads;
-  for (unsigned i = 1; i < hosts; ++i)
-    threads.emplace_back([&] { grid.work(); });
-  grid.work();
-  for (std::thread &thread : threads)
-    thread.join();
-  return std::move(grid.result);
 }

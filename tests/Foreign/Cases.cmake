@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# cmake -DPYTHON=python -DSCRIPT=script -DOUTPUT=folder -P Cases.cmake: runs the script, unless neither the scripts nor
+# the packages of the environment have changed since; or leaves a note in the folder that there is no environment,
+# which the tests then print.
+if(NOT EXISTS ${PYTHON})
+  set(note "no environment for foreign compilers: ${PYTHON} does not exist; './dev test' makes it")
+  message(STATUS "${note}")
+  file(REMOVE_RECURSE ${OUTPUT})
+  file(WRITE ${OUTPUT}/SKIPPED "${note}\n")
+  return()
+endif()
+
+file(GLOB inputs ${CMAKE_CURRENT_LIST_DIR}/*.py)
+cmake_path(GET PYTHON PARENT_PATH packages)
+list(APPEND inputs ${packages}/../.holds)
+set(stamp ${PYTHON})
+foreach(input ${inputs})
+  if(EXISTS ${input})
+    file(SHA256 ${input} hash)
+    string(APPEND stamp " ${hash}")
+  endif()
+endforeach()
+if(EXISTS ${OUTPUT}/STAMP)
+  file(READ ${OUTPUT}/STAMP made)
+  if(made STREQUAL stamp)
+    return()
+  endif()
+endif()
+file(REMOVE_RECURSE ${OUTPUT})
+file(MAKE_DIRECTORY ${OUTPUT})
+execute_process(COMMAND ${PYTHON} ${SCRIPT} ${OUTPUT} COMMAND_ERROR_IS_FATAL ANY)
+file(WRITE ${OUTPUT}/STAMP "${stamp}")
