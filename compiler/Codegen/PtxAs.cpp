@@ -11,6 +11,7 @@
 #include "llvm/Support/Program.h"
 #include <cerrno>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -29,10 +30,16 @@ struct Outcome {
 };
 
 /// A file in memory that a child process finds by path. Nothing of it is left,
-/// however this process ends.
+/// however this process ends. Its number is none of the standard streams', even
+/// where those are closed, and no child inherits it.
 class MemoryFile {
 public:
-  MemoryFile() : handle(::memfd_create("nybl-ptxas", 0)) {}
+  MemoryFile() {
+    int file = ::memfd_create("nybl-ptxas", MFD_CLOEXEC);
+    handle = file < 0 ? file : ::fcntl(file, F_DUPFD_CLOEXEC, 3);
+    if (file >= 0)
+      ::close(file);
+  }
   ~MemoryFile() {
     if (handle >= 0)
       ::close(handle);
@@ -41,7 +48,10 @@ public:
   MemoryFile &operator=(const MemoryFile &) = delete;
 
   bool isOpen() const { return handle >= 0; }
-  std::string path() const { return "/proc/self/fd/" + std::to_string(handle); }
+  std::string path() const {
+    return "/proc/" + std::to_string(::getpid()) + "/fd/" +
+           std::to_string(handle);
+  }
   bool write(std::string_view bytes) {
     llvm::raw_fd_ostream file(handle, /*shouldClose=*/false);
     file << StringRef(bytes);
@@ -56,7 +66,7 @@ public:
   }
 
 private:
-  int handle;
+  int handle = -1;
 };
 
 Status noMemoryFile() {

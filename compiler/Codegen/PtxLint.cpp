@@ -14,16 +14,16 @@ using llvm::StringRef;
 namespace {
 
 /// Opcodes that touch no memory, or only where the rules below look. What is
-/// not here (atom, red, cp, prefetch, tex, multimem, ...) is a fault.
+/// not here (atom, red, prefetch, tex, multimem, ...) is a fault.
 constexpr StringRef known[] = {
-    "abs",      "add",   "and", "bar",      "barrier", "bfe",
-    "bfi",      "bra",   "clz", "copysign", "cvt",     "div",
-    "ex2",      "fma",   "ld",  "lg2",      "lop3",    "griddepcontrol",
-    "mad",      "max",   "min", "mma",      "mov",     "mul",
-    "ldmatrix", "neg",   "not", "or",       "popc",    "prmt",
-    "rcp",      "rem",   "ret", "sad",      "selp",    "set",
-    "setp",     "shf",   "shl", "shr",      "st",      "sub",
-    "szext",    "testp", "xor"};
+    "abs",   "add",  "and",        "bar",      "barrier", "bfe",
+    "bfi",   "bra",  "clz",        "copysign", "cvt",     "div",
+    "ex2",   "fma",  "ld",         "lg2",      "lop3",    "griddepcontrol",
+    "fence", "cvta", "setmaxnreg", "mad",      "max",     "min",
+    "mma",   "mov",  "mul",        "ldmatrix", "neg",     "not",
+    "or",    "popc", "prmt",       "rcp",      "rem",     "ret",
+    "sad",   "selp", "set",        "setp",     "shf",     "shl",
+    "shr",   "st",   "sub",        "szext",    "testp",   "xor"};
 
 struct Statement {
   unsigned line;
@@ -68,6 +68,11 @@ private:
             .str());
   }
 
+  void checkWaited(const Statement &s) {
+    if (!waited)
+      fault(s, "global memory is touched before griddepcontrol.wait");
+  }
+
   void globalAccess(const Statement &s) {
     if (s.op == "ld.global.b64")
       ++counts.dataLoads;
@@ -76,7 +81,7 @@ private:
     else if (s.op == "ld.global.b32")
       ++counts.scalarLoads;
     else if (s.op == "st.global.b16" || s.op == "st.global.b32")
-      ++counts.stores;
+      ++counts.stores, counts.wideStores += s.op == "st.global.b32";
     else if (s.op.contains(".v2") || s.op.contains(".v4") ||
              s.op.contains(".v8"))
       fault(s, "an access was widened");
@@ -84,8 +89,7 @@ private:
       fault(s, "an access of global memory that no kernel of ours makes");
     if (!s.predicated)
       fault(s, "global memory is touched without a predicate");
-    if (!waited)
-      fault(s, "global memory is touched before griddepcontrol.wait");
+    checkWaited(s);
     // The result is zeroed before the address is read.
     auto [target, address] = s.operands.split(',');
     address = address.ltrim();
@@ -93,6 +97,56 @@ private:
           return c == ']' || c == '+';
         }) == target.trim())
       fault(s, "the register of the address is the one of the result");
+  }
+
+  /// Bytes past the source size are filled with zeros.
+  void copy(const Statement &s) {
+    if (s.op == "cp.async.commit_group") {
+      ++counts.groups;
+      return;
+    }
+    if (s.op == "cp.async.wait_group") {
+      ++counts.waits;
+      return;
+    }
+    if (s.op == "cp.async.bulk.tensor.2d.shared::cta.global.tile.mbarrier::"
+                "complete_tx::bytes") {
+      ++counts.boxes;
+      if (!s.predicated)
+        fault(s, "expected one thread to copy a box");
+      checkWaited(s);
+      return;
+    }
+    if (s.op == "cp.async.mbarrier.arrive.shared.b64") {
+      ++counts.copyArrivals;
+      return;
+    }
+    llvm::SmallVector<StringRef> operands;
+    s.operands.split(operands, ',');
+    bool known = s.op == "cp.async.ca.shared.global" && operands.size() == 4;
+    StringRef bytes = known ? operands[2].trim() : "";
+    if (bytes == "8")
+      ++counts.dataCopies;
+    else if (bytes == "4")
+      ++counts.scaleCopies;
+    else
+      fault(s, "a copy that no kernel of ours makes");
+    if (known && !operands[3].trim().starts_with("%"))
+      fault(s, "expected the size of the source in a register");
+    checkWaited(s);
+  }
+
+  void mbarrier(const Statement &s) {
+    if (s.op == "mbarrier.init.shared.b64")
+      ++counts.mbarriers;
+    else if (s.op == "mbarrier.arrive.shared.b64")
+      ++counts.arrivals;
+    else if (s.op == "mbarrier.expect_tx.relaxed.cta.shared::cta.b64")
+      ++counts.expectations;
+    else if (s.op == "mbarrier.try_wait.parity.shared.b64")
+      ++counts.mbarrierWaits;
+    else
+      fault(s, "an operation on an mbarrier that no kernel of ours makes");
   }
 
   void memoryAccess(const Statement &s) {
@@ -109,10 +163,15 @@ private:
   void instruction(const Statement &s) {
     StringRef family = s.op.split('.').first;
     waited |= s.op == "griddepcontrol.wait" && !s.predicated;
-    counts.barriers += family == "bar" || family == "barrier";
+    counts.barriers += (family == "bar" && !s.op.starts_with("bar.warp.")) ||
+                       family == "barrier";
     counts.multiplies += family == "mma";
     if (family == "ld" || family == "st")
       memoryAccess(s);
+    else if (family == "cp")
+      copy(s);
+    else if (family == "mbarrier")
+      mbarrier(s);
     else if (family == "call")
       fault(s, "a call");
     else if (!llvm::is_contained(known, family))
@@ -180,7 +239,18 @@ static std::string findMiscount(const PtxCounts &found,
       {"loads of scale factors", found.scaleLoads, expected.scaleLoads},
       {"loads of scalars", found.scalarLoads, expected.scalarLoads},
       {"stores", found.stores, expected.stores},
-      {"barriers", found.barriers, expected.barriers}};
+      {"stores of 4 bytes", found.wideStores, expected.wideStores},
+      {"barriers", found.barriers, expected.barriers},
+      {"copies of data", found.dataCopies, expected.dataCopies},
+      {"copies of scale factors", found.scaleCopies, expected.scaleCopies},
+      {"groups of copies", found.groups, expected.groups},
+      {"waits for copies", found.waits, expected.waits},
+      {"copies of boxes", found.boxes, expected.boxes},
+      {"expectations of mbarriers", found.expectations, expected.expectations},
+      {"mbarriers", found.mbarriers, expected.mbarriers},
+      {"arrivals at mbarriers", found.arrivals, expected.arrivals},
+      {"arrivals of copies", found.copyArrivals, expected.copyArrivals},
+      {"waits for mbarriers", found.mbarrierWaits, expected.mbarrierWaits}};
   for (const Row &row : rows)
     if (row.found != row.expected)
       return "expected " + std::to_string(row.expected) + " " + row.what +

@@ -16,19 +16,28 @@ namespace nybl::compiler {
 struct PtxCounts {
   /// Of global memory: 8 bytes of data, one scale factor, one f32, an element.
   unsigned dataLoads = 0, scaleLoads = 0, scalarLoads = 0, stores = 0;
+  unsigned wideStores = 0; ///< of the stores, those of 4 bytes
   unsigned barriers = 0, multiplies = 0;
+  /// cp.async of 8 bytes of data, of 4 scale factors; their groups and waits.
+  unsigned dataCopies = 0, scaleCopies = 0, groups = 0, waits = 0;
+  /// Copies of boxes by TMA, and how often a barrier is told to expect bytes.
+  unsigned boxes = 0, expectations = 0;
+  /// mbarriers that are made, arrived at (by a warp; by its copies) and waited
+  /// for.
+  unsigned mbarriers = 0, arrivals = 0, copyArrivals = 0, mbarrierWaits = 0;
 };
 
 /// Counts of one entry, and a sentence with the PTX line for each rule broken:
 /// a memory operation or any instruction that is not on the list; a load or
 /// store of global memory without a predicate, before griddepcontrol.wait,
-/// widened, or into the register of its address; local memory; a call.
+/// widened, or into the register of its address; a copy without a source size
+/// in a register; local memory; a call.
 std::vector<std::string>
 findPtxFaults(std::string_view ptx, std::string_view kernel, PtxCounts &counts);
 
 /// Refused with the first fault, or where the counts are not those of the
-/// proven kernel: accesses and barriers exactly; of multiplies at most as many,
-/// since LLVM drops those whose sum nobody uses.
+/// proven kernel: accesses, barriers, groups and waits exactly; of multiplies
+/// at most as many, since LLVM drops those whose sum nobody uses.
 Status lintPtx(std::string_view ptx, std::string_view kernel,
                const PtxCounts &expected);
 

@@ -4,6 +4,7 @@
 // template, laid out by a schedule. Both are given, or chosen by Select.
 
 #include "compiler/Conversion/Passes.h"
+#include "compiler/Conversion/ScheduleAttribute.h"
 #include "compiler/Conversion/Template.h"
 #include "compiler/Select/Select.h"
 #include "dialects/BlockScale/Build.h"
@@ -54,12 +55,9 @@ tile::Bindings bind(block_scale::GemmOp gemm, const GemmProblem &problem,
   tile::Bindings bindings;
   bindings.numbers = {{"N", problem.n},         {"K", problem.k},
                       {"BM", schedule.tile[0]}, {"BN", schedule.tile[1]},
-                      {"BK", schedule.tile[2]}, {"stages", 1}};
+                      {"BK", schedule.tile[2]}, {"stages", schedule.stages}};
   bindings.arguments = operandsOf(gemm, problem);
-  MLIRContext *context = gemm.getContext();
-  bindings.schedule =
-      cta::ScheduleAttr::get(context, StringAttr::get(context, schedule.kind),
-                             schedule.tile, schedule.warps);
+  bindings.schedule = attributeOf(gemm.getContext(), schedule);
   return bindings;
 }
 
@@ -94,7 +92,7 @@ struct BlockScaleToTilePass
     }
     if (!templateText.getValue().empty())
       chosen->templateText = templateText.getValue();
-    if (Status valid = validate(chosen->schedule, **target); !valid)
+    if (Status valid = validate(chosen->schedule, **target, problem); !valid)
       return valid;
     return chosen;
   }

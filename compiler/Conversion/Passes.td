@@ -28,6 +28,13 @@ def TileToCta : Pass<"tile-to-cta", "::mlir::ModuleOp"> {
                            "::mlir::scf::SCFDialect"];
 }
 
+def OrderArithmetic : Pass<"order-arithmetic", "::mlir::ModuleOp"> {
+  let summary = "put integer arithmetic of a cta.kernel in the order of its use";
+  let description = [{
+    After CSE, so that each value is there once. What nobody uses is erased.
+  }];
+}
+
 def CtaToSM120 : Pass<"cta-to-sm120", "::mlir::ModuleOp"> {
   let summary = "lower a proven cta.kernel to NVVM for chips with mma.sync block_scale";
   let description = [{

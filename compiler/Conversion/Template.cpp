@@ -50,27 +50,37 @@ static unsigned nestingOf(StringRef text) {
   return deepest;
 }
 
-FailureOr<OwningOpRef<ModuleOp>> nybl::compiler::parseTemplate(Operation *user,
-                                                               StringRef text) {
+FailureOr<OwningOpRef<ModuleOp>>
+nybl::compiler::parseBounded(Operation *user, StringRef text,
+                             const TextBounds &bounds) {
+  StringRef what = bounds.what;
   if (text.size() > maxTemplateBytes)
-    return user->emitError("expected a template of at most ")
-           << maxTemplateBytes << " bytes, got " << text.size();
-  if (isBytecode(llvm::MemoryBufferRef(text, "template")))
-    return user->emitError("expected a template as text, got MLIR bytecode");
+    return user->emitError("expected a ")
+           << what << " of at most " << maxTemplateBytes << " bytes, got "
+           << text.size();
+  if (isBytecode(llvm::MemoryBufferRef(text, what)))
+    return user->emitError("expected a ")
+           << what << " as text, got MLIR bytecode";
   if (unsigned nesting = nestingOf(text); nesting > maxTemplateNesting)
-    return user->emitError("expected a template whose brackets nest at most ")
-           << maxTemplateNesting << " deep, got " << nesting;
+    return user->emitError("expected a ")
+           << what << " whose brackets nest at most " << maxTemplateNesting
+           << " deep, got " << nesting;
   ParserConfig config(user->getContext());
   OwningOpRef<ModuleOp> module =
-      parseSourceString<ModuleOp>(text, config, "template");
+      parseSourceString<ModuleOp>(text, config, what);
   if (!module)
     return failure();
   unsigned ops = 0;
   module->walk([&](Operation *) { ++ops; });
-  if (ops > maxTemplateOps)
-    return user->emitError("expected a template of at most ")
-           << maxTemplateOps << " ops, got " << ops;
+  if (ops > bounds.ops)
+    return user->emitError("expected a ")
+           << what << " of at most " << bounds.ops << " ops, got " << ops;
   return module;
+}
+
+FailureOr<OwningOpRef<ModuleOp>> nybl::compiler::parseTemplate(Operation *user,
+                                                               StringRef text) {
+  return parseBounded(user, text, {"template", maxTemplateOps});
 }
 
 FailureOr<tile::KernelOp> nybl::compiler::findKernel(ModuleOp module) {

@@ -15,6 +15,18 @@ namespace nybl::compiler {
 constexpr size_t maxTemplateBytes = 1 << 20;
 constexpr unsigned maxTemplateNesting = 64, maxTemplateOps = 1024;
 
+/// What a text may hold at most, and what it is called.
+struct TextBounds {
+  const char *what; ///< "template"
+  unsigned ops;
+};
+
+/// Parses and verifies `text`, of at most maxTemplateBytes and
+/// maxTemplateNesting. Errors as of parseTemplate.
+mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
+parseBounded(mlir::Operation *user, llvm::StringRef text,
+             const TextBounds &bounds);
+
 /// Parses and verifies `text`. An error is a diagnostic: with the line of the
 /// template where it has one, else at `user`, the op it is wanted for.
 mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>

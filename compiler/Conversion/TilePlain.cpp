@@ -1,215 +1,72 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The frame of the plain schedule: threads, tiles, and which op goes where.
+// The K loop of the plain schedule: copy, barrier, multiply, barrier.
 
 #include "compiler/Conversion/TilePlain.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "runtime/Abi/Problem.h"
 
 using namespace mlir;
 using namespace nybl;
 using namespace nybl::compiler;
 
-//===----------------------------------------------------------------------===//
-// Index
-//===----------------------------------------------------------------------===//
-
-Index Index::constant(int64_t number) const {
-  return Index(*builder, arith::ConstantOp::create(
-                             *builder, current.getLoc(),
-                             IntegerAttr::get(current.getType(), number)));
-}
-
-Index Index::extend() const {
-  return Index(*builder,
-               arith::ExtUIOp::create(*builder, current.getLoc(),
-                                      builder->getI64Type(), current));
-}
-
-template <typename Op>
-static Value emit(OpBuilder &builder, Value a, Value b) {
-  return Op::create(builder, a.getLoc(), a, b);
-}
-
-Index compiler::operator+(Index a, Index b) {
-  return Index(*a.builder, emit<arith::AddIOp>(*a.builder, a, b));
-}
-Index compiler::operator*(Index a, Index b) {
-  return Index(*a.builder, emit<arith::MulIOp>(*a.builder, a, b));
-}
-Index compiler::operator+(Index a, int64_t b) {
-  return b == 0 ? a : a + a.constant(b);
-}
-Index compiler::operator*(Index a, int64_t b) {
-  return b == 1 ? a : a * a.constant(b);
-}
-Index compiler::operator/(Index a, int64_t b) {
-  return b == 1 ? a
-                : Index(*a.builder,
-                        emit<arith::DivUIOp>(*a.builder, a, a.constant(b)));
-}
-Index compiler::operator%(Index a, int64_t b) {
-  return Index(*a.builder, emit<arith::RemUIOp>(*a.builder, a, a.constant(b)));
-}
-Value compiler::operator<(Index a, Index b) {
-  return arith::CmpIOp::create(*a.builder, a.current.getLoc(),
-                               arith::CmpIPredicate::ult, a, b);
-}
-Value compiler::operator<(Index a, int64_t b) { return a < a.constant(b); }
-
-//===----------------------------------------------------------------------===//
-// The frame
-//===----------------------------------------------------------------------===//
-
-TilePlain::TilePlain(cta::KernelOp kernel, tile::KernelOp source,
-                     cta::ScheduleAttr schedule)
-    : kernel(kernel), source(source),
-      builder(OpBuilder::atBlockEnd(&kernel.getBody().front())),
-      frameBuilder(builder), location(source.getLoc()),
-      tileM(schedule.getTile()[0]), tileN(schedule.getTile()[1]),
-      tileK(schedule.getTile()[2]), warpsM(schedule.getWarps()[0]),
-      warpsN(schedule.getWarps()[1]), threads(kernel.getThreads()),
-      mFragments(tileM / warpsM / 16), nFragments(tileN / warpsN / 8) {
-  // L7: no access of global memory before the grids this one depends on ended.
-  cta::GridWaitOp::create(builder, location);
-  thread = index(cta::ThreadIdOp::create(builder, location));
-  lane = *thread % 32;
-  g = *lane / 4;
-  t = *lane % 4;
-  Index warp = *thread / 32;
-  warpRow = warp / warpsN * (mFragments * 16);
-  warpColumn = warp % warpsN * (nFragments * 8);
-}
-
-Index TilePlain::number(int64_t value) {
-  return index(arith::ConstantOp::create(builder, location,
-                                         builder.getI32IntegerAttr(value)));
-}
-
-StringRef TilePlain::sourceOf(Value tileArgument) {
-  unsigned position = cast<BlockArgument>(tileArgument).getArgNumber();
-  return cast<StringAttr>((*source.getSources())[position]).getValue();
-}
-
-Value TilePlain::argument(Value tileArgument, StringRef suffix) {
-  return kernel.argumentFor((sourceOf(tileArgument) + suffix).str());
-}
-
-std::optional<int64_t> compiler::convertRows(Attribute size) {
-  auto name = dyn_cast<tile::NameAttr>(size);
-  if (name && name.getName() == tile::freeDimension)
-    return cta::dynamicRows;
-  std::optional<int64_t> rows = tile::constantSize(size);
-  return rows && *rows > 0 && *rows <= maxExtent ? rows : std::nullopt;
-}
-
-Index TilePlain::rowsOf(int64_t rows) {
-  return rows == cta::dynamicRows ? index(kernel.argumentFor("m"))
-                                  : number(rows);
-}
-
-LogicalResult TilePlain::convertTopLevel(Operation &op) {
-  if (auto foreach = dyn_cast<tile::ForeachTileOp>(op))
-    return convertForeachTile(foreach);
-  return cloneArithmetic(op);
-}
-
-/// Tiles of one row of tiles follow one another: they share A.
-LogicalResult TilePlain::convertForeachTile(tile::ForeachTileOp op) {
-  std::optional<int64_t> columns = tile::constantSize(op.getExtents()[1]);
-  std::optional<int64_t> stepM = tile::constantSize(op.getSteps()[0]);
-  std::optional<int64_t> stepN = tile::constantSize(op.getSteps()[1]);
-  if (!columns || stepM != tileM || stepN != tileN)
-    return op.emitOpError("expected tiles of the schedule, ")
-           << tileM << " x " << tileN << ", over a static number of columns";
-  std::optional<int64_t> rows = convertRows(op.getExtents()[0]);
-  if (!rows || *columns < 1 || *columns > maxExtent)
-    return op.emitOpError("expected M or a number of rows, and at least one "
-                          "column, to walk over");
-  int64_t tilesN = (*columns + tileN - 1) / tileN;
-  Index count = (rowsOf(*rows) + (tileM - 1)) / tileM * tilesN;
-  auto range = cta::TileRangeOp::create(builder, location, count);
-  frameBuilder.setInsertionPoint(range);
-  Block *body = new Block();
-  range.getBody().push_back(body);
-  Index tileIndex = index(body->addArgument(builder.getI32Type(), location));
+FailureOr<ValueRange> TilePlain::convertSteps(tile::AccumulateOp op,
+                                              int64_t steps,
+                                              const Fragments &inits) {
+  auto loop = scf::ForOp::create(builder, op.getLoc(), number(0), number(steps),
+                                 number(1), inits);
   OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToEnd(body);
-  mapping.map(op.getBody().getArgument(0),
-              (tileIndex / tilesN * tileM).value());
-  mapping.map(op.getBody().getArgument(1),
-              (tileIndex % tilesN * tileN).value());
-  for (Operation &inner : op.getBody().front())
-    if (failed(convertInTile(inner)))
+  builder.setInsertionPointToEnd(loop.getBody());
+  Block &body = op.getBody().front();
+  bindAccumulators(body.getArguments().drop_front(), loop.getRegionIterArgs());
+  mapping.map(body.getArgument(0),
+              (index(loop.getInductionVar()) * tileK).value());
+  for (Operation &inner : body)
+    if (failed(convertInStep(inner)))
       return failure();
-  return success();
+  // Nobody may overwrite the stage while others still read it.
+  cta::BarrierOp::create(builder, op.getLoc());
+  scf::YieldOp::create(builder, op.getLoc(), yielded(op));
+  return ValueRange(loop.getResults());
 }
 
-LogicalResult TilePlain::convertInTile(Operation &op) {
-  if (auto zeros = dyn_cast<tile::ZerosOp>(op)) {
-    if (failed(checkShape(&op, zeros.getType())))
-      return failure();
-    Value zero = arith::ConstantOp::create(builder, location,
-                                           builder.getF32FloatAttr(0.0f));
-    fragments[zeros].assign(mFragments * nFragments * 4, zero);
-    return success();
+LogicalResult TilePlain::convertInStep(Operation &op) {
+  if (auto load = dyn_cast<tile::LoadOp>(op))
+    return convertLoad(load);
+  if (auto load = dyn_cast<tile::LoadScalesOp>(op))
+    return convertLoadScales(load);
+  if (auto dot = dyn_cast<tile::DotScaledOp>(op)) {
+    cta::BarrierOp::create(builder, op.getLoc());
+    return convertDot(dot);
   }
-  if (auto accumulate = dyn_cast<tile::AccumulateOp>(op))
-    return convertAccumulate(accumulate);
-  if (auto map = dyn_cast<tile::MapOp>(op))
-    return convertMap(map);
-  if (auto store = dyn_cast<tile::StoreOp>(op))
-    return convertStore(store);
+  if (isa<tile::YieldOp>(op))
+    return success();
   return cloneArithmetic(op);
 }
 
-LogicalResult TilePlain::convertParam(tile::ParamOp op) {
-  std::optional<int64_t> value = tile::constantSize(op.getSize());
-  if (!value || *value < 0 || *value > maxExtent)
-    return op.emitOpError("expected a number from 0 to ")
-           << maxExtent << " after instantiation";
-  mapping.map(op.getResult(), number(*value).value());
+LogicalResult TilePlain::convertLoad(tile::LoadOp op) {
+  if (failed(checkLoad(op, op.getType().getSizes(), op.getColumn())))
+    return failure();
+  Value base = argument(op.getMatrix());
+  auto type = cast<cta::MatrixType>(base.getType());
+  constexpr int64_t blockBytes = kBlock / 2;
+  Staged to = stageFor(op, /*ring=*/Value());
+  forEachMove(
+      to.rows, 1, coordinate(op.getRow()), coordinate(op.getColumn()),
+      [&](Move move) {
+        Value inside = both(isInside(move.row, move.block, type.getRows(),
+                                     type.getRowBytes() / blockBytes),
+                            move.mine);
+        Value data = cta::LoadOp::create(builder, op.getLoc(), base,
+                                         dataOffset(op, move), inside);
+        cta::StoreSharedOp::create(
+            builder, op.getLoc(), data, to.stage, Value(),
+            move.tileRow * to.pitch + move.tileBlock * blockBytes, move.mine);
+      });
   return success();
 }
 
-/// Coordinates are i32; flags would promise LLVM what nobody proves.
-static bool isCoordinateArithmetic(Operation &op) {
-  auto isCoordinate = [](Type type) {
-    return type.isInteger(1) || type.isInteger(32);
-  };
-  auto flags = dyn_cast<arith::ArithIntegerOverflowFlagsInterface>(op);
-  return isa<arith::ArithDialect>(op.getDialect()) &&
-         llvm::all_of(op.getOperandTypes(), isCoordinate) &&
-         llvm::all_of(op.getResultTypes(), isCoordinate) &&
-         !op.hasAttr("isExact") &&
-         (!flags || (!flags.hasNoSignedWrap() && !flags.hasNoUnsignedWrap()));
+LogicalResult TilePlain::convertLoadScales(tile::LoadScalesOp op) {
+  if (failed(checkLoad(op, op.getType().getSizes(), op.getColumn())))
+    return failure();
+  return copyScales(op, stageFor(op, /*ring=*/Value()), /*when=*/Value());
 }
-
-/// Arithmetic on coordinates and constants is cloned; anything else has no
-/// place here.
-LogicalResult TilePlain::cloneArithmetic(Operation &op) {
-  if (isa<tile::RequireOp>(op))
-    return success();
-  if (auto param = dyn_cast<tile::ParamOp>(op))
-    return convertParam(param);
-  bool known =
-      llvm::all_of(op.getOperands(),
-                   [&](Value value) { return mapping.contains(value); }) &&
-      (isCoordinateArithmetic(op) || tile::isElementwise(&op));
-  if (!known)
-    return op.emitOpError(
-        "has no place here: the plain schedule lays out load, "
-        "load_scales, dot_scaled, accumulate, map, store, "
-        "arith on i32 coordinates and on f32 constants");
-  builder.clone(op, mapping);
-  return success();
-}
-
-LogicalResult TilePlain::checkShape(Operation *op, tile::AccType type) {
-  if (tile::constantSize(type.getSizes()[0]) == tileM &&
-      tile::constantSize(type.getSizes()[1]) == tileN)
-    return success();
-  return op->emitOpError("expected an accumulator of the schedule's tile, ")
-         << tileM << " x " << tileN << ", got " << type;
-}
-
-void TilePlain::finish() { cta::GridReleaseOp::create(builder, location); }

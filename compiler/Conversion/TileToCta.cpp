@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The pass tile-to-cta: the kernel's frame (arguments, tile range, shared
-// scalars) and the order of its ops. How a tile is copied, multiplied and
-// stored is TilePlain.
+// The pass tile-to-cta: the kernel's arguments and the order of its ops. How a
+// tile is copied, multiplied and stored is TileEmitter's and its schedules'.
 
 #include "compiler/Conversion/Passes.h"
+#include "compiler/Conversion/ScheduleAttribute.h"
+#include "compiler/Conversion/TileCooperative.h"
+#include "compiler/Conversion/TileMultistage.h"
 #include "compiler/Conversion/TilePlain.h"
 #include "dialects/Cta/CtaOps.h"
 #include "dialects/Tile/TileOps.h"
@@ -69,8 +71,41 @@ FailureOr<std::pair<int64_t, int64_t>> convertSizes(tile::KernelOp kernel,
          << source << "', and a positive multiple of " << block << " columns";
 }
 
+/// The map of a matrix that a schedule copies by TMA, if it is loaded at all.
+LogicalResult addTensorMap(tile::KernelOp kernel, BlockArgument matrix,
+                           StringRef source, cta::ScheduleAttr schedule,
+                           int64_t rowBytes, CtaArguments &result) {
+  std::optional<int64_t> rows;
+  for (Operation *user : matrix.getUsers()) {
+    auto load = dyn_cast<tile::LoadOp>(user);
+    if (!load)
+      continue;
+    std::optional<int64_t> loaded =
+        tile::constantSize(load.getType().getSizes()[0]);
+    if (!loaded || (rows && rows != loaded))
+      return load.emitOpError("expected tiles of one height of '")
+             << source << "' where TMA copies them";
+    rows = loaded;
+  }
+  if (!rows)
+    return success();
+  if (rowBytes % 16 != 0)
+    return kernel.emitOpError(
+               "expected rows of whole 16 bytes where TMA copies "
+               "them, K a multiple of 32, got rows of ")
+           << rowBytes << " bytes; use the schedule without fill=tma";
+  auto error = [&] { return kernel.emitOpError(); };
+  auto type = cta::TensorMapType::getChecked(error, kernel.getContext(), *rows,
+                                             schedule.getTile()[2] / 2);
+  if (!type)
+    return failure();
+  result.add(type, source + ".map", matrix.getLoc());
+  return success();
+}
+
 LogicalResult addArgument(tile::KernelOp kernel, BlockArgument argument,
-                          StringRef source, CtaArguments &result) {
+                          StringRef source, cta::ScheduleAttr schedule,
+                          CtaArguments &result) {
   MLIRContext *context = kernel.getContext();
   Location location = argument.getLoc();
   if (!fitsSource(argument.getType(), source))
@@ -88,6 +123,8 @@ LogicalResult addArgument(tile::KernelOp kernel, BlockArgument argument,
         columns * matrix.getElement().getIntOrFloatBitWidth() / 8;
     result.add(cta::MatrixType::get(context, rows, rowBytes), source, location);
     result.add(IntegerType::get(context, 64), source + ".stride", location);
+    if (schedule.getFill() && source != "d")
+      return addTensorMap(kernel, argument, source, schedule, rowBytes, result);
     return success();
   }
   if (auto scales = dyn_cast<tile::ScalesType>(argument.getType())) {
@@ -105,15 +142,13 @@ LogicalResult addArgument(tile::KernelOp kernel, BlockArgument argument,
   return success();
 }
 
-FailureOr<CtaArguments> convertArguments(tile::KernelOp kernel) {
-  if (!kernel.getSources() || !kernel.getSchedule())
-    return kernel.emitOpError(
-        "is a template: instantiate it (block-scale-to-tile) first");
+FailureOr<CtaArguments> convertArguments(tile::KernelOp kernel,
+                                         cta::ScheduleAttr schedule) {
   CtaArguments result;
   for (auto [argument, source] :
        llvm::zip(kernel.getBody().getArguments(),
                  kernel.getSources()->getAsValueRange<StringAttr>()))
-    if (failed(addArgument(kernel, argument, source, result)))
+    if (failed(addArgument(kernel, argument, source, schedule, result)))
       return failure();
   result.add(IntegerType::get(kernel.getContext(), 32), "m", kernel.getLoc());
   return result;
@@ -122,11 +157,11 @@ FailureOr<CtaArguments> convertArguments(tile::KernelOp kernel) {
 cta::KernelOp makeKernel(OpBuilder &builder, tile::KernelOp source,
                          const CtaArguments &arguments,
                          cta::ScheduleAttr schedule) {
-  int64_t threads = schedule.getWarps()[0] * schedule.getWarps()[1] * 32;
-  auto kernel = cta::KernelOp::create(
-      builder, source.getLoc(), source.getSymName(),
-      builder.getArrayAttr(arguments.sources), threads, schedule,
-      /*certificate=*/nullptr);
+  auto kernel =
+      cta::KernelOp::create(builder, source.getLoc(), source.getSymName(),
+                            builder.getArrayAttr(arguments.sources),
+                            scheduleOf(schedule).threads(), schedule,
+                            /*certificate=*/nullptr);
   Block *body = builder.createBlock(&kernel.getBody());
   body->addArguments(arguments.types, arguments.locations);
   return kernel;
@@ -145,19 +180,28 @@ struct TileToCtaPass : public compiler::impl::TileToCtaBase<TileToCtaPass> {
   }
 
   LogicalResult convert(OpBuilder &builder, tile::KernelOp source) {
-    FailureOr<CtaArguments> arguments = convertArguments(source);
+    if (!source.getSources() || !source.getSchedule())
+      return source.emitOpError(
+          "is a template: instantiate it (block-scale-to-tile) first");
+    auto schedule = dyn_cast<cta::ScheduleAttr>(*source.getSchedule());
+    if (!schedule)
+      return source.emitOpError("expected a #cta.schedule, got ")
+             << *source.getSchedule();
+    FailureOr<CtaArguments> arguments = convertArguments(source, schedule);
     if (failed(arguments))
       return failure();
-    auto schedule = dyn_cast<cta::ScheduleAttr>(*source.getSchedule());
-    if (!schedule || schedule.getKind() != "plain")
-      return source.emitOpError("expected the schedule 'plain', got ")
-             << *source.getSchedule();
     cta::KernelOp kernel = makeKernel(builder, source, *arguments, schedule);
-    TilePlain plain(kernel, source, schedule);
+    std::unique_ptr<TileEmitter> emitter;
+    if (schedule.getKind() == "plain")
+      emitter = std::make_unique<TilePlain>(kernel, source, schedule);
+    else if (schedule.getKind() == "multistage")
+      emitter = std::make_unique<TileMultistage>(kernel, source, schedule);
+    else
+      emitter = std::make_unique<TileCooperative>(kernel, source, schedule);
     for (Operation &op : source.getBody().front())
-      if (failed(plain.convertTopLevel(op)))
+      if (failed(emitter->convertTopLevel(op)))
         return failure();
-    plain.finish();
+    emitter->finish();
     return success();
   }
 };

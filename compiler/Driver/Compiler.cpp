@@ -7,9 +7,10 @@
 #include "compiler/Codegen/PtxLint.h"
 #include "compiler/Codegen/TranslateToPtx.h"
 #include "compiler/Driver/Expectations.h"
+#include "compiler/Driver/KernelText.h"
 #include "compiler/Driver/MakeManifest.h"
 #include "compiler/Driver/SourceDigest.h"
-#include "compiler/Legality/Verdict.h"
+#include "compiler/Legality/Prove.h"
 #include "compiler/Pipeline/Pipeline.h"
 #include "compiler/Select/Select.h"
 #include "dialects/BlockScale/Build.h"
@@ -26,8 +27,9 @@ using namespace nybl::compiler;
 namespace {
 
 /// The stages `emit` may name, in order.
-constexpr std::string_view stages[] = {"blockscale", "tile",  "cta",     "llvm",
-                                       "ptx",        "cubin", "manifest"};
+constexpr std::string_view stages[] = {"blockscale",  "tile",    "cta",
+                                       "certificate", "llvm",    "ptx",
+                                       "cubin",       "manifest"};
 
 bool isStage(std::string_view name) {
   return std::ranges::find(stages, name) != std::end(stages);
@@ -41,6 +43,10 @@ public:
       : problemClass(problemClass), chip(chip), options(options) {}
 
   Expected<Artefact> run();
+  /// What run() left, when it gave nothing.
+  Failure takeFailure() {
+    return {std::move(counterexample), std::move(artefact.phases)};
+  }
 
 private:
   using Clock = std::chrono::steady_clock;
@@ -48,9 +54,11 @@ private:
 
   Status start();
   void lap(const char *phase);
-  /// Runs one phase in MLIR; the first error is the message, with the line of
-  /// the template where it has one. `code` is what a failure of the phase
-  /// means, unless it refutes.
+  /// One phase: the first error is the message, with the line of the template
+  /// where it has one. `code` is what a failure means, unless it refutes.
+  Status attempt(const char *phase, ErrorCode code,
+                 llvm::function_ref<mlir::LogicalResult()> work);
+  /// A phase of passes over the module.
   Status runPhase(const char *phase, Build build,
                   ErrorCode code = ErrorCode::Invalid);
   Status dump(std::string_view phase, llvm::StringRef text);
@@ -58,7 +66,13 @@ private:
   /// True if this is the stage to emit; then artefact.text holds it.
   bool emits(std::string_view stage);
   Expected<cta::KernelOp> findKernel();
-  Status compileToCta();
+  /// The text of the template, or of the kernel that stands in its place.
+  std::string sourceText() const;
+  /// The module becomes that of options.ctaText.
+  Status takeKernelText(cta::KernelOp reference);
+  Status compileToKernel();
+  Status proveKernel(cta::KernelOp kernel);
+  Status compileToCertificate();
   Status compileToPtx();
   Status compileToCubin();
 
@@ -70,6 +84,7 @@ private:
   Manifest manifest;
   PtxCounts instructions; ///< of the proven kernel
   Artefact artefact;
+  std::string counterexample; ///< JSON
   Clock::time_point last;
   unsigned dumped = 0;
 };
@@ -139,21 +154,22 @@ static std::string textOf(mlir::Diagnostic &diagnostic) {
   return message;
 }
 
-Status Compilation::runPhase(const char *phase, Build build, ErrorCode code) {
+Status Compilation::attempt(const char *phase, ErrorCode code,
+                            llvm::function_ref<mlir::LogicalResult()> work) {
   std::string message;
   mlir::ScopedDiagnosticHandler handler(
       &context, [&](mlir::Diagnostic &diagnostic) {
         if (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error &&
             message.empty()) {
           message = ::textOf(diagnostic);
-          code = isRefutation(diagnostic) ? ErrorCode::Refused : code;
+          if (std::optional<Counterexample> found = refutation(diagnostic)) {
+            counterexample = toJson(*found);
+            code = ErrorCode::Refused;
+          }
         }
         return mlir::success();
       });
-  mlir::PassManager passes(&context);
-  passes.enableVerifier(options.verifyEach);
-  build(passes);
-  bool ok = mlir::succeeded(passes.run(*module));
+  bool ok = mlir::succeeded(work());
   lap(phase);
   if (ok)
     return dump(std::string(phase) + ".mlir",
@@ -162,6 +178,15 @@ Status Compilation::runPhase(const char *phase, Build build, ErrorCode code) {
                                  ? "the phase '" + std::string(phase) +
                                        "' failed without a message"
                                  : message);
+}
+
+Status Compilation::runPhase(const char *phase, Build build, ErrorCode code) {
+  return attempt(phase, code, [&] {
+    mlir::PassManager passes(&context);
+    passes.enableVerifier(options.verifyEach);
+    build(passes);
+    return passes.run(*module);
+  });
 }
 
 bool Compilation::emits(std::string_view stage) {
@@ -179,27 +204,64 @@ Expected<cta::KernelOp> Compilation::findKernel() {
                          std::to_string(kernels.size()));
 }
 
-/// Up to a proven cta.kernel; stops early when an earlier stage is wanted.
-Status Compilation::compileToCta() {
-  const std::string text =
-      options.templateText.value_or(std::string(gemmTemplate()));
+std::string Compilation::sourceText() const {
+  if (options.ctaText)
+    return *options.ctaText;
+  return options.templateText.value_or(std::string(gemmTemplate()));
+}
+
+Status Compilation::takeKernelText(cta::KernelOp reference) {
+  return attempt("parse", ErrorCode::Invalid, [&]() -> mlir::LogicalResult {
+    auto parsed = parseKernel(reference, *options.ctaText);
+    if (mlir::succeeded(parsed))
+      module = std::move(*parsed);
+    return parsed;
+  });
+}
+
+/// Up to a cta.kernel that nobody has looked at.
+Status Compilation::compileToKernel() {
+  std::string text = options.ctaText ? "" : sourceText();
   Status status = runPhase("tile", [&](mlir::OpPassManager &passes) {
     buildTilePhase(passes, {chip.name, options.schedule, text});
   });
   if (!status || emits("tile"))
     return status;
-  if (status = runPhase("cta", buildCtaPhase); !status)
+  if (status = runPhase("cta", buildCtaPhase); !status || !options.ctaText)
+    return status;
+  Expected<cta::KernelOp> reference = findKernel();
+  return reference ? takeKernelText(*reference) : reference.status();
+}
+
+Status Compilation::proveKernel(cta::KernelOp kernel) {
+  Status status = runPhase("prove", buildProvePhase, ErrorCode::Unproven);
+  if (status.code() != ErrorCode::Refused || !options.keepRefuted)
+    return status;
+  kernel.setCertificateAttr(certifyNothing(kernel, status.message()));
+  return Status::ok();
+}
+
+/// Up to a cta.kernel with its certificate; stops early when an earlier stage
+/// is wanted.
+Status Compilation::compileToCertificate() {
+  Status status = compileToKernel();
+  if (!status || !artefact.text.empty())
     return status;
   Expected<cta::KernelOp> kernel = findKernel();
   if (!kernel)
     return kernel.status();
   if (status = checkShared(*kernel, chip); !status)
     return status;
-  status = runPhase("prove", buildProvePhase, ErrorCode::Unproven);
+  status = proveKernel(*kernel);
   if (!status || emits("cta"))
     return status;
   instructions = countInstructions(*kernel);
-  manifest = makeManifest(*kernel, problemClass, chip, text);
+  manifest = makeManifest(*kernel, problemClass, chip, sourceText());
+  if (options.emit != "certificate")
+    return status;
+  setKey(manifest, ptxasArguments(chip.name));
+  artefact.manifest = print(manifest);
+  artefact.text = print(manifest.certificate);
   return status;
 }
 
@@ -248,7 +310,7 @@ Expected<Artefact> Compilation::run() {
     return status;
   if (emits("blockscale"))
     return artefact;
-  if (Status status = compileToCta(); !status)
+  if (Status status = compileToCertificate(); !status)
     return status;
   if (!artefact.text.empty())
     return artefact;
@@ -271,18 +333,31 @@ Expected<Artefact> Compilation::run() {
 
 } // namespace
 
-Expected<Artefact> nybl::compiler::compile(std::string_view problemLine,
-                                           std::string_view chipName,
-                                           const CompileOptions &options) {
+static Status checkOptions(const CompileOptions &options) {
   if (!isStage(options.emit))
     return Status::invalid(
         "unknown stage '" + options.emit +
-        "': expected blockscale, tile, cta, llvm, ptx, cubin "
+        "': expected blockscale, tile, cta, certificate, llvm, ptx, cubin "
         "or manifest");
+  if (options.ctaText &&
+      (options.templateText || !options.schedule.empty() ||
+       options.emit == "blockscale" || options.emit == "tile"))
+    return Status::invalid("a kernel in the Cta dialect comes after template, "
+                           "schedule and the stages blockscale and tile: "
+                           "expected none of them beside it");
   if (options.templateText && options.templateText->empty())
     return Status::invalid(
         "the template is empty: expected a kernel in the Tile dialect "
         "(docs/templates.md); leave it out to take the built-in one");
+  return Status::ok();
+}
+
+Expected<Artefact> nybl::compiler::compile(std::string_view problemLine,
+                                           std::string_view chipName,
+                                           const CompileOptions &options,
+                                           Failure *failure) {
+  if (Status status = checkOptions(options); !status)
+    return status;
   Expected<GemmProblem> problem = parseProblem(problemLine);
   if (!problem)
     return problem.status();
@@ -294,7 +369,11 @@ Expected<Artefact> nybl::compiler::compile(std::string_view problemLine,
     return Status::invalid("a problem with n=0 needs no kernel");
   if (Expected<Selection> selection = select(problemClass, **chip); !selection)
     return selection.status();
-  return Compilation(problemClass, **chip, options).run();
+  Compilation compilation(problemClass, **chip, options);
+  Expected<Artefact> artefact = compilation.run();
+  if (!artefact && failure)
+    *failure = compilation.takeFailure();
+  return artefact;
 }
 
 std::string nybl::compiler::describe() {

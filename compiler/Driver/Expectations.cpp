@@ -3,10 +3,34 @@
 // Walks over the ops of a cta.kernel.
 
 #include "compiler/Driver/Expectations.h"
-#include "llvm/Support/MathExtras.h"
+#include "compiler/Conversion/CtaShared.h"
 
 using namespace nybl;
 using namespace nybl::compiler;
+
+/// A ring between roles has two mbarriers for each slot, which all threads see
+/// made before anybody uses one; within a role, groups of copies and a barrier.
+static void countRing(mlir::Operation *op, PtxCounts &counts) {
+  auto ring = llvm::dyn_cast<cta::RingOp>(op);
+  if (ring && ring.getSteps()) {
+    counts.mbarriers += 2 * ring.getStages();
+    ++counts.barriers;
+  }
+  bool publishes = llvm::isa<cta::RingPublishOp>(op);
+  bool waits = llvm::isa<cta::RingWaitOp>(op);
+  if (!publishes && !waits &&
+      !llvm::isa<cta::RingAcquireOp, cta::RingReleaseOp>(op))
+    return;
+  if (!op->getOperand(0).getDefiningOp<cta::RingOp>().getSteps()) {
+    counts.groups += publishes;
+    counts.waits += waits;
+    counts.barriers += waits;
+    return;
+  }
+  counts.copyArrivals += publishes;
+  counts.arrivals += publishes || llvm::isa<cta::RingReleaseOp>(op);
+  counts.mbarrierWaits += waits || llvm::isa<cta::RingAcquireOp>(op);
+}
 
 PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
   PtxCounts counts;
@@ -14,32 +38,38 @@ PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
     counts.dataLoads += llvm::isa<cta::LoadOp>(op);
     counts.scaleLoads += llvm::isa<cta::LoadScaleOp>(op);
     counts.scalarLoads += llvm::isa<cta::LoadScalarOp>(op);
-    counts.stores += llvm::isa<cta::StoreOp>(op);
+    auto store = llvm::dyn_cast<cta::StoreOp>(op);
+    counts.stores += bool(store);
+    counts.wideStores += store && store.getValue().getType().isF32();
     counts.barriers += llvm::isa<cta::BarrierOp>(op);
     counts.multiplies += llvm::isa<cta::MmaOp>(op);
+    counts.dataCopies += llvm::isa<cta::CopyOp>(op);
+    counts.boxes += llvm::isa<cta::CopyBoxOp>(op);
+    counts.expectations += llvm::isa<cta::CopyBoxOp>(op);
+    counts.scaleCopies += llvm::isa<cta::CopyScalesOp>(op);
+    countRing(op, counts);
   });
   return counts;
 }
 
-static int64_t sharedBytes(cta::KernelOp kernel) {
-  int64_t total = 0;
-  kernel.walk([&](cta::AllocOp op) {
-    auto data = llvm::dyn_cast<cta::StageType>(op.getType());
-    int64_t bytes =
-        data ? data.getBytes()
-             : llvm::cast<cta::ScaleStageType>(op.getType()).getBytes();
-    total += llvm::alignTo(bytes, 128);
-  });
-  return total;
+/// mbarriers are declared, whatever the stages are.
+static int64_t barrierBytes(cta::KernelOp kernel) {
+  int64_t bytes = 0;
+  for (auto ring : kernel.getBody().getOps<cta::RingOp>())
+    bytes += ring.getSteps() ? llvm::alignTo(2 * 8 * ring.getStages(), 128) : 0;
+  // What the launch gives begins at its alignment, behind them.
+  return llvm::alignTo(bytes, stageAlignment);
 }
 
 Status nybl::compiler::checkShared(cta::KernelOp kernel, const Chip &chip) {
-  int64_t bytes = sharedBytes(kernel);
-  if (bytes <= chip.staticSharedPerCta)
+  int64_t bytes = stageBytes(kernel) + barrierBytes(kernel);
+  int64_t limit =
+      usesDynamicShared(kernel) ? chip.sharedPerCta : chip.staticSharedPerCta;
+  if (bytes <= limit)
     return Status::ok();
   return Status::invalid(
       "the tiles that this template loads take " + std::to_string(bytes) +
       " bytes of shared memory, and a kernel on " + chip.name + " has " +
-      std::to_string(chip.staticSharedPerCta) +
+      std::to_string(limit) +
       ": load fewer or smaller tiles, or name a schedule with a smaller one");
 }

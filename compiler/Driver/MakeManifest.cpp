@@ -4,9 +4,10 @@
 // types are the preconditions, its certificate is the certificate.
 
 #include "compiler/Driver/MakeManifest.h"
+#include "compiler/Conversion/CtaShared.h"
+#include "compiler/Conversion/ScheduleAttribute.h"
 #include "compiler/Driver/Compiler.h"
 #include "compiler/Legality/Slice.h"
-#include "compiler/Select/Schedule.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/SHA256.h"
 
@@ -21,6 +22,8 @@ static std::string sha256(std::string_view text) {
 static std::string typeName(mlir::Type type) {
   if (type.isF32())
     return "f32";
+  if (llvm::isa<cta::TensorMapType>(type))
+    return "tensor_map";
   return type.isInteger(32) ? "i32" : type.isInteger(64) ? "i64" : "pointer";
 }
 
@@ -36,6 +39,14 @@ static void addMatrix(Manifest &manifest, const std::string &name,
     list.push_back({"no_overlap", name, 0});
 }
 
+/// Copies of four scale factors need an address to match.
+static void addScales(Manifest &manifest, const std::string &name,
+                      mlir::BlockArgument scales) {
+  manifest.preconditions.push_back({"scale_bytes", name, 0});
+  if (llvm::any_of(scales.getUsers(), llvm::IsaPred<cta::CopyScalesOp>))
+    manifest.preconditions.push_back({"alignment", name, 4});
+}
+
 static void addParameters(Manifest &manifest, cta::KernelOp kernel,
                           const GemmProblem &problemClass) {
   for (mlir::BlockArgument argument : kernel.getBody().getArguments()) {
@@ -44,9 +55,16 @@ static void addParameters(Manifest &manifest, cta::KernelOp kernel,
     manifest.parameters.push_back({source, typeName(type)});
     if (auto matrix = llvm::dyn_cast<cta::MatrixType>(type))
       addMatrix(manifest, source, matrix,
-                source == "d" ? byteWidth(problemClass.d) : 8);
+                source == "d" ? byteWidth(problemClass.d)
+                : kernel.argumentFor(source + ".map") ? 16
+                                                      : 8);
     else if (llvm::isa<cta::ScalesType>(type))
-      manifest.preconditions.push_back({"scale_bytes", source, 0});
+      addScales(manifest, source, argument);
+    else if (auto map = llvm::dyn_cast<cta::TensorMapType>(type))
+      manifest.tensorMaps.push_back(
+          {llvm::StringRef(source).split('.').first.str(), map.getRows(),
+           map.getBytes(),
+           /*swizzle=*/map.getBytes()});
     else if (llvm::isa<cta::ScalarType>(type))
       manifest.preconditions.push_back({"alignment", source, 4});
   }
@@ -60,7 +78,12 @@ static Certificate makeCertificate(cta::CertificateAttr attribute) {
   for (cta::LemmaAttr lemma : attribute.getLemmas())
     result.lemmas.push_back({lemma.getName().str(),
                              lemma.getState() == cta::LemmaState::Proven,
-                             lemma.getDetail().str()});
+                             lemma.getDomain().str(), lemma.getSample().str()});
+  result.questions = attribute.getQuestions();
+  result.searches = attribute.getSearches();
+  for (cta::AccessClassAttr access : attribute.getAccesses())
+    result.accesses.push_back(
+        {access.getOperand().str(), access.getKind().str(), access.getCount()});
   return result;
 }
 
@@ -68,12 +91,7 @@ Manifest nybl::compiler::makeManifest(cta::KernelOp kernel,
                                       const GemmProblem &problemClass,
                                       const Chip &chip,
                                       std::string_view templateText) {
-  cta::ScheduleAttr attribute = kernel.getSchedule();
-  Schedule schedule;
-  schedule.kind = attribute.getKind().str();
-  llvm::copy(attribute.getTile(), schedule.tile.begin());
-  llvm::copy(attribute.getWarps(), schedule.warps.begin());
-
+  Schedule schedule = scheduleOf(kernel.getSchedule());
   Manifest manifest;
   manifest.problem = print(problemClass);
   manifest.chip = chip.name;
@@ -84,6 +102,7 @@ Manifest nybl::compiler::makeManifest(cta::KernelOp kernel,
   manifest.ptxVersion =
       std::to_string(chip.ptxMajor) + "." + std::to_string(chip.ptxMinor);
   manifest.threads = kernel.getThreads();
+  manifest.dynamicShared = usesDynamicShared(kernel) ? stageBytes(kernel) : 0;
   manifest.tileM = schedule.tile[0];
   manifest.tileN = schedule.tile[1];
   addParameters(manifest, kernel, problemClass);

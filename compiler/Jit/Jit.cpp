@@ -16,6 +16,7 @@ namespace {
 /// What a NyblCompileResult points into.
 struct Owner {
   Artefact artefact;
+  Failure failure;
   std::string message, phases;
 };
 
@@ -23,9 +24,9 @@ NyblBytes bytes(const std::string &text) { return {text.data(), text.size()}; }
 
 std::string orEmpty(const char *text) { return text ? text : ""; }
 
-std::string phasesJson(const Artefact &artefact) {
+std::string phasesJson(const std::vector<PhaseTime> &phases) {
   std::string json = "[";
-  for (const PhaseTime &phase : artefact.phases) {
+  for (const PhaseTime &phase : phases) {
     char number[32];
     std::snprintf(number, sizeof number, "%.3f", phase.milliseconds);
     json += std::string(json.size() > 1 ? ", " : "") + "{\"phase\": \"" +
@@ -40,6 +41,22 @@ int fail(Owner &owner, NyblCompileResult &result, const Status &status) {
   return result.code = static_cast<int>(status.code());
 }
 
+/// The request as the compiler's own options.
+CompileOptions optionsOf(const NyblCompileRequest &request) {
+  CompileOptions options;
+  options.schedule = orEmpty(request.schedule);
+  if (request.template_text)
+    options.templateText = request.template_text;
+  if (request.cta_text)
+    options.ctaText = request.cta_text;
+  options.emit = request.emit ? request.emit : "cubin";
+  options.dumpDir = orEmpty(request.dump_dir);
+  options.ptxas = orEmpty(request.ptxas);
+  options.verifyEach = request.verify_each != 0;
+  options.keepRefuted = request.keep_refuted != 0;
+  return options;
+}
+
 int compileRequest(const NyblCompileRequest *request,
                    NyblCompileResult *result) {
   auto *owner = new Owner();
@@ -52,20 +69,16 @@ int compileRequest(const NyblCompileRequest *request,
     return fail(*owner, *result,
                 Status::invalid("expected a compile request with a problem and "
                                 "a chip, of this version's size"));
-  CompileOptions options;
-  options.schedule = orEmpty(request->schedule);
-  if (request->template_text)
-    options.templateText = request->template_text;
-  options.emit = request->emit ? request->emit : "cubin";
-  options.dumpDir = orEmpty(request->dump_dir);
-  options.ptxas = orEmpty(request->ptxas);
-  options.verifyEach = request->verify_each != 0;
-  Expected<Artefact> artefact =
-      compile(request->problem, request->chip, options);
-  if (!artefact)
+  Expected<Artefact> artefact = compile(request->problem, request->chip,
+                                        optionsOf(*request), &owner->failure);
+  if (!artefact) {
+    owner->phases = phasesJson(owner->failure.phases);
+    result->phases = bytes(owner->phases);
+    result->counterexample = bytes(owner->failure.counterexample);
     return fail(*owner, *result, artefact.status());
+  }
   owner->artefact = std::move(*artefact);
-  owner->phases = phasesJson(owner->artefact);
+  owner->phases = phasesJson(owner->artefact.phases);
   result->text = bytes(owner->artefact.text);
   result->manifest = bytes(owner->artefact.manifest);
   result->ptx = bytes(owner->artefact.ptx);
@@ -76,6 +89,47 @@ int compileRequest(const NyblCompileRequest *request,
 
 void releaseResult(NyblCompileResult *result) {
   delete static_cast<Owner *>(result->owner);
+  result->owner = nullptr;
+}
+
+/// What a NyblExplainResult points into.
+struct Explanation {
+  std::string message, json;
+};
+
+Expected<std::string> explainWanted(const NyblExplainRequest &request) {
+  if (request.size < sizeof(NyblExplainRequest) || !request.problem ||
+      !request.chip)
+    return Status::invalid("expected an explain request with a problem and a "
+                           "chip, of this version's size");
+  ExplainOptions options;
+  options.card = orEmpty(request.card);
+  options.schedule = orEmpty(request.schedule);
+  if (request.m)
+    options.m = *request.m;
+  return explain(request.problem, request.chip, options);
+}
+
+int explainRequest(const NyblExplainRequest *request,
+                   NyblExplainResult *result) {
+  auto *owner = new Explanation();
+  size_t size = result->size;
+  *result = {};
+  result->size = size;
+  result->owner = owner;
+  Expected<std::string> json = explainWanted(*request);
+  if (json)
+    owner->json = std::move(*json);
+  else
+    owner->message = json.message();
+  result->code = static_cast<int>(json.status().code());
+  result->message = bytes(owner->message);
+  result->json = bytes(owner->json);
+  return result->code;
+}
+
+void releaseExplanation(NyblExplainResult *result) {
+  delete static_cast<Explanation *>(result->owner);
   result->owner = nullptr;
 }
 
@@ -93,6 +147,8 @@ nybl_kernel_provider() {
                                               sizeof(NyblKernelProvider),
                                               compileRequest,
                                               releaseResult,
-                                              describeProvider};
+                                              describeProvider,
+                                              explainRequest,
+                                              releaseExplanation};
   return &provider;
 }

@@ -6,10 +6,10 @@
 // would be empty.
 
 #include "compiler/Legality/Prove.h"
+#include "compiler/Legality/ScaleFactor.h"
 #include "compiler/Legality/Verdict.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "runtime/Abi/ScaleFormula.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -18,31 +18,12 @@ using namespace nybl::compiler;
 
 namespace {
 
-/// An AffineExpr with the operators scaleByteOffset wants.
-struct AffineIndex {
-  AffineExpr expr;
-  friend AffineIndex operator+(AffineIndex a, AffineIndex b) {
-    return {a.expr + b.expr};
-  }
-  friend AffineIndex operator*(AffineIndex a, int64_t b) {
-    return {a.expr * b};
-  }
-  friend AffineIndex operator/(AffineIndex a, int64_t b) {
-    return {a.expr.floorDiv(b)};
-  }
-  friend AffineIndex operator%(AffineIndex a, int64_t b) {
-    return {a.expr % b};
-  }
-};
-
 class AccessProver {
 public:
-  AccessProver(cta::KernelOp kernel, Slicer &slicer)
-      : kernel(kernel), slicer(slicer) {}
+  explicit AccessProver(Proof &proof)
+      : kernel(proof.kernel), slicer(proof.slicer), solver(proof.solver) {}
 
   FailureOr<Shown> run() {
-    if (failed(checkOps()))
-      return failure();
     WalkResult result = kernel.walk(
         [&](cta::GlobalAccess access) -> WalkResult { return prove(access); });
     if (result.wasInterrupted() || failed(checkLoops()))
@@ -55,62 +36,45 @@ public:
         return failure();
       }
     return Shown{std::to_string(count) + " accesses, each class never, " +
-                 std::to_string(idle) +
-                 " of them in no launch; sample: " + firstSample};
+                     std::to_string(idle) + " of them in no launch",
+                 firstSample};
   }
 
 private:
-  LogicalResult checkOps();
   LogicalResult checkLoops();
   LogicalResult prove(cta::GlobalAccess access);
-  LogicalResult proveDirection(cta::GlobalAccess access, const Sample &thread);
+  LogicalResult proveFirstOnes(cta::CopyScalesOp copy);
+  LogicalResult proveElement(cta::GlobalAccess access, unsigned element);
+  LogicalResult proveDirection(cta::GlobalAccess access, const Domain &domain);
+  LogicalResult proveBox(cta::CopyBoxOp copy);
   LogicalResult proveMatrix(cta::GlobalAccess access, cta::MatrixType type,
                             const Offset &offset, const Domain &domain);
   LogicalResult proveScales(cta::GlobalAccess access, cta::ScalesType type,
                             const Offset &offset, const Domain &domain);
   LogicalResult proveScalar(cta::GlobalAccess access, const Offset &offset,
                             const Domain &domain);
-  bool isNamedByGuard(ScaleLayout layout, cta::ScalesType type,
-                      AffineExpr offset, const Domain &domain);
-  /// A thread in the domain, if there is one.
-  Query::Answer findThread(const Domain &domain, Sample &thread);
+  FailureOr<bool> proveNamed(cta::GlobalAccess access, const LessThan &row,
+                             const LessThan &block,
+                             std::pair<LessThan, LessThan> inverse,
+                             const Domain &domain);
+  Sample complete(Sample sample) const;
   /// small < large everywhere in the domain.
   LogicalResult proveLess(Operation *op, const Domain &domain,
                           const LessThan &less, const Twine &meaning);
   LogicalResult refute(Operation *op, const Sample &sample,
                        const Twine &meaning);
-  StringRef nameOf(cta::GlobalAccess access) {
-    return kernel.sourceOf(cast<BlockArgument>(access.getBase()));
+  std::string nameOf(cta::GlobalAccess access) {
+    return kernel.sourceOf(cast<BlockArgument>(access.getBase())).str();
   }
 
   cta::KernelOp kernel;
   Slicer &slicer;
+  Solver &solver;
   size_t count = 0, idle = 0;
-  unsigned searches = Query::maxSearches; ///< that are left
+  Offset asked; ///< of the access that is being proven
   std::string firstSample;
   llvm::DenseSet<Value> reached; ///< operands that some thread does access
-  /// Answers of "conjunct implies less": many accesses share a row or a column.
-  /// No region is around these questions, so the answers hold in every domain.
-  using Implication =
-      std::tuple<AffineExpr, AffineExpr, AffineExpr, AffineExpr>;
-  llvm::DenseMap<Implication, bool> implied;
-  bool implies(const LessThan &conjunct, const LessThan &less);
-  Query::Answer askNegation(const Domain &domain, const LessThan &less,
-                            unsigned &searches, Sample *sample);
 };
-
-/// Ops of other dialects might touch memory where nobody looks.
-LogicalResult AccessProver::checkOps() {
-  WalkResult result = kernel.walk([&](Operation *op) -> WalkResult {
-    if (isa<cta::CtaDialect, arith::ArithDialect>(op->getDialect()) ||
-        isa<scf::ForOp, scf::YieldOp>(op))
-      return success();
-    return op->emitError(
-        "not proven: expected ops of cta and arith and scf.for "
-        "in a kernel");
-  });
-  return failure(result.wasInterrupted());
-}
 
 /// No data may decide how often anything happens, not even a barrier.
 LogicalResult AccessProver::checkLoops() {
@@ -120,8 +84,46 @@ LogicalResult AccessProver::checkLoops() {
   return failure(result.wasInterrupted());
 }
 
+/// The hardware copies the first factors of four and fills the rest, and only
+/// at multiples of 4 (the base is one, at launch).
+LogicalResult AccessProver::proveFirstOnes(cta::CopyScalesOp copy) {
+  FailureOr<Offset> offset = slicer.offset(copy.getOffset());
+  if (failed(offset))
+    return failure();
+  if (offset->stride || !offset->plain.isMultipleOf(4))
+    return copy.emitError(
+        "not proven: expected a multiple of 4 as the offset of "
+        "4 scale factors");
+  for (unsigned i = 1; i < 4; ++i) {
+    FailureOr<Domain> domain = slicer.domain(copy, copy.getGuards(i));
+    FailureOr<SmallVector<LessThan>> before =
+        slicer.guard(copy.getInside()[i - 1]);
+    if (failed(domain) || failed(before))
+      return failure();
+    asked = *offset;
+    for (const LessThan &less : *before)
+      if (failed(proveLess(copy, *domain, less,
+                           "scale factor " + Twine(i) + " of '" +
+                               nameOf(cta::GlobalAccess(copy)) +
+                               "' but not the one before it")))
+        return failure();
+  }
+  return success();
+}
+
 LogicalResult AccessProver::prove(cta::GlobalAccess access) {
   ++count;
+  if (auto copy = dyn_cast<cta::CopyScalesOp>(access.getOperation()))
+    if (failed(proveFirstOnes(copy)))
+      return failure();
+  for (unsigned element = 0; element < access.getElementCount(); ++element)
+    if (failed(proveElement(access, element)))
+      return failure();
+  return success();
+}
+
+LogicalResult AccessProver::proveElement(cta::GlobalAccess access,
+                                         unsigned element) {
   Value base = access.getBase();
   auto argument = dyn_cast<BlockArgument>(base);
   if (!argument || argument.getOwner()->getParentOp() != kernel)
@@ -132,11 +134,12 @@ LogicalResult AccessProver::prove(cta::GlobalAccess access) {
     offset = slicer.offset(byteOffset);
   if (failed(offset))
     return failure();
-  FailureOr<Domain> domain = slicer.domain(access, access.getGuard());
+  offset->plain = offset->plain + int64_t(element) * access.getElementBytes();
+  FailureOr<Domain> domain = slicer.domain(access, access.getGuards(element));
   if (failed(domain))
     return failure();
   Sample thread;
-  switch (findThread(*domain, thread)) {
+  switch (solver.findPoint(*domain, thread)) {
   case Query::Answer::TooLarge:
     return access.emitError(
         "not proven: whether any thread passes its guard is too large a "
@@ -148,10 +151,13 @@ LogicalResult AccessProver::prove(cta::GlobalAccess access) {
     break;
   }
   reached.insert(base);
+  asked = *offset;
   if (firstSample.empty() && !thread.empty())
     firstSample = describe(slicer, thread);
-  if (failed(proveDirection(access, thread)))
+  if (failed(proveDirection(access, *domain)))
     return failure();
+  if (auto box = dyn_cast<cta::CopyBoxOp>(access.getOperation()))
+    return proveBox(box);
   if (auto matrix = dyn_cast<cta::MatrixType>(base.getType()))
     return proveMatrix(access, matrix, *offset, *domain);
   if (auto scales = dyn_cast<cta::ScalesType>(base.getType()))
@@ -159,15 +165,32 @@ LogicalResult AccessProver::prove(cta::GlobalAccess access) {
   return proveScalar(access, *offset, *domain);
 }
 
+/// A tensor map ends with its operand, and so does what TMA reads (an axiom).
+/// What is left is that its coordinates are the numbers they seem to be.
+LogicalResult AccessProver::proveBox(cta::CopyBoxOp copy) {
+  for (Value coordinate : {copy.getRow(), copy.getColumn()}) {
+    FailureOr<AffineExpr> index = slicer.index(coordinate);
+    if (failed(index))
+      return failure();
+    if (slicer.bounds(*index).high > largestOf(32))
+      return copy.emitError("not proven: expected coordinates of a box below "
+                            "2^31: TMA takes them as signed numbers");
+  }
+  return success();
+}
+
 /// What an output held before the launch is no input of the kernel.
 LogicalResult AccessProver::proveDirection(cta::GlobalAccess access,
-                                           const Sample &thread) {
+                                           const Domain &domain) {
   bool isOutput = kernel.isOutput(cast<BlockArgument>(access.getBase()));
   if (access.isWrite() == isOutput)
     return success();
-  StringRef where = isOutput ? "the output '" : "the input '";
-  StringRef how = isOutput ? "' with a load" : "' with a store";
-  return refute(access, thread, where + nameOf(access) + how);
+  // Never true: so the least point of the domain is an answer.
+  LessThan never{slicer.constant(0), slicer.constant(0)};
+  return proveLess(access, domain, never,
+                   (isOutput ? "the output '" : "the input '") +
+                       nameOf(access) +
+                       (isOutput ? "' with a load" : "' with a store"));
 }
 
 /// Byte plain of row factor, where factor * stride is the operand's own. Both
@@ -176,12 +199,12 @@ LogicalResult AccessProver::proveMatrix(cta::GlobalAccess access,
                                         cta::MatrixType type,
                                         const Offset &offset,
                                         const Domain &domain) {
-  StringRef name = nameOf(access);
-  if (!offset.stride || kernel.sourceOf(cast<BlockArgument>(offset.stride)) !=
-                            (name + ".stride").str())
+  std::string name = nameOf(access);
+  if (!offset.stride ||
+      kernel.sourceOf(cast<BlockArgument>(offset.stride)) != name + ".stride")
     return access.emitError("not proven: expected row * ")
            << name << ".stride + byte as the offset into '" << name << "'";
-  int64_t bytes = access.getAccessBytes();
+  int64_t bytes = access.getElementBytes();
   if (!offset.plain.isMultipleOf(bytes)) // base and stride are, at launch
     return access.emitError("not proven: expected a multiple of ")
            << bytes << " as the byte within a row of '" << name << "'";
@@ -202,46 +225,9 @@ LogicalResult AccessProver::proveScalar(cta::GlobalAccess access,
                                         const Domain &domain) {
   if (offset.stride)
     return access.emitError("not proven: expected an offset without a stride");
-  AffineExpr lastByte = offset.plain + (access.getAccessBytes() - 1);
+  AffineExpr lastByte = offset.plain + (access.getElementBytes() - 1);
   return proveLess(access, domain, {lastByte, slicer.constant(4)},
                    "a byte past the scalar '" + nameOf(access) + "'");
-}
-
-/// The guard names a row and a K block (conjuncts "row < rows" and "block <
-/// blocks") and the layout puts exactly that scale at the offset.
-bool AccessProver::isNamedByGuard(ScaleLayout layout, cta::ScalesType type,
-                                  AffineExpr offset, const Domain &domain) {
-  AffineExpr rows = slicer.rows(type.getRows());
-  AffineExpr blocks = slicer.constant(type.getBlocks());
-  // So that the formula does not overflow.
-  auto isSmall = [&](AffineExpr expr) {
-    return slicer.bounds(expr).high <= largestOf(32);
-  };
-  for (const LessThan &row : domain.guard)
-    for (const LessThan &block : domain.guard) {
-      if (row.large != rows || block.large != blocks || !isSmall(row.small) ||
-          !isSmall(block.small))
-        continue;
-      AffineIndex expected = scaleByteOffset<AffineIndex>(
-          layout, type.getBlocks(), {row.small}, {block.small});
-      if (expected.expr == offset)
-        return true;
-    }
-  return false;
-}
-
-/// Which row and K block the byte at an offset belongs to.
-static std::pair<AffineExpr, AffineExpr>
-rowAndBlock(ScaleLayout layout, int64_t blocks, AffineExpr offset) {
-  if (layout == ScaleLayout::Linear)
-    return {offset.floorDiv(blocks), offset % blocks};
-  bool tall = layout == ScaleLayout::T128x4;
-  int64_t tilesPerRow = (blocks + 3) / 4, tileBytes = tall ? 512 : 32;
-  AffineExpr tile = offset.floorDiv(tileBytes), in = offset % tileBytes;
-  AffineExpr rowInTile =
-      tall ? in.floorDiv(16) + (in % 16).floorDiv(4) * 32 : in.floorDiv(4);
-  return {tile.floorDiv(tilesPerRow) * (tall ? 128 : 8) + rowInTile,
-          tile % tilesPerRow * 4 + in % 4};
 }
 
 /// The scale at this offset must be a real one. Where the guard names it, the
@@ -250,67 +236,72 @@ LogicalResult AccessProver::proveScales(cta::GlobalAccess access,
                                         cta::ScalesType type,
                                         const Offset &offset,
                                         const Domain &domain) {
-  StringRef name = nameOf(access);
-  Expected<ScaleLayout> layout = parseScaleLayout(type.getLayout().getValue());
-  if (!layout)
-    return access.emitError(layout.message());
-  if (offset.stride || access.getAccessBytes() != 1)
+  std::string name = nameOf(access);
+  if (offset.stride || access.getElementBytes() != 1)
     return access.emitError("not proven: expected one scale factor of '")
            << name << "' at an offset without a stride";
-  if (isNamedByGuard(*layout, type, offset.plain, domain))
-    return success();
-  auto [row, block] = rowAndBlock(*layout, type.getBlocks(), offset.plain);
-  if (failed(proveLess(access, domain, {row, slicer.rows(type.getRows())},
-                       "a scale factor of '" + name + "' in a padding row")) ||
-      failed(
-          proveLess(access, domain, {block, slicer.constant(type.getBlocks())},
-                    "a scale factor of '" + name + "' in a padding K block")))
+  FailureOr<ScaleFactor> factor =
+      nameScale(access, type, offset.plain, domain, slicer);
+  if (failed(factor))
     return failure();
-  return success();
-}
-
-Query::Answer AccessProver::findThread(const Domain &domain, Sample &thread) {
-  Query query(slicer, domain);
-  std::optional<Sample> guess = query.guess();
-  if (!guess)
-    return query.solve(searches, &thread);
-  thread = std::move(*guess);
-  return Query::Answer::Inhabited;
-}
-
-Query::Answer AccessProver::askNegation(const Domain &domain,
-                                        const LessThan &less,
-                                        unsigned &searches, Sample *sample) {
-  Query query(slicer, domain);
-  query.require(less.small - less.large);
-  return query.solve(searches, sample);
-}
-
-bool AccessProver::implies(const LessThan &conjunct, const LessThan &less) {
-  Implication key{conjunct.small, conjunct.large, less.small, less.large};
-  auto [known, isNew] = implied.try_emplace(key, false);
-  if (isNew) {
-    unsigned none = 0;
-    known->second = askNegation({{conjunct}, {}}, less, none, nullptr) ==
-                    Query::Answer::Empty;
+  if (factor->byGuard)
+    return success();
+  FailureOr<ScaleFactor> inverse = invertScale(access, type, offset.plain);
+  if (failed(inverse))
+    return failure();
+  LessThan row{inverse->row, slicer.rows(type.getRows())};
+  LessThan block{inverse->block, slicer.constant(type.getBlocks())};
+  if (factor->named) {
+    FailureOr<bool> real =
+        proveNamed(access, {factor->row, row.large},
+                   {factor->block, block.large}, {row, block}, domain);
+    if (failed(real) || *real)
+      return LogicalResult(real);
   }
-  return known->second;
+  std::string what = "a scale factor of '" + name + "' in a padding ";
+  return success(succeeded(proveLess(access, domain, row, what + "row")) &&
+                 succeeded(proveLess(access, domain, block, what + "K block")));
+}
+
+/// The plain formula of a factor asks small questions. True: it is real
+/// wherever the guard lets a thread pass. A row or block that is not real may
+/// still have the byte of one that is, so a refutation is looked at again.
+FailureOr<bool> AccessProver::proveNamed(cta::GlobalAccess access,
+                                         const LessThan &row,
+                                         const LessThan &block,
+                                         std::pair<LessThan, LessThan> inverse,
+                                         const Domain &domain) {
+  bool real = true;
+  for (const LessThan &less : {row, block}) {
+    Sample sample;
+    Query::Answer answer = solver.findViolation(domain, less, sample);
+    real &= answer == Query::Answer::Empty;
+    if (answer != Query::Answer::Inhabited)
+      continue;
+    Sample point = complete(sample);
+    auto holds = [&](const LessThan &l) {
+      return evaluate(l.small, point) < evaluate(l.large, point);
+    };
+    if (!holds(inverse.first) || !holds(inverse.second))
+      return refute(access, sample,
+                    "a scale factor of '" + nameOf(access) + "' in a padding " +
+                        (holds(inverse.first) ? "K block" : "row"));
+  }
+  return real;
+}
+
+/// What a question left out may be anything: 0.
+Sample AccessProver::complete(Sample sample) const {
+  for (unsigned leaf = 0; leaf < slicer.leaves().size(); ++leaf)
+    sample.try_emplace(leaf, 0);
+  return sample;
 }
 
 LogicalResult AccessProver::proveLess(Operation *op, const Domain &domain,
                                       const LessThan &less,
                                       const Twine &meaning) {
-  if (llvm::is_contained(domain.guard, less))
-    return success();
-  // Bounds over the whole box are the cheapest proof.
-  if (slicer.bounds(less.large - less.small - 1).low >= 0)
-    return success();
-  // One conjunct alone usually decides, in a smaller question.
-  for (const LessThan &conjunct : domain.guard)
-    if (implies(conjunct, less))
-      return success();
   Sample sample;
-  switch (askNegation(domain, less, searches, &sample)) {
+  switch (solver.findViolation(domain, less, sample)) {
   case Query::Answer::Empty:
     return success();
   case Query::Answer::TooLarge:
@@ -325,14 +316,33 @@ LogicalResult AccessProver::proveLess(Operation *op, const Domain &domain,
 
 LogicalResult AccessProver::refute(Operation *op, const Sample &sample,
                                    const Twine &meaning) {
+  auto access = cast<cta::GlobalAccess>(op);
+  Counterexample example = counterexampleAt(slicer, sample);
+  example.lemma = "L1";
+  example.operand = nameOf(access);
+  Sample point = complete(sample);
+  example.row = asked.stride ? evaluate(asked.factor, point) : -1;
+  example.byte = evaluate(asked.plain, point);
   InFlightDiagnostic error = op->emitError("refuted: with ");
-  markRefuted(error);
+  markRefuted(error, example);
   return error << describe(slicer, sample) << " this reaches " << meaning;
 }
 
 } // namespace
 
-FailureOr<Shown> nybl::compiler::proveAccess(cta::KernelOp kernel,
-                                             Slicer &slicer) {
-  return AccessProver(kernel, slicer).run();
+/// Ops of other dialects might touch memory where nobody looks.
+LogicalResult nybl::compiler::checkOps(cta::KernelOp kernel) {
+  WalkResult result = kernel.walk([&](Operation *op) -> WalkResult {
+    if (isa<cta::CtaDialect, arith::ArithDialect>(op->getDialect()) ||
+        isa<scf::ForOp, scf::YieldOp>(op))
+      return success();
+    return op->emitError(
+        "not proven: expected ops of cta and arith and scf.for "
+        "in a kernel");
+  });
+  return failure(result.wasInterrupted());
+}
+
+FailureOr<Shown> nybl::compiler::proveAccess(Proof &proof) {
+  return AccessProver(proof).run();
 }

@@ -10,8 +10,9 @@ using namespace mlir;
 using namespace nybl;
 using namespace nybl::compiler;
 
-FailureOr<Shown> nybl::compiler::proveNoWrap(cta::KernelOp kernel,
-                                             Slicer &slicer) {
+FailureOr<Shown> nybl::compiler::proveNoWrap(Proof &proof) {
+  cta::KernelOp kernel = proof.kernel;
+  Slicer &slicer = proof.slicer;
   // The tile loop adds the grid's size (at most the count) to an index below
   // the count.
   WalkResult result = kernel.walk([&](cta::TileRangeOp range) -> WalkResult {
@@ -27,6 +28,7 @@ FailureOr<Shown> nybl::compiler::proveNoWrap(cta::KernelOp kernel,
   if (result.wasInterrupted())
     return failure();
   return Shown{std::to_string(slicer.computed()) +
-               " values fit their width for M up to " +
-               std::to_string(rowsMax)};
+                   " values fit their width for M up to " +
+                   std::to_string(rowsMax),
+               "M = " + std::to_string(rowsMax)};
 }

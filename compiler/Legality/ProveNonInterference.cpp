@@ -4,6 +4,7 @@
 
 #include "compiler/Legality/Passes.h"
 #include "compiler/Legality/Prove.h"
+#include <map>
 
 using namespace mlir;
 using namespace nybl;
@@ -16,33 +17,77 @@ namespace nybl::compiler {
 
 /// Changes when the prover can accept something it refused before, or refuses
 /// what it accepted.
-static constexpr StringRef proverVersion = "nybl-prover 2";
+static constexpr StringRef proverVersion = "nybl-prover 3";
+
+/// In the order in which each can rely on those before it.
+static FailureOr<std::map<StringRef, Shown>> proveLemmas(Proof &proof) {
+  std::map<StringRef, Shown> shown;
+  using Lemma = FailureOr<Shown> (*)(Proof &);
+  auto prove = [&](StringRef name, Lemma lemma) {
+    FailureOr<Shown> result = lemma(proof);
+    if (succeeded(result))
+      shown[name] = std::move(*result);
+    return LogicalResult(result);
+  };
+  if (failed(checkOps(proof.kernel)) || failed(prove("L5", proveFlow)) ||
+      failed(prove("L1", proveAccess)) || failed(prove("L3", proveStages)))
+    return failure();
+  FailureOr<std::pair<Shown, Shown>> slots = proveSlotsAndWrites(proof);
+  if (failed(slots))
+    return failure();
+  shown["L2"] = std::move(slots->first);
+  shown["L4"] = std::move(slots->second);
+  if (failed(prove("L6", proveNoWrap)) || failed(prove("L7", proveOrder)))
+    return failure();
+  return shown;
+}
+
+/// L1 has shown that none leaves the real bytes.
+static SmallVector<cta::AccessClassAttr>
+classifyAccesses(cta::KernelOp kernel) {
+  llvm::MapVector<StringRef, int64_t> counts;
+  kernel.walk([&](cta::GlobalAccess access) {
+    ++counts[kernel.sourceOf(cast<BlockArgument>(access.getBase()))];
+  });
+  MLIRContext *context = kernel.getContext();
+  SmallVector<cta::AccessClassAttr> result;
+  for (auto [operand, count] : counts)
+    result.push_back(
+        cta::AccessClassAttr::get(context, StringAttr::get(context, operand),
+                                  StringAttr::get(context, "never"), count));
+  return result;
+}
 
 cta::CertificateAttr nybl::compiler::prove(cta::KernelOp kernel) {
-  Slicer slicer(kernel);
-  FailureOr<Shown> access = proveAccess(kernel, slicer);
-  if (failed(access))
+  Proof proof(kernel);
+  FailureOr<std::map<StringRef, Shown>> shown = proveLemmas(proof);
+  if (failed(shown))
     return {};
-  FailureOr<Shown> noWrap = proveNoWrap(kernel, slicer);
-  if (failed(noWrap))
-    return {};
-
   MLIRContext *context = kernel.getContext();
-  auto lemma = [&](StringRef name, cta::LemmaState state, StringRef detail) {
-    return cta::LemmaAttr::get(context, StringAttr::get(context, name), state,
-                               StringAttr::get(context, detail));
-  };
   SmallVector<cta::LemmaAttr> lemmas;
-  lemmas.push_back(lemma("L1", cta::LemmaState::Proven, access->detail));
-  for (StringRef name : {"L2", "L3", "L4", "L5"})
-    lemmas.push_back(
-        lemma(name, cta::LemmaState::Unproven, "this prover does not ask it"));
-  lemmas.push_back(lemma("L6", cta::LemmaState::Proven, noWrap->detail));
-  lemmas.push_back(
-      lemma("L7", cta::LemmaState::Unproven, "this prover does not ask it"));
+  for (auto &[name, lemma] : *shown)
+    lemmas.push_back(cta::LemmaAttr::get(
+        context, StringAttr::get(context, name), cta::LemmaState::Proven,
+        StringAttr::get(context, lemma.domain),
+        StringAttr::get(context, lemma.sample)));
   return cta::CertificateAttr::get(
       context, StringAttr::get(context, proverVersion), rowsMax,
-      StringAttr::get(context, kernel.hash()), lemmas);
+      StringAttr::get(context, kernel.hash()), proof.solver.questions(),
+      proof.solver.searches(), classifyAccesses(kernel), lemmas);
+}
+
+cta::CertificateAttr nybl::compiler::certifyNothing(cta::KernelOp kernel,
+                                                    StringRef why) {
+  MLIRContext *context = kernel.getContext();
+  SmallVector<cta::LemmaAttr> lemmas;
+  for (StringRef name : {"L1", "L2", "L3", "L4", "L5", "L6", "L7"})
+    lemmas.push_back(cta::LemmaAttr::get(
+        context, StringAttr::get(context, name), cta::LemmaState::Unproven,
+        StringAttr::get(context, why), StringAttr::get(context, "")));
+  return cta::CertificateAttr::get(
+      context, StringAttr::get(context, proverVersion), rowsMax,
+      StringAttr::get(context, kernel.hash()), /*questions=*/0, /*searches=*/0,
+      {}, lemmas);
 }
 
 namespace {

@@ -5,6 +5,7 @@
 #include "compiler/Legality/Query.h"
 #include "mlir/Analysis/Presburger/IntegerRelation.h"
 #include "mlir/Analysis/Presburger/Simplex.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::presburger;
@@ -33,11 +34,22 @@ private:
   }
 };
 
+/// The order in which a counterexample is to be small.
+SmallVector<unsigned> inOrder(const Slicer &slicer,
+                              const llvm::BitVector &leaves) {
+  SmallVector<unsigned> order(leaves.set_bits());
+  llvm::sort(order, [&](unsigned a, unsigned b) {
+    return std::pair(slicer.leaves()[a].kind, a) <
+           std::pair(slicer.leaves()[b].kind, b);
+  });
+  return order;
+}
+
 class PolyhedronBuilder {
 public:
   PolyhedronBuilder(const Slicer &slicer, const llvm::BitVector &leaves)
       : polyhedron(PresburgerSpace::getSetSpace(leaves.count())) {
-    for (unsigned leaf : leaves.set_bits())
+    for (unsigned leaf : inOrder(slicer, leaves))
       columns.try_emplace(leaf, columns.size());
     for (unsigned leaf : leaves.set_bits()) {
       AffineExpr max = slicer.leaves()[leaf].max;
@@ -45,6 +57,15 @@ public:
       require(self);
       require(max - self);
     }
+  }
+
+  /// The columns of a point as values of leaves.
+  Sample toSample(ArrayRef<llvm::DynamicAPInt> point,
+                  const llvm::BitVector &leaves) const {
+    Sample sample;
+    for (unsigned leaf : leaves.set_bits())
+      sample[leaf] = int64fromDynamicAPInt(point[columns.at(leaf)]);
+    return sample;
   }
 
   void require(AffineExpr nonNegative) {
@@ -137,7 +158,16 @@ void Query::require(AffineExpr nonNegative) {
   slicer.addLeaves(nonNegative, leaves);
 }
 
-Query::Answer Query::solve(unsigned &searches, Sample *sample) const {
+/// Of the answers the least one, M first. `some` is one of them.
+static SmallVector<llvm::DynamicAPInt, 8>
+smallest(const IntegerPolyhedron &polyhedron,
+         const SmallVector<llvm::DynamicAPInt, 8> &some) {
+  auto least = polyhedron.findIntegerLexMin();
+  return least.isBounded() ? *least : some;
+}
+
+Query::Answer Query::solve(unsigned &searches, Sample *sample,
+                           bool least) const {
   PolyhedronBuilder builder(slicer, leaves);
   for (AffineExpr constraint : constraints)
     builder.require(constraint);
@@ -152,25 +182,122 @@ Query::Answer Query::solve(unsigned &searches, Sample *sample) const {
   auto found = polyhedron.findIntegerSample();
   if (!found)
     return Answer::Empty;
-  if (sample) {
-    sample->clear();
-    for (auto [column, leaf] : llvm::enumerate(leaves.set_bits()))
-      (*sample)[leaf] = int64fromDynamicAPInt((*found)[column]);
-  }
+  if (sample)
+    *sample =
+        builder.toSample(least ? smallest(polyhedron, *found) : *found, leaves);
   return Answer::Inhabited;
 }
 
 std::optional<Sample> Query::guess() const {
   Sample point;
   for (unsigned leaf : leaves.set_bits())
-    point[leaf] = slicer.leaves()[leaf].name == "M" ? rowsMax : 0;
+    point[leaf] = slicer.leaves()[leaf].kind == LeafKind::Rows ? rowsMax : 0;
+  return isAnswer(point) ? std::optional(point) : std::nullopt;
+}
+
+bool Query::isAnswer(const Sample &point) const {
   for (auto [leaf, value] : point)
     if (value > evaluate(slicer.leaves()[leaf].max, point))
-      return std::nullopt;
-  for (AffineExpr nonNegative : constraints)
-    if (evaluate(nonNegative, point) < 0)
-      return std::nullopt;
-  return point;
+      return false;
+  return llvm::all_of(constraints, [&](AffineExpr nonNegative) {
+    return evaluate(nonNegative, point) >= 0;
+  });
+}
+
+/// The values of a leaf that are tried.
+static ArrayRef<int64_t> valuesOf(LeafKind kind) {
+  static const std::vector<int64_t> rows{0,  1,  2,  5,  7,  8,   9,   15,
+                                         16, 17, 31, 33, 64, 127, 128, 129};
+  static const std::vector<int64_t> first{0, 1, 2};
+  static const std::vector<int64_t> threads = [] {
+    std::vector<int64_t> all(1024);
+    std::iota(all.begin(), all.end(), 0);
+    return all;
+  }();
+  return kind == LeafKind::Rows     ? rows
+         : kind == LeafKind::Thread ? threads
+                                    : first;
+}
+
+bool Query::tryOut(Sample &point, ArrayRef<unsigned> open) const {
+  if (open.empty())
+    return isAnswer(point);
+  const Leaf &leaf = slicer.leaves()[open.front()];
+  for (int64_t value : valuesOf(leaf.kind)) {
+    point[open.front()] = value;
+    if (value > leaf.high)
+      break;
+    if (tryOut(point, open.drop_front()))
+      return true;
+  }
+  point[open.front()] = 0;
+  return false;
+}
+
+std::optional<Sample> Query::tryOut() const {
+  Sample point;
+  SmallVector<unsigned> open = inOrder(slicer, leaves);
+  for (unsigned leaf : open)
+    point[leaf] = 0;
+  return tryOut(point, open) ? std::optional(point) : std::nullopt;
+}
+
+Query::Answer Solver::findPoint(const Domain &domain, Sample &point) {
+  ++asked;
+  Query query(slicer, domain);
+  if (std::optional<Sample> guess = query.guess()) {
+    point = std::move(*guess);
+    return Query::Answer::Inhabited;
+  }
+  return orTryOut(query, query.solve(searchesLeft, &point), point);
+}
+
+Query::Answer Solver::orTryOut(const Query &query, Query::Answer answer,
+                               Sample &point) const {
+  if (answer != Query::Answer::TooLarge)
+    return answer;
+  std::optional<Sample> found = query.tryOut();
+  if (!found)
+    return answer;
+  point = std::move(*found);
+  return Query::Answer::Inhabited;
+}
+
+static Query negation(const Slicer &slicer, const Domain &domain,
+                      const LessThan &less) {
+  Query query(slicer, domain);
+  query.require(less.small - less.large);
+  return query;
+}
+
+bool Solver::implies(const LessThan &conjunct, const LessThan &less) {
+  Implication key{conjunct.small, conjunct.large, less.small, less.large};
+  auto [known, isNew] = implied.try_emplace(key, false);
+  if (isNew) {
+    ++asked;
+    unsigned none = 0;
+    known->second =
+        negation(slicer, {{conjunct}, {}}, less).solve(none, nullptr) ==
+        Query::Answer::Empty;
+  }
+  return known->second;
+}
+
+Query::Answer Solver::findViolation(const Domain &domain, const LessThan &less,
+                                    Sample &point) {
+  if (llvm::is_contained(domain.guard, less))
+    return Query::Answer::Empty;
+  // Bounds over the whole box are the cheapest proof.
+  if (slicer.bounds(less.large - less.small - 1).low >= 0)
+    return Query::Answer::Empty;
+  // One conjunct alone usually decides, in a smaller question.
+  for (const LessThan &conjunct : domain.guard)
+    if (implies(conjunct, less))
+      return Query::Answer::Empty;
+  ++asked;
+  Query query = negation(slicer, domain, less);
+  return orTryOut(query, query.solve(searchesLeft, &point, /*least=*/true),
+                  point);
 }
 
 int64_t nybl::compiler::evaluate(AffineExpr expr, const Sample &point) {
@@ -193,11 +320,35 @@ int64_t nybl::compiler::evaluate(AffineExpr expr, const Sample &point) {
   }
 }
 
+Counterexample nybl::compiler::counterexampleAt(const Slicer &slicer,
+                                                const Sample &sample) {
+  Counterexample result;
+  for (auto [leaf, value] : sample)
+    switch (slicer.leaves()[leaf].kind) {
+    case LeafKind::Rows:
+      result.rows = value;
+      break;
+    case LeafKind::Tile:
+      result.tile = value;
+      break;
+    case LeafKind::Step:
+      result.step = value;
+      break;
+    case LeafKind::Thread:
+      result.thread = value;
+      break;
+    }
+  return result;
+}
+
 std::string nybl::compiler::describe(const Slicer &slicer,
                                      const Sample &sample) {
-  std::string text;
+  std::multimap<LeafKind, int64_t> values;
   for (auto [leaf, value] : sample)
-    text += (text.empty() ? "" : ", ") + slicer.leaves()[leaf].name + " = " +
+    values.emplace(slicer.leaves()[leaf].kind, value);
+  std::string text;
+  for (auto [kind, value] : values)
+    text += (text.empty() ? "" : ", ") + nameOf(kind).str() + " = " +
             std::to_string(value);
   return text.empty() ? "any M and any thread" : text;
 }

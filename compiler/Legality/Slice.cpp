@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The fragment: constants, sums, products with a constant or a stride, unsigned
-// division and remainder by a constant, zero extension.
+// division and remainder by a constant, XOR of small numbers, zero extension.
 
 #include "compiler/Legality/Slice.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -30,10 +30,45 @@ AffineExpr Slicer::rows(int64_t rows) {
   return offset(kernel.argumentFor("m"))->plain;
 }
 
-AffineExpr Slicer::makeLeaf(Value value, StringRef name, AffineExpr max) {
+AffineExpr Slicer::makeLeaf(Value value, LeafKind kind, AffineExpr max) {
   leafList.push_back(
-      {value, name.str(), max, std::max<__int128>(1, bounds(max).high)});
+      {value, kind, max, std::max<__int128>(1, bounds(max).high)});
   return getAffineDimExpr(leafList.size() - 1, context);
+}
+
+int64_t nybl::compiler::threadsAt(Operation *op) {
+  if (auto role = op->getParentOfType<cta::RoleOp>())
+    return role.getThreads();
+  return op->getParentOfType<cta::KernelOp>().getThreads();
+}
+
+/// The thread of a role, or of the CTA: one leaf, however often it is asked
+/// for.
+AffineExpr Slicer::threadLeaf(Value value, int64_t threads) {
+  for (auto [position, leaf] : llvm::enumerate(leafList))
+    if (leaf.kind == LeafKind::Thread &&
+        (leaf.value == value || leaf.value.getDefiningOp<cta::ThreadIdOp>()))
+      return getAffineDimExpr(position, context);
+  return makeLeaf(value, LeafKind::Thread, constant(threads - 1));
+}
+
+const Leaf *Slicer::leafOf(AffineExpr expr) const {
+  auto dim = dyn_cast<AffineDimExpr>(expr);
+  return dim ? &leafList[dim.getPosition()] : nullptr;
+}
+
+StringRef nybl::compiler::nameOf(LeafKind kind) {
+  switch (kind) {
+  case LeafKind::Rows:
+    return "M";
+  case LeafKind::Tile:
+    return "tile";
+  case LeafKind::Step:
+    return "K step";
+  case LeafKind::Thread:
+    return "thread";
+  }
+  llvm_unreachable("every kind is handled above");
 }
 
 static InFlightDiagnostic outside(Operation *op, const Twine &why) {
@@ -96,7 +131,7 @@ FailureOr<Offset> Slicer::sliceArgument(BlockArgument argument) {
     FailureOr<AffineExpr> count = index(range.getCount());
     if (failed(count))
       return failure();
-    return Offset{makeLeaf(argument, "tile", *count - 1), zero, {}};
+    return Offset{makeLeaf(argument, LeafKind::Tile, *count - 1), zero, {}};
   }
   if (auto loop = dyn_cast<scf::ForOp>(owner);
       loop && argument == loop.getInductionVar()) {
@@ -108,10 +143,14 @@ FailureOr<Offset> Slicer::sliceArgument(BlockArgument argument) {
                     "signed numbers");
       return failure();
     }
-    return Offset{makeLeaf(argument, "K step", constant(*high - 1)), zero, {}};
+    return Offset{
+        makeLeaf(argument, LeafKind::Step, constant(*high - 1)), zero, {}};
   }
+  if (auto role = dyn_cast<cta::RoleOp>(owner))
+    return Offset{threadLeaf(argument, role.getThreads()), zero, {}};
   if (owner == kernel && kernel.sourceOf(argument) == "m")
-    return Offset{makeLeaf(argument, "M", constant(rowsMax)), zero, {}};
+    return Offset{
+        makeLeaf(argument, LeafKind::Rows, constant(rowsMax)), zero, {}};
   if (owner == kernel && kernel.sourceOf(argument).ends_with(".stride"))
     return Offset{zero, constant(1), argument};
   outside(owner, "an address or a guard depends on a value that is neither the "
@@ -193,6 +232,34 @@ FailureOr<Offset> Slicer::sliceDivRem(Operation *op) {
   return Offset{result, constant(0), {}, lhs->size + 1};
 }
 
+/// Bit by bit: of two bits, their sum modulo 2.
+FailureOr<Offset> Slicer::sliceXor(Operation *op) {
+  FailureOr<Offset> lhs = unstrided(op->getOperand(0));
+  if (failed(lhs))
+    return failure();
+  FailureOr<Offset> rhs = unstrided(op->getOperand(1));
+  if (failed(rhs))
+    return failure();
+  __int128 high = std::max(bounds(*lhs).high, bounds(*rhs).high);
+  constexpr int64_t maxBits = 4;
+  int64_t bits = 1;
+  while (bits <= maxBits && high >> bits != 0)
+    ++bits;
+  if (bits > maxBits) {
+    outside(op, "expected numbers below 16 in an exclusive or");
+    return failure();
+  }
+  AffineExpr sum = constant(0);
+  for (int64_t bit = 0; bit < bits; ++bit) {
+    int64_t power = int64_t(1) << bit;
+    sum = sum +
+          (lhs->plain.floorDiv(power) % 2 + rhs->plain.floorDiv(power) % 2) %
+              2 * power;
+  }
+  return Offset{
+      sum, constant(0), {}, unsigned(bits) * (lhs->size + rhs->size + 3)};
+}
+
 /// Every op of the fragment reads its operands as unsigned, so -1 : i32 is
 /// 2^32 - 1.
 FailureOr<Offset> Slicer::sliceConstant(Operation *op, const APInt &number) {
@@ -209,10 +276,7 @@ FailureOr<Offset> Slicer::sliceOp(Operation *op) {
   if (matchPattern(op, m_ConstantInt(&number)))
     return sliceConstant(op, number);
   if (isa<cta::ThreadIdOp>(op))
-    return Offset{makeLeaf(op->getResult(0), "thread",
-                           constant(int64_t(kernel.getThreads()) - 1)),
-                  zero,
-                  {}};
+    return Offset{threadLeaf(op->getResult(0), kernel.getThreads()), zero, {}};
   if (isa<arith::ExtUIOp>(op))
     return offset(op->getOperand(0));
 
@@ -222,8 +286,11 @@ FailureOr<Offset> Slicer::sliceOp(Operation *op) {
     return sliceMul(op);
   if (isa<arith::DivUIOp, arith::RemUIOp>(op))
     return sliceDivRem(op);
-  outside(op, "expected constants, addi, muli, divui, remui or extui in an "
-              "address or a guard");
+  if (isa<arith::XOrIOp>(op))
+    return sliceXor(op);
+  outside(op,
+          "expected constants, addi, muli, divui, remui, xori or extui in an "
+          "address or a guard");
   return failure();
 }
 
@@ -259,16 +326,18 @@ FailureOr<SmallVector<LessThan>> Slicer::guard(Value value) {
   return conjuncts;
 }
 
-FailureOr<Domain> Slicer::domain(Operation *access, Value predicate) {
+FailureOr<Domain> Slicer::domain(Operation *access, ValueRange predicates) {
   Domain result;
-  if (predicate) {
+  for (Value predicate : predicates) {
     FailureOr<SmallVector<LessThan>> conjuncts = guard(predicate);
     if (failed(conjuncts))
       return failure();
-    result.guard = std::move(*conjuncts);
+    llvm::append_range(result.guard, *conjuncts);
   }
   for (Operation *region = access->getParentOp(); region != kernel;
        region = region->getParentOp()) {
+    if (isa<cta::RoleOp>(region))
+      continue;
     FailureOr<AffineExpr> leaf = index(region->getRegion(0).getArgument(0));
     if (failed(leaf))
       return failure();

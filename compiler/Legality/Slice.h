@@ -19,11 +19,13 @@ inline constexpr int64_t rowsMax = int64_t(1) << 24;
 /// The largest row stride in bytes (precondition stride_max).
 inline constexpr int64_t strideMax = (int64_t(1) << 32) - 1;
 
+enum class LeafKind { Rows, Tile, Step, Thread };
+
 /// A value all others are made of: 0 <= leaf <= max, where max may depend on
 /// leaves before it. Where max is negative the leaf's region never runs.
 struct Leaf {
   mlir::Value value;
-  std::string name; ///< in the user's words: "M", "thread", "tile", "K step"
+  LeafKind kind;
   mlir::AffineExpr max;
   __int128 high; ///< of max, but at least 1: see Slicer::bounds
 };
@@ -42,6 +44,12 @@ struct LessThan {
   mlir::AffineExpr small, large;
   friend bool operator==(const LessThan &, const LessThan &) = default;
 };
+
+/// The threads that do an op: those of the role around it, or all.
+int64_t threadsAt(mlir::Operation *op);
+
+/// In the user's words: "M", "tile", "K step", "thread".
+llvm::StringRef nameOf(LeafKind kind);
 
 /// What is true where an access happens: its guard, and that the regions around
 /// it run, each for some value of its leaf.
@@ -75,11 +83,13 @@ public:
   mlir::FailureOr<Offset> offset(mlir::Value value);
   mlir::FailureOr<mlir::AffineExpr> index(mlir::Value value);
   mlir::FailureOr<llvm::SmallVector<LessThan>> guard(mlir::Value value);
-  /// The domain of an access; `predicate` is its guard, or null.
+  /// Where an access happens whose guards are `predicates`.
   mlir::FailureOr<Domain> domain(mlir::Operation *access,
-                                 mlir::Value predicate);
+                                 mlir::ValueRange predicates);
 
   llvm::ArrayRef<Leaf> leaves() const { return leafList; }
+  /// The leaf an expression is, if it is one.
+  const Leaf *leafOf(mlir::AffineExpr expr) const;
   /// Adds the leaves an expression is made of and those that bound them. No
   /// other leaf may constrain a question about it: a loop that never runs, or a
   /// tile of no rows, says nothing about what happens outside.
@@ -106,9 +116,11 @@ private:
   mlir::FailureOr<Offset> sliceAdd(mlir::Operation *op);
   mlir::FailureOr<Offset> sliceMul(mlir::Operation *op);
   mlir::FailureOr<Offset> sliceDivRem(mlir::Operation *op);
+  mlir::FailureOr<Offset> sliceXor(mlir::Operation *op);
   mlir::LogicalResult fits(mlir::Operation *op, Interval range);
-  mlir::AffineExpr makeLeaf(mlir::Value value, llvm::StringRef name,
+  mlir::AffineExpr makeLeaf(mlir::Value value, LeafKind kind,
                             mlir::AffineExpr max);
+  mlir::AffineExpr threadLeaf(mlir::Value value, int64_t threads);
 
   cta::KernelOp kernel;
   mlir::MLIRContext *context;

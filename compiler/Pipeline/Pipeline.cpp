@@ -35,6 +35,7 @@ void nybl::compiler::buildCtaPhase(OpPassManager &passes) {
   passes.addPass(createTileToCta());
   // Rows, columns and guards are shared by many accesses: say each once.
   passes.addPass(createCSEPass());
+  passes.addPass(createOrderArithmetic());
 }
 
 void nybl::compiler::buildProvePhase(OpPassManager &passes) {

@@ -11,8 +11,12 @@ using namespace nybl;
 using namespace nybl::compiler;
 
 std::string nybl::compiler::print(const Schedule &s) {
-  return fmt::format("kind={} tile={}x{}x{} warps={}x{}", s.kind, s.tile[0],
-                     s.tile[1], s.tile[2], s.warps[0], s.warps[1]);
+  std::string text =
+      fmt::format("kind={} tile={}x{}x{} warps={}x{}", s.kind, s.tile[0],
+                  s.tile[1], s.tile[2], s.warps[0], s.warps[1]);
+  if (s.stages != 1)
+    text += fmt::format(" stages={}", s.stages);
+  return s.byTma ? text + " fill=tma" : text;
 }
 
 /// "128x64" into `numbers`; true if it holds exactly that many, each
@@ -36,9 +40,10 @@ static Status parseWord(std::string_view word, Schedule &schedule) {
   std::string_view value =
       equals == word.npos ? std::string_view() : word.substr(equals + 1);
   if (key == "kind") {
-    if (value != "plain")
+    if (value != "plain" && value != "multistage" && value != "cooperative")
       return Status::invalid(
-          fmt::format("at '{}' of the schedule: expected kind=plain, got '{}'",
+          fmt::format("at '{}' of the schedule: expected kind=plain, "
+                      "kind=multistage or kind=cooperative, got '{}'",
                       word, value));
     schedule.kind = value;
     return Status::ok();
@@ -57,24 +62,50 @@ static Status parseWord(std::string_view word, Schedule &schedule) {
                      fmt::format("at '{}' of the schedule: expected "
                                  "warps=MxN, such as 2x4",
                                  word));
+  if (key == "stages")
+    return parseProduct(value, std::span(&schedule.stages, 1))
+               ? Status::ok()
+               : Status::invalid(
+                     fmt::format("at '{}' of the schedule: expected stages=N, "
+                                 "such as 3",
+                                 word));
+  if (key == "fill") {
+    if (value != "tma" && value != "async")
+      return Status::invalid(
+          fmt::format("at '{}' of the schedule: expected fill=tma or "
+                      "fill=async, got '{}'",
+                      word, value));
+    schedule.byTma = value == "tma";
+    return Status::ok();
+  }
   return Status::invalid(
       fmt::format("at '{}' of the schedule: unknown key '{}', "
-                  "expected kind, tile or warps",
+                  "expected kind, tile, warps, stages or fill",
                   word, key));
 }
 
 Expected<Schedule> nybl::compiler::parseSchedule(std::string_view text) {
   Schedule schedule;
+  schedule.stages = 0; // not given
   while (true) {
     size_t begin = text.find_first_not_of(" \t");
-    if (begin == text.npos)
+    if (begin == text.npos) {
+      if (schedule.stages == 0)
+        schedule.stages = schedule.kind == "plain" ? 1 : 2;
       return schedule;
+    }
     size_t end = std::min(text.find_first_of(" \t", begin), text.size());
     Status status = parseWord(text.substr(begin, end - begin), schedule);
     if (!status)
       return status;
     text.remove_prefix(end);
   }
+}
+
+/// Data rows are padded by 16 bytes against bank conflicts; one byte a scale.
+int64_t nybl::compiler::sharedBytes(const Schedule &s) {
+  return s.stages * (s.tile[0] + s.tile[1]) *
+         (s.tile[2] / 2 + 16 + s.tile[2] / 16);
 }
 
 Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
@@ -90,18 +121,41 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
   if (s.threads() > 1024)
     return refuse(
         fmt::format("expected at most 1024 threads, got {}", s.threads()));
-  int64_t accumulators = s.tile[0] * s.tile[1] / s.threads();
+  if (s.kind == "plain" ? s.stages != 1 : s.stages < 2 || s.stages > 8)
+    return refuse("expected 1 stage of kind=plain, 2 to 8 of the others");
+  if (s.hasRoles() && s.warps[0] * s.warps[1] % 4 != 0)
+    return refuse("expected whole warpgroups of kind=cooperative: a multiple "
+                  "of 4 warps");
+  if (s.byTma && (!s.hasRoles() || s.tile[2] > 256 || s.tile[0] > 256 ||
+                  s.tile[1] > 256 || (s.tile[2] & (s.tile[2] - 1)) != 0))
+    return refuse("expected kind=cooperative and at most 256 rows, with a K "
+                  "step of 64, 128 or 256, where fill=tma");
+  int64_t accumulators = s.tile[0] * s.tile[1] / (s.warps[0] * s.warps[1] * 32);
   if (accumulators > 128)
     return refuse(fmt::format("expected at most 128 accumulators a thread, got "
                               "{}: use more warps or a smaller tile",
                               accumulators));
-  // Data rows are padded by 16 bytes against bank conflicts; one byte a scale.
-  int64_t shared =
-      (s.tile[0] + s.tile[1]) * (s.tile[2] / 2 + 16 + s.tile[2] / 16);
-  if (shared > chip.staticSharedPerCta)
+  if (s.hasRoles() && accumulators > 64 && s.warps[0] * s.warps[1] > 8)
+    return refuse(fmt::format("expected at most 8 warps that multiply where a "
+                              "thread has more than 64 accumulators, got {} "
+                              "warps: registers do not suffice",
+                              s.warps[0] * s.warps[1]));
+  int64_t shared = sharedBytes(s);
+  int64_t limit = s.hasRoles() ? chip.sharedPerCta : chip.staticSharedPerCta;
+  if (shared > limit)
     return refuse(
         fmt::format("expected at most {} bytes of shared memory on {}, "
                     "got {}",
-                    chip.staticSharedPerCta, chip.name, shared));
+                    limit, chip.name, shared));
   return Status::ok();
+}
+
+Status nybl::compiler::validate(const Schedule &s, const Chip &chip,
+                                const GemmProblem &problem) {
+  if (s.byTma && problem.k % 32 != 0)
+    return Status::invalid(fmt::format(
+        "schedule '{}': expected k to be a multiple of 32, for TMA copies rows "
+        "of whole 16 bytes, got k={}; leave fill=tma out",
+        print(s), problem.k));
+  return validate(s, chip);
 }

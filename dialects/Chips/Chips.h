@@ -25,6 +25,21 @@ struct Chip {
   uint32_t registersPerMultiprocessor;
   uint16_t threadsPerMultiprocessor;
   uint8_t maxClusterSize;
+  uint32_t fp4MacsPerCycle;
+  uint16_t sharedBytesPerCycle;
+};
+
+/// Fields are those of class Card in Chips.td, in the same order.
+struct Card {
+  const char *name, *chip;
+  uint8_t multiprocessors;
+  uint16_t clockMHz;
+  uint32_t l2Bytes;
+  uint16_t l2BytesPerCycle;
+  uint32_t memoryMBPerSecond;
+
+  /// A kernel for `chip` runs on it.
+  bool carries(const Chip &chip) const;
 };
 
 /// All chips, sorted as in Chips.td.
@@ -32,6 +47,12 @@ std::span<const Chip> chips();
 
 /// The chip of that full name, suffix included; the error lists all names.
 Expected<const Chip *> findChip(std::string_view name);
+
+std::span<const Card> cards();
+
+/// The card of that name, which must run the chip's kernels; without a name
+/// the reference product of the chip. The error lists the cards that do.
+Expected<const Card *> findCard(std::string_view name, const Chip &chip);
 
 } // namespace nybl
 

@@ -33,6 +33,9 @@ class Chip<string name, bits<8> major, bits<8> minor, string suffix> {
   bits<32> RegistersPerMultiprocessor = 65536;
   bits<16> ThreadsPerMultiprocessor = 2048;
   bits<8> MaxClusterSize = 8;   // portable
+  // Rates of one multiprocessor, for estimates; 0: not known here.
+  bits<32> Fp4MacsPerCycle = 0;    // dense e2m1 multiply-adds
+  bits<16> SharedBytesPerCycle = 0;
 }
 
 class Hopper<string suffix> : Chip<"sm_90" # suffix, 9, 0, suffix> {
@@ -81,6 +84,12 @@ class WorkstationBlackwell<bits<8> minor, string suffix>
   let SharedPerCta = 101376;
   let SharedPerMultiprocessor = 102400;
   let ThreadsPerMultiprocessor = 1536;
+  // Calculated: 2.0 PFLOP/s of the RTX PRO 6000 (half of the 4,000 sparse TOPS
+  // NVIDIA names) are 2048 a cycle on 188 multiprocessors at 2.6 GHz; so are
+  // the 1.676 PFLOP/s of the RTX 5090 on 170 at 2.407 GHz.
+  let Fp4MacsPerCycle = 2048;
+  // Measured by others: chipsandcheese.com, "Blackwell: Nvidia's Massive GPU".
+  let SharedBytesPerCycle = 128;
 }
 
 def SM90a : Hopper<"a">;
@@ -102,5 +111,66 @@ def ChipTable : GenericTable {
     "PtxMinor", "BlockScaledMma", "Tcgen05", "Wgmma", "Tma", "TmaMulticast",
     "ClusterLaunchControl", "CvtE2m1", "SetMaxNReg", "GridDepControl",
     "Multiprocessors", "SharedPerCta", "StaticSharedPerCta", "SharedPerMultiprocessor",
-    "RegistersPerMultiprocessor", "ThreadsPerMultiprocessor", "MaxClusterSize"];
+    "RegistersPerMultiprocessor", "ThreadsPerMultiprocessor", "MaxClusterSize",
+    "Fp4MacsPerCycle", "SharedBytesPerCycle"];
+}
+
+// One record per card, for estimates alone: no kernel depends on it. Several
+// cards carry one chip. "Weak" marks what no maker's page and no measurement
+// that we know of says.
+class Card<string name, string chip, bits<8> multiprocessors> {
+  string Name = name;
+  string Chip = chip;              // full name with suffix
+  bits<8> Multiprocessors = multiprocessors;
+  bits<16> ClockMHz = 0;           // boost
+  bits<32> L2Bytes = 0;
+  bits<16> L2BytesPerCycle = 0;    // of the whole card
+  bits<32> MemoryMBPerSecond = 0;
+}
+
+// Clock: calculated, from the 125 TFLOP/s of FP32 that NVIDIA names (2.6 GHz).
+// L2 and memory: NVIDIA's RTX Blackwell PRO white paper (128 MB, 512 bits at
+// 28 Gbit/s). L2's rate: 8.7 TB/s, measured at chipsandcheese.com, "Blackwell:
+// Nvidia's Massive GPU".
+def RtxPro6000 : Card<"rtx-pro-6000", "sm_120a", 188> {
+  let ClockMHz = 2600;
+  let L2Bytes = 134217728;
+  let L2BytesPerCycle = 3346;
+  let MemoryMBPerSecond = 1792000;
+}
+
+// NVIDIA's product page: multiprocessors (21,760 CUDA cores), clock, memory.
+// L2: its RTX Blackwell white paper (96 MB). L2's rate: that of the
+// RTX PRO 6000, which has the same die (weak).
+def Rtx5090 : Card<"rtx-5090", "sm_120a", 170> {
+  let ClockMHz = 2407;
+  let L2Bytes = 100663296;
+  let L2BytesPerCycle = 3346;
+  let MemoryMBPerSecond = 1792000;
+}
+
+// As above. L2's rate: half of the RTX PRO 6000's, for half of its L2 and of
+// its memory's bus (weak).
+def Rtx5080 : Card<"rtx-5080", "sm_120a", 84> {
+  let ClockMHz = 2617;
+  let L2Bytes = 67108864;
+  let L2BytesPerCycle = 1673;
+  let MemoryMBPerSecond = 960000;
+}
+
+// Memory: NVIDIA's product page (273 GB/s). Clock: calculated, from half of
+// the 1 PFLOP/s (sparse) named there. L2's size: reports of users (24 MB), and
+// its rate: that of the RTX PRO 6000 for each multiprocessor (both weak).
+def Gb10 : Card<"gb10", "sm_121a", 48> {
+  let ClockMHz = 2543;
+  let L2Bytes = 25165824;
+  let L2BytesPerCycle = 854;
+  let MemoryMBPerSecond = 273000;
+}
+
+def CardTable : GenericTable {
+  let FilterClass = "Card";
+  let CppTypeName = "Card";
+  let Fields = ["Name", "Chip", "Multiprocessors", "ClockMHz", "L2Bytes",
+    "L2BytesPerCycle", "MemoryMBPerSecond"];
 }

@@ -66,17 +66,46 @@ LogicalResult ScalesType::verify(EmitError emitError, int64_t rows,
   return success();
 }
 
+/// More than any chip's shared memory: stages are tabled byte by byte.
+static constexpr int64_t maxStageBytes = 1 << 20;
+
 LogicalResult StageType::verify(EmitError emitError, int64_t bytes) {
-  return verifyCount(emitError, "bytes", bytes);
+  return verifyCount(emitError, "bytes of a stage", bytes, maxStageBytes);
 }
 
 LogicalResult ScaleStageType::verify(EmitError emitError, int64_t bytes) {
-  return verifyCount(emitError, "bytes", bytes);
+  return verifyCount(emitError, "bytes of a stage", bytes, maxStageBytes);
 }
 
-LogicalResult ScheduleAttr::verify(EmitError emitError, StringAttr,
+/// What a swizzle repeats after is 8 rows of a box whose rows are as wide.
+LogicalResult TensorMapType::verify(EmitError emitError, int64_t rows,
+                                    int64_t bytes) {
+  if (rows >= 8 && rows <= 256 && rows % 8 == 0 &&
+      (bytes == 32 || bytes == 64 || bytes == 128))
+    return success();
+  return emitError() << "expected 8 to 256 rows, a multiple of 8, of 32, 64 or "
+                        "128 bytes, got "
+                     << rows << " of " << bytes;
+}
+
+LogicalResult ScheduleAttr::verify(EmitError emitError, StringAttr kind,
                                    ArrayRef<int64_t> tile,
-                                   ArrayRef<int64_t> warps) {
+                                   ArrayRef<int64_t> warps, int64_t stages,
+                                   StringAttr fill) {
+  if (fill && (fill.getValue() != "tma" || kind.getValue() != "cooperative"))
+    return emitError() << "expected fill = \"tma\" of a cooperative schedule, "
+                          "or none, got "
+                       << fill;
+  bool plain = kind.getValue() == "plain";
+  if (!plain && kind.getValue() != "multistage" &&
+      kind.getValue() != "cooperative")
+    return emitError() << "expected the schedule plain, multistage or "
+                          "cooperative, got "
+                       << kind.getValue();
+  if (plain ? stages != 1 : stages < 2 || stages > 8)
+    return emitError() << "expected 1 stage of a plain schedule, 2 to 8 of the "
+                          "others, got "
+                       << stages;
   if (tile.size() != 3 || warps.size() != 2)
     return emitError() << "expected tile = [m, n, k] and warps = [m, n], got "
                        << tile.size() << " and " << warps.size() << " numbers";

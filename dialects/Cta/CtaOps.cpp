@@ -4,6 +4,7 @@
 // apart, and what each access tells the proof.
 
 #include "dialects/Cta/CtaOps.h"
+#include "llvm/ADT/SmallBitVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/SHA256.h"
@@ -57,13 +58,50 @@ void KernelOp::print(OpAsmPrinter &printer) {
 /// else (a cast, a select, a loop-carried value) is an escape.
 static bool mayUseScales(Type type, Operation *user) {
   return TypeSwitch<Type, bool>(type)
-      .Case([&](ScalesType) { return isa<LoadScaleOp>(user); })
+      .Case([&](ScalesType) { return isa<LoadScaleOp, CopyScalesOp>(user); })
       .Case([&](ScaleType) { return isa<StoreScaleOp>(user); })
       .Case([&](ScaleStageType) {
-        return isa<StoreScaleOp, LoadScaleWordOp>(user);
+        return isa<StoreScaleOp, CopyScalesOp, LoadScaleWordOp,
+                   LoadScaleWordsOp>(user);
       })
       .Case([&](ScaleWordType) { return isa<MmaOp>(user); })
       .Default([](Type) { return true; });
+}
+
+/// Rings are what cta.ring gave, and nothing that was chosen or carried.
+static LogicalResult verifyRings(Operation *op) {
+  for (Value operand : op->getOperands())
+    if (isa<RingType>(operand.getType()) && !operand.getDefiningOp<RingOp>())
+      return op->emitOpError("expected the result of cta.ring as its ring");
+  return success();
+}
+
+/// A slot is named by its iteration, and only a ring has slots.
+static LogicalResult verifyIteration(Operation *op) {
+  auto access = dyn_cast<StageAccess>(op);
+  auto alloc = access ? access.getStage().getDefiningOp<AllocOp>() : AllocOp();
+  if (!access ||
+      (alloc && bool(alloc.getRing()) == bool(access.getIteration())))
+    return success();
+  if (!alloc)
+    return op->emitOpError("expected the result of cta.alloc as its stage");
+  return op->emitOpError("expected ")
+         << (alloc.getRing() ? "`at` an iteration: its stage is in a ring"
+                             : "no iteration: its stage is in no ring");
+}
+
+/// What the lowering notes down on ops is nothing that a text may claim: the
+/// proof does not look at it.
+static LogicalResult verifyAttributes(Operation *op) {
+  auto alloc = dyn_cast<AllocOp>(op);
+  if (alloc && alloc.getOffset())
+    return op->emitOpError("expected no offset: it is set when the kernel is "
+                           "lowered");
+  if (!isa<CtaDialect>(op->getDialect()) ||
+      op->getDiscardableAttrDictionary().empty())
+    return success();
+  return op->emitOpError("expected no attribute but its own, got ")
+         << op->getDiscardableAttrDictionary();
 }
 
 static LogicalResult verifyScaleUsers(Value value) {
@@ -77,6 +115,10 @@ static LogicalResult verifyScaleUsers(Value value) {
 /// What the source of an argument must be, in words, or null where it is that.
 /// `operand` is the type of the operand that the source is a part of.
 static const char *wrongSource(Type type, StringRef part, Type operand) {
+  if (isa<TensorMapType>(type))
+    return part == "map" && isa_and_present<MatrixType>(operand)
+               ? nullptr
+               : "the map of a matrix argument";
   if (isa<MatrixType, ScalesType, ScalarType>(type))
     return part.empty() ? nullptr : "the name of an operand, without a dot";
   if (type.isInteger(64))
@@ -91,7 +133,8 @@ static const char *wrongSource(Type type, StringRef part, Type operand) {
     return part == "reciprocal" && isa_and_present<ScalarType>(operand)
                ? nullptr
                : "\"m\" or the reciprocal of a scalar argument";
-  return "an argument of type matrix, scales, scalar, i64, f32 or i32";
+  return "an argument of type matrix, tensor_map, scales, scalar, i64, f32 or "
+         "i32";
 }
 
 /// The runtime fills arguments by their sources, and the proof takes "m" for M
@@ -147,7 +190,9 @@ LogicalResult KernelOp::verifyRegions() {
     for (Value value : op->getResults())
       if (failed(verifyScaleUsers(value)))
         return failure();
-    return success();
+    return success(succeeded(verifyRings(op)) &&
+                   succeeded(verifyIteration(op)) &&
+                   succeeded(verifyAttributes(op)));
   });
   return failure(result.wasInterrupted());
 }
@@ -206,7 +251,149 @@ LogicalResult TileRangeOp::verifyRegions() {
   if (getBody().getNumArguments() != 1 ||
       !getBody().getArgument(0).getType().isInteger(32))
     return emitOpError("expected one i32 block argument, the tile's index");
+  return verifyRoles();
+}
+
+/// No warp has two roles, and beside roles there is arithmetic alone.
+LogicalResult TileRangeOp::verifyRoles() {
+  int64_t warps = (*this)->getParentOfType<KernelOp>().getThreads() / 32;
+  llvm::SmallBitVector taken(warps);
+  if (getBody().getOps<RoleOp>().empty())
+    return success();
+  for (Operation &op : getBody().front()) {
+    auto role = dyn_cast<RoleOp>(op);
+    if (!role) {
+      if (!isPure(&op))
+        return op.emitOpError("has no place beside roles: expected arithmetic");
+      continue;
+    }
+    int64_t first = role.getFirst(), end = first + role.getCount();
+    if (first < 0 || end <= first || end > warps)
+      return role.emitOpError("expected some of the kernel's ")
+             << warps << " warps, got [" << first << ", " << role.getCount()
+             << "]";
+    for (int64_t warp = first; warp < end; ++warp)
+      if (taken.test(warp))
+        return role.emitOpError("has a warp that another role has");
+    taken.set(first, end);
+  }
+  return verifyRegisters();
+}
+
+int64_t nybl::cta::registersAtLaunch(KernelOp kernel) {
+  constexpr int64_t registersOfSM = 65536, most = 255;
+  int64_t share = registersOfSM / int64_t(kernel.getThreads());
+  return std::min(share, most) / 8 * 8;
+}
+
+/// Who asks for more than the CTA was launched with, in all, waits for ever.
+LogicalResult TileRangeOp::verifyRegisters() {
+  auto kernel = (*this)->getParentOfType<KernelOp>();
+  int64_t warps = kernel.getThreads() / 32;
+  int64_t most = registersAtLaunch(kernel) * int64_t(kernel.getThreads());
+  int64_t asked = 0, asking = 0;
+  for (auto role : getBody().getOps<RoleOp>())
+    if (std::optional<uint64_t> registers = role.getRegisters()) {
+      asked += role.getThreads() * int64_t(*registers);
+      asking += int64_t(role.getCount());
+    }
+  if (asking == 0 || (asking == warps && asked <= most))
+    return success();
+  return emitOpError("expected registers of all ")
+         << warps << " warps or of none, " << most << " at most, got " << asked
+         << " of " << asking << " warps";
+}
+
+//===----------------------------------------------------------------------===//
+// RoleOp
+//===----------------------------------------------------------------------===//
+
+ParseResult RoleOp::parse(OpAsmParser &parser, OperationState &state) {
+  OpAsmParser::Argument thread;
+  StringAttr name;
+  int64_t first = 0, count = 0, registers = 0;
+  Builder &builder = parser.getBuilder();
+  if (parser.parseAttribute(name, "name", state.attributes) ||
+      parser.parseArgument(thread) || parser.parseKeyword("in") ||
+      parser.parseKeyword("warps") || parser.parseLSquare() ||
+      parser.parseInteger(first) || parser.parseComma() ||
+      parser.parseInteger(count) || parser.parseRSquare())
+    return failure();
+  state.addAttribute("first", builder.getI64IntegerAttr(first));
+  state.addAttribute("count", builder.getI64IntegerAttr(count));
+  if (succeeded(parser.parseOptionalKeyword("registers"))) {
+    if (parser.parseInteger(registers))
+      return failure();
+    state.addAttribute("registers", builder.getI64IntegerAttr(registers));
+  }
+  thread.type = builder.getI32Type();
+  return parser.parseRegion(*state.addRegion(), thread);
+}
+
+void RoleOp::print(OpAsmPrinter &printer) {
+  printer << " " << getNameAttr() << " " << getBody().getArgument(0)
+          << " in warps [" << getFirst() << ", " << getCount() << "]";
+  if (getRegisters())
+    printer << " registers " << *getRegisters();
+  printer << " ";
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+}
+
+/// setmaxnreg is for whole warpgroups, and takes 24 to 256 by 8 (PTX ISA).
+LogicalResult RoleOp::verifyRegions() {
+  if (getBody().getNumArguments() != 1 ||
+      !getBody().getArgument(0).getType().isInteger(32))
+    return emitOpError("expected one i32 block argument, the thread's number");
+  std::optional<uint64_t> registers = getRegisters();
+  if (registers && (getFirst() % 4 != 0 || getCount() % 4 != 0 ||
+                    *registers < 24 || *registers > 256 || *registers % 8 != 0))
+    return emitOpError("expected whole warpgroups and 24 to 256 registers, a "
+                       "multiple of 8, got warps [")
+           << getFirst() << ", " << getCount() << "] and " << *registers;
+  WalkResult result = walk([](BarrierOp barrier) -> WalkResult {
+    return barrier.emitOpError("has no place in a role: it is for all threads");
+  });
+  if (result.wasInterrupted())
+    return failure();
+  result = (*this)->getParentOfType<KernelOp>().walk(
+      [](ThreadIdOp id) -> WalkResult {
+        return id.emitOpError("has no place in a kernel with roles: the "
+                              "argument of a role is its thread");
+      });
+  return failure(result.wasInterrupted());
+}
+
+LogicalResult LoadScaleWordsOp::verify() {
+  if (size_t words = getWords().size(); words != 1 && words != 2 && words != 4)
+    return emitOpError("expected 1, 2 or 4 words, got ") << words;
   return success();
+}
+
+/// The map is that of the matrix, and its box is the slot.
+LogicalResult CopyBoxOp::verify() {
+  auto kernel = (*this)->getParentOfType<KernelOp>();
+  auto map = dyn_cast<BlockArgument>(getMap());
+  auto base = dyn_cast<BlockArgument>(getBase());
+  auto isOfKernel = [&](BlockArgument argument) {
+    return argument && argument.getOwner() == &kernel.getBody().front();
+  };
+  if (!isOfKernel(map) || !isOfKernel(base) ||
+      kernel.sourceOf(map) != (kernel.sourceOf(base) + ".map").str())
+    return emitOpError(
+        "expected arguments of the kernel: a matrix and its map");
+  auto alloc = getStage().getDefiningOp<AllocOp>();
+  auto ring = getRing().getDefiningOp<RingOp>();
+  if (!alloc || !ring || alloc.getRing() != getRing())
+    return emitOpError("expected the ring of its stage");
+  if (!ring.getSteps() || !(*this)->getParentOfType<RoleOp>())
+    return emitOpError(
+        "expected to be in a role, with a ring that has `steps`: "
+        "only there is a barrier that TMA arrives at");
+  int64_t bytes = getStage().getType().getBytes();
+  if (bytes == getElementBytes())
+    return success();
+  return emitOpError("expected a stage as large as the box, ")
+         << getElementBytes() << " bytes, got " << bytes;
 }
 
 LogicalResult MmaOp::verify() {
@@ -221,21 +408,83 @@ LogicalResult MmaOp::verify() {
 // GlobalAccess
 //===----------------------------------------------------------------------===//
 
+using Guards = SmallVector<Value>;
+
 Value LoadOp::getByteOffset() { return getOffset(); }
-int64_t LoadOp::getAccessBytes() { return 8; }
-bool LoadOp::isWrite() { return false; }
+int64_t LoadOp::getElementBytes() { return 8; }
+Guards LoadOp::getGuards(unsigned) { return {getGuard()}; }
 
 Value LoadScaleOp::getByteOffset() { return getOffset(); }
-int64_t LoadScaleOp::getAccessBytes() { return 1; }
-bool LoadScaleOp::isWrite() { return false; }
+int64_t LoadScaleOp::getElementBytes() { return 1; }
+Guards LoadScaleOp::getGuards(unsigned) { return {getGuard()}; }
 
 Value LoadScalarOp::getByteOffset() { return {}; }
-Value LoadScalarOp::getGuard() { return {}; }
-int64_t LoadScalarOp::getAccessBytes() { return 4; }
-bool LoadScalarOp::isWrite() { return false; }
+int64_t LoadScalarOp::getElementBytes() { return 4; }
+Guards LoadScalarOp::getGuards(unsigned) { return {}; }
 
 Value StoreOp::getByteOffset() { return getOffset(); }
-int64_t StoreOp::getAccessBytes() {
+int64_t StoreOp::getElementBytes() {
   return getValue().getType().getIntOrFloatBitWidth() / 8;
 }
+Guards StoreOp::getGuards(unsigned) { return {getGuard()}; }
 bool StoreOp::isWrite() { return true; }
+
+static Guards withMine(Value inside, Value mine) {
+  return mine ? Guards{inside, mine} : Guards{inside};
+}
+
+Value CopyOp::getByteOffset() { return getOffset(); }
+int64_t CopyOp::getElementBytes() { return 8; }
+Guards CopyOp::getGuards(unsigned) { return withMine(getInside(), getMine()); }
+
+Value CopyBoxOp::getByteOffset() { return {}; }
+int64_t CopyBoxOp::getElementBytes() {
+  return getMap().getType().getRows() * getMap().getType().getBytes();
+}
+Guards CopyBoxOp::getGuards(unsigned) { return {getMine()}; }
+
+Value CopyScalesOp::getByteOffset() { return getOffset(); }
+int64_t CopyScalesOp::getElementBytes() { return 1; }
+unsigned CopyScalesOp::getElementCount() { return 4; }
+Guards CopyScalesOp::getGuards(unsigned element) {
+  return withMine(getInside()[element], getMine());
+}
+
+//===----------------------------------------------------------------------===//
+// StageAccess
+//===----------------------------------------------------------------------===//
+
+Value StoreSharedOp::getStageOffset() { return getOffset(); }
+Value StoreSharedOp::getStageGuard() { return getGuard(); }
+int64_t StoreSharedOp::getStageBytes() { return 8; }
+bool StoreSharedOp::isStageWrite() { return true; }
+
+Value StoreScaleOp::getStageOffset() { return getOffset(); }
+Value StoreScaleOp::getStageGuard() { return getGuard(); }
+int64_t StoreScaleOp::getStageBytes() { return 1; }
+bool StoreScaleOp::isStageWrite() { return true; }
+
+Value LdMatrixOp::getStageOffset() { return getOffset(); }
+int64_t LdMatrixOp::getStageBytes() { return 16; }
+
+Value LoadScaleWordOp::getStageOffset() { return getOffset(); }
+int64_t LoadScaleWordOp::getStageBytes() { return 4; }
+
+Value LoadScaleWordsOp::getStageOffset() { return getOffset(); }
+int64_t LoadScaleWordsOp::getStageBytes() { return 4 * getStagePieces(); }
+int64_t LoadScaleWordsOp::getStagePieces() { return getWords().size(); }
+
+Value CopyOp::getStageOffset() { return getTo(); }
+Value CopyOp::getStageGuard() { return getMine(); }
+int64_t CopyOp::getStageBytes() { return 8; }
+bool CopyOp::isStageWrite() { return true; }
+
+Value CopyBoxOp::getStageOffset() { return {}; }
+Value CopyBoxOp::getStageGuard() { return getMine(); }
+int64_t CopyBoxOp::getStageBytes() { return getElementBytes(); }
+bool CopyBoxOp::isStageWrite() { return true; }
+
+Value CopyScalesOp::getStageOffset() { return getTo(); }
+Value CopyScalesOp::getStageGuard() { return getMine(); }
+int64_t CopyScalesOp::getStageBytes() { return 4; }
+bool CopyScalesOp::isStageWrite() { return true; }

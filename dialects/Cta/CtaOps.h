@@ -37,4 +37,13 @@ void printRows(mlir::AsmPrinter &printer, int64_t rows);
 #define GET_OP_CLASSES
 #include "dialects/Cta/CtaOps.h.inc"
 
+namespace nybl::cta {
+
+/// Registers of a thread when its CTA begins, where only one CTA fits: its
+/// share of a multiprocessor's, in eights (PTX ISA, setmaxnreg: registers come
+/// from what the CTA was launched with).
+int64_t registersAtLaunch(KernelOp kernel);
+
+} // namespace nybl::cta
+
 #endif // NYBL_DIALECTS_CTA_CTAOPS_H

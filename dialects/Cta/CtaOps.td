@@ -15,6 +15,10 @@ class Cta_Op<string mnemonic, list<Trait> traits = []>
     : Op<Cta_Dialect, mnemonic, traits>;
 
 defvar GlobalAccess = DeclareOpInterfaceMethods<Cta_GlobalAccess>;
+defvar GlobalWrite = DeclareOpInterfaceMethods<Cta_GlobalAccess, ["isWrite"]>;
+defvar StageRead = DeclareOpInterfaceMethods<Cta_StageAccess>;
+defvar StageWrite = DeclareOpInterfaceMethods<Cta_StageAccess, ["getStageGuard", "isStageWrite"]>;
+
 //===----------------------------------------------------------------------===//
 // Structure
 //===----------------------------------------------------------------------===//
@@ -70,6 +74,35 @@ def Cta_TileRangeOp : Cta_Op<"tile_range", [SingleBlock, NoTerminator,
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    ::llvm::LogicalResult verifyRoles();
+    ::llvm::LogicalResult verifyRegisters();
+  }];
+}
+
+def Cta_RoleOp : Cta_Op<"role", [SingleBlock, NoTerminator,
+                                 HasParent<"TileRangeOp">]> {
+  let summary = "what some warps do for each tile, while others do something else";
+  let description = [{
+    Warps `first` .. `first` + `count` - 1 of the CTA; no warp has two roles, and
+    a tile range that has roles has nothing else but arithmetic, which each role
+    does for itself. A role takes the CTA's tiles in their order, at its own
+    pace: it meets other roles at rings, and nowhere else. The block argument is
+    the thread's number within its role; a kernel that has roles has no
+    cta.thread_id.
+
+    `registers`, if given: what each of its threads asks for once it has begun;
+    then a role is made of whole warpgroups (PTX ISA, setmaxnreg).
+    `cta.role "producer" %thread in warps [8, 4] registers 40 { ... }`
+  }];
+  let arguments = (ins StrAttr:$name, I64Attr:$first, I64Attr:$count,
+                       OptionalAttr<I64Attr>:$registers);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t getThreads() { return 32 * int64_t(getCount()); }
+  }];
 }
 
 def Cta_BarrierOp : Cta_Op<"barrier"> {
@@ -112,7 +145,7 @@ def Cta_LoadScalarOp : Cta_Op<"load_scalar", [GlobalAccess, MemoryEffects<[MemRe
   let assemblyFormat = "$base `or` $value attr-dict";
 }
 
-def Cta_StoreOp : Cta_Op<"store", [GlobalAccess, MemoryEffects<[MemWrite]>]> {
+def Cta_StoreOp : Cta_Op<"store", [GlobalWrite, MemoryEffects<[MemWrite]>]> {
   let summary = "one element of a matrix, where the guard holds";
   let arguments = (ins AnyTypeOf<[F32, F16, BF16]>:$value, Cta_MatrixType:$base,
                        I64:$offset, I1:$guard);
@@ -127,49 +160,194 @@ def Cta_StoreOp : Cta_Op<"store", [GlobalAccess, MemoryEffects<[MemWrite]>]> {
 
 def Cta_AllocOp : Cta_Op<"alloc", [HasParent<"KernelOp">]> {
   let summary = "a part of the CTA's shared memory, 128-byte aligned";
+  let description = [{
+    In a ring, one such part for each of its slots. `offset` is where it lies in
+    what the launch gives, and is set when the kernel is lowered.
+  }];
+  let arguments = (ins Optional<Cta_RingType>:$ring, OptionalAttr<I64Attr>:$offset);
   let results = (outs AnyTypeOf<[Cta_StageType, Cta_ScaleStageType]>:$result);
-  let assemblyFormat = "attr-dict `:` type($result)";
+  let assemblyFormat = "(`in` $ring^)? attr-dict `:` type($result)";
 }
 
-def Cta_StoreSharedOp : Cta_Op<"store_shared", [MemoryEffects<[MemWrite]>]> {
+def Cta_StoreSharedOp : Cta_Op<"store_shared", [
+    StageWrite, AttrSizedOperandSegments, MemoryEffects<[MemWrite]>]> {
   let summary = "8 bytes of data into a stage";
-  let arguments = (ins I64:$value, Cta_StageType:$stage, I32:$offset,
-                       Optional<I1>:$guard);
+  let arguments = (ins I64:$value, Cta_StageType:$stage, Optional<I32>:$iteration,
+                       I32:$offset, Optional<I1>:$guard);
   let assemblyFormat = [{
-    $value `,` $stage `[` $offset `]` (`if` $guard^)? attr-dict `:` type($stage)
+    $value `,` $stage (`at` $iteration^)? `[` $offset `]` (`if` $guard^)? attr-dict `:` type($stage)
   }];
 }
 
-def Cta_StoreScaleOp : Cta_Op<"store_scale", [MemoryEffects<[MemWrite]>]> {
+def Cta_StoreScaleOp : Cta_Op<"store_scale", [
+    StageWrite, AttrSizedOperandSegments, MemoryEffects<[MemWrite]>]> {
   let summary = "one scale factor into a scale stage";
-  let arguments = (ins Cta_ScaleType:$value, Cta_ScaleStageType:$stage, I32:$offset,
-                       Optional<I1>:$guard);
+  let arguments = (ins Cta_ScaleType:$value, Cta_ScaleStageType:$stage,
+                       Optional<I32>:$iteration, I32:$offset, Optional<I1>:$guard);
   let assemblyFormat = [{
-    $value `,` $stage `[` $offset `]` (`if` $guard^)? attr-dict `:` type($stage)
+    $value `,` $stage (`at` $iteration^)? `[` $offset `]` (`if` $guard^)? attr-dict `:` type($stage)
   }];
 }
 
-def Cta_LdMatrixOp : Cta_Op<"ldmatrix", [MemoryEffects<[MemRead]>]> {
+def Cta_LdMatrixOp : Cta_Op<"ldmatrix", [StageRead, MemoryEffects<[MemRead]>]> {
   let summary = "four 8 x 16-byte matrices; lane l gives the address of row l";
   let description = [{
     Register j of lane l holds bytes 4 * (l % 4) .. + 3 of the row that lane
     8 * j + l / 4 points at (PTX ISA, ldmatrix .x4).
   }];
-  let arguments = (ins Cta_StageType:$stage, I32:$offset);
+  let arguments = (ins Cta_StageType:$stage, Optional<I32>:$iteration, I32:$offset);
   let results = (outs I32:$r0, I32:$r1, I32:$r2, I32:$r3);
-  let assemblyFormat = "$stage `[` $offset `]` attr-dict `:` type($stage)";
+  let assemblyFormat = "$stage (`at` $iteration^)? `[` $offset `]` attr-dict `:` type($stage)";
 }
 
-def Cta_LoadScaleWordOp : Cta_Op<"load_scale_word", [MemoryEffects<[MemRead]>]> {
+def Cta_LoadScaleWordOp : Cta_Op<"load_scale_word", [StageRead, MemoryEffects<[MemRead]>]> {
   let summary = "the scale factors of 4 consecutive K blocks of one row";
-  let arguments = (ins Cta_ScaleStageType:$stage, I32:$offset);
+  let arguments = (ins Cta_ScaleStageType:$stage, Optional<I32>:$iteration, I32:$offset);
   let results = (outs Cta_ScaleWordType:$result);
-  let assemblyFormat = "$stage `[` $offset `]` attr-dict `:` type($stage)";
+  let assemblyFormat = "$stage (`at` $iteration^)? `[` $offset `]` attr-dict `:` type($stage)";
+}
+
+def Cta_LoadScaleWordsOp : Cta_Op<"load_scale_words", [
+    DeclareOpInterfaceMethods<Cta_StageAccess, ["getStagePieces"]>,
+    MemoryEffects<[MemRead]>]> {
+  let summary = "neighbouring words of scale factors, as one read: 1, 2 or 4";
+  let description = [{
+    Word j lies at `offset` + 4 * j and holds the scale factors of 4 consecutive
+    K blocks of one row; the words may be of different rows.
+  }];
+  let arguments = (ins Cta_ScaleStageType:$stage, Optional<I32>:$iteration, I32:$offset);
+  let results = (outs Variadic<Cta_ScaleWordType>:$words);
+  let assemblyFormat = [{
+    $stage (`at` $iteration^)? `[` $offset `]` attr-dict `:` type($stage) `->` type($words)
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Rings
+//===----------------------------------------------------------------------===//
+
+def Cta_RingOp : Cta_Op<"ring", [HasParent<"KernelOp">]> {
+  let summary = "slots of shared memory that are filled ahead of their use";
+  let description = [{
+    Iteration i = 0, 1, ... has slot i mod `stages`, which no op says: accesses
+    name the iteration, and the slot appears when the kernel is lowered, after
+    the proof. Each thread does for each iteration, in order: acquire, writes,
+    publish; wait, reads, release. Iterations begin again at 0 for each tile,
+    with a cta.barrier in between. That no slot is written while somebody may
+    read it, and none read before it is written, is lemma L3.
+
+    With `steps`, slots go from role to role: one role acquires, writes and
+    publishes, another waits, reads and releases, both each of the iterations 0
+    to `steps` - 1 of a tile, in order. The next tile's iterations follow on
+    those of the last: no slot is skipped and nobody meets in between.
+  }];
+  let arguments = (ins ConfinedAttr<I64Attr, [IntMinValue<1>, IntMaxValue<16>]>:$stages,
+                       OptionalAttr<ConfinedAttr<I64Attr, [IntPositive]>>:$steps);
+  let results = (outs Cta_RingType:$result);
+  let assemblyFormat = "`stages` $stages (`steps` $steps^)? attr-dict";
+}
+
+class Cta_RingStep<string mnemonic> : Cta_Op<mnemonic> {
+  let arguments = (ins Cta_RingType:$ring, I32:$iteration);
+  let assemblyFormat = "$ring `[` $iteration `]` attr-dict";
+}
+
+def Cta_RingAcquireOp : Cta_RingStep<"ring_acquire"> {
+  let summary = "from here on this thread writes the slot of an iteration";
+  let description = [{
+    All threads have released the slot's iteration before. Within one role that
+    is a claim and no instruction; between roles it waits.
+  }];
+}
+
+def Cta_RingPublishOp : Cta_RingStep<"ring_publish"> {
+  let summary = "this thread's copies into an iteration are all issued, as one group";
+  let description = "Between roles, the iteration is whole once they have all arrived.";
+}
+
+def Cta_RingWaitOp : Cta_Op<"ring_wait"> {
+  let summary = "the slot of an iteration is whole, for all threads";
+  let description = [{
+    Waits until all but the last `pending` groups this thread has published are
+    there, and then for all threads to get here. Between roles (`pending` is 0),
+    it waits for what the other role has published.
+  }];
+  let arguments = (ins Cta_RingType:$ring, I32:$iteration,
+                       ConfinedAttr<I64Attr, [IntNonNegative, IntMaxValue<16>]>:$pending);
+  let assemblyFormat = "$ring `[` $iteration `]` `pending` $pending attr-dict";
+}
+
+def Cta_RingReleaseOp : Cta_RingStep<"ring_release"> {
+  let summary = "this thread reads the slot of an iteration no more";
+  let description = "Within one role a claim and no instruction; between roles it lets a writer on.";
+}
+
+def Cta_CopyOp : Cta_Op<"copy", [
+    GlobalAccess, StageWrite, MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "8 bytes of a matrix into a slot, while the thread goes on";
+  let description = [{
+    Where `mine` holds, or is not given, the slot gets the bytes where `inside`
+    holds and zeros where it does not; elsewhere nothing happens.
+  }];
+  let arguments = (ins Cta_MatrixType:$base, I64:$offset, I1:$inside,
+                       Cta_StageType:$stage, I32:$iteration, I32:$to,
+                       Optional<I1>:$mine);
+  let assemblyFormat = [{
+    $base `[` $offset `]` `if` $inside `,` $stage `at` $iteration `[` $to `]`
+    (`when` $mine^)? attr-dict `:` type($base) `,` type($stage)
+  }];
+}
+
+def Cta_CopyBoxOp : Cta_Op<"copy_box", [
+    GlobalAccess, StageWrite, MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "a box of a matrix into a slot by TMA, while the thread goes on";
+  let description = [{
+    The box of `map` whose first byte is byte `column` of row `row`, into the slot
+    from its byte 0 on; what is not real becomes zero. The one thread for which
+    `mine` holds does it, and the iteration is not whole before it is done.
+  }];
+  let arguments = (ins Cta_TensorMapType:$map, Cta_MatrixType:$base, I32:$row,
+                       I32:$column, Cta_RingType:$ring, Cta_StageType:$stage,
+                       I32:$iteration, I1:$mine);
+  let assemblyFormat = [{
+    $map `of` $base `[` $row `,` $column `]` `,` $stage `in` $ring `at` $iteration
+    `when` $mine attr-dict `:` type($map) `,` type($base) `,` type($stage)
+  }];
+  let hasVerifier = 1;
+}
+
+def Cta_CopyScalesOp : Cta_Op<"copy_scales", [
+    DeclareOpInterfaceMethods<Cta_GlobalAccess, ["getElementCount"]>, StageWrite,
+    MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "the scale factors of 4 K blocks of a row into a slot, while the thread goes on";
+  let description = [{
+    Scale factor j lies at `offset` + j and is copied where inside<j> holds;
+    where it does not, the slot gets a zero. A factor is inside only if those
+    before it are: the hardware copies the first ones and fills the rest.
+    `offset` and `to` are multiples of 4. Where `mine` does not hold, nothing
+    happens.
+  }];
+  let arguments = (ins Cta_ScalesType:$base, I64:$offset, I1:$inside0, I1:$inside1,
+                       I1:$inside2, I1:$inside3, Cta_ScaleStageType:$stage,
+                       I32:$iteration, I32:$to, Optional<I1>:$mine);
+  let assemblyFormat = [{
+    $base `[` $offset `]` `if` `(` $inside0 `,` $inside1 `,` $inside2 `,` $inside3 `)` `,`
+    $stage `at` $iteration `[` $to `]` (`when` $mine^)? attr-dict `:` type($base) `,` type($stage)
+  }];
+  let extraClassDeclaration = [{
+    ::std::array<::mlir::Value, 4> getInside() {
+      return {getInside0(), getInside1(), getInside2(), getInside3()};
+    }
+  }];
 }
 
 //===----------------------------------------------------------------------===//
 // Multiply
 //===----------------------------------------------------------------------===//
+
+class Cta_Selector<int max>
+    : ConfinedAttr<I64Attr, [IntNonNegative, IntMaxValue<max>]>;
 
 def Cta_MmaOp : Cta_Op<"mma", [Pure, AttrSizedOperandSegments]> {
   let summary = "16x8x64 e2m1 multiply with one ue4m3 scale per 16 elements of K";
@@ -178,12 +356,15 @@ def Cta_MmaOp : Cta_Op<"mma", [Pure, AttrSizedOperandSegments]> {
     a[0..3]: rows g, g+8, g, g+8; K elements 8t.. (a[0], a[1]) and 32 + 8t..;
     b[0..1]: column g; K elements 8t.. and 32 + 8t..;
     acc: rows g, g, g+8, g+8; columns 2t, 2t+1, 2t, 2t+1;
-    sa of lanes with t = 0: row g, t = 1: row g + 8; sb of lanes with t = 0:
-    column g; byte j scales K elements 16j..16j+15. Other lanes' scales are not
-    read.
+    sa of lanes with t = 2 * sa_selector: row g, t = 2 * sa_selector + 1: row
+    g + 8; sb of lanes with t = sb_selector: column g; byte j scales K elements
+    16j..16j+15. Other lanes' scales are not read, so that one register has room
+    for two fragments of A or four of B.
   }];
   let arguments = (ins Variadic<I32>:$a, Cta_ScaleWordType:$sa, Variadic<I32>:$b,
-                       Cta_ScaleWordType:$sb, Variadic<F32>:$acc);
+                       Cta_ScaleWordType:$sb, Variadic<F32>:$acc,
+                       DefaultValuedAttr<Cta_Selector<1>, "0">:$sa_selector,
+                       DefaultValuedAttr<Cta_Selector<3>, "0">:$sb_selector);
   let results = (outs F32:$d0, F32:$d1, F32:$d2, F32:$d3);
   let assemblyFormat = [{
     `(` $a `)` `scaled` $sa `,` `(` $b `)` `scaled` $sb `,` `(` $acc `)` attr-dict

@@ -13,16 +13,21 @@ class Cta_Attr<string name, string attrMnemonic> : AttrDef<Cta_Dialect, name> {
 def Cta_ScheduleAttr : Cta_Attr<"Schedule", "schedule"> {
   let summary = "how a kernel is laid out over warps; chosen by Select";
   let description = [{
-    `kind` names the schedule; [m, n, k] is the CTA tile in elements; warps are
-    arranged [m, n] and each computes an equal part of the tile.
+    `kind` names the schedule, plain, multistage or cooperative; [m, n, k] is the
+    CTA tile in elements; warps that multiply are arranged [m, n] and each
+    computes an equal part of the tile; `stages` is the slots of the ring; `fill`
+    = "tma" has data copied by TMA, else it is by cp.async.
     `#cta.schedule<plain, tile = [128, 128, 128], warps = [2, 4]>`
   }];
   let parameters = (ins "::mlir::StringAttr":$kind,
                         ArrayRefParameter<"int64_t">:$tile,
-                        ArrayRefParameter<"int64_t">:$warps);
+                        ArrayRefParameter<"int64_t">:$warps,
+                        DefaultValuedParameter<"int64_t", "1">:$stages,
+                        OptionalParameter<"::mlir::StringAttr">:$fill);
   let genVerifyDecl = 1;
   let assemblyFormat = [{
-    `<` $kind `,` `tile` `=` `[` $tile `]` `,` `warps` `=` `[` $warps `]` `>`
+    `<` $kind `,` `tile` `=` `[` $tile `]` `,` `warps` `=` `[` $warps `]`
+    (`,` `stages` `=` $stages^)? (`,` `fill` `=` $fill^)? `>`
   }];
 }
 
@@ -36,8 +41,24 @@ def Cta_LemmaAttr : Cta_Attr<"Lemma", "lemma"> {
   let summary = "one lemma of the certificate (docs/trust.md)";
   let parameters = (ins "::mlir::StringAttr":$name,
                         EnumParameter<Cta_LemmaState>:$state,
-                        "::mlir::StringAttr":$detail);
-  let assemblyFormat = "`<` $name `,` $state `,` $detail `>`";
+                        "::mlir::StringAttr":$domain,
+                        "::mlir::StringAttr":$sample);
+  let description = [{
+    `domain`: over what it was shown; `sample`: a point of that, so that it is
+    not empty.
+  }];
+  let assemblyFormat = "`<` $name `,` $state `,` $domain `,` $sample `>`";
+}
+
+def Cta_AccessClassAttr : Cta_Attr<"AccessClass", "accesses"> {
+  let summary = "how many accesses of an operand may leave its real bytes, and why";
+  let description = [{
+    `kind` is "never": no such access exists. ("read-then-zeroed", with the op
+    that zeroes, is for copies that no kernel makes yet.)
+  }];
+  let parameters = (ins "::mlir::StringAttr":$operand, "::mlir::StringAttr":$kind,
+                        "int64_t":$count);
+  let assemblyFormat = "`<` $operand `,` $kind `,` $count `>`";
 }
 
 def Cta_CertificateAttr : Cta_Attr<"Certificate", "certificate"> {
@@ -45,13 +66,19 @@ def Cta_CertificateAttr : Cta_Attr<"Certificate", "certificate"> {
   let description = [{
     `rows_max` is the largest M for which the lemmas hold; `hash` is the SHA-256
     of the kernel's text when it was proven. CtaToSM120 refuses a kernel whose
-    text has changed since.
+    text has changed since. What the proof cost is counted in questions to the
+    Presburger library, and in those of them that it had to search for integers:
+    no clock, so that the same kernel has the same certificate.
   }];
   let parameters = (ins "::mlir::StringAttr":$prover, "int64_t":$rowsMax,
                         "::mlir::StringAttr":$hash,
+                        "int64_t":$questions, "int64_t":$searches,
+                        ArrayRefParameter<"::nybl::cta::AccessClassAttr">:$accesses,
                         ArrayRefParameter<"::nybl::cta::LemmaAttr">:$lemmas);
   let assemblyFormat = [{
-    `<` $prover `,` `rows_max` `=` $rowsMax `,` `hash` `=` $hash `,` `[` $lemmas `]` `>`
+    `<` $prover `,` `rows_max` `=` $rowsMax `,` `hash` `=` $hash `,`
+    `questions` `=` $questions `,` `searches` `=` $searches `,`
+    `accesses` `=` `[` $accesses `]` `,` `[` $lemmas `]` `>`
   }];
 }
 
@@ -89,6 +116,31 @@ def Cta_ScalesType : Cta_Type<"Scales", "scales"> {
 def Cta_ScalarType : Cta_Type<"Scalar", "scalar"> {
   let builderCall = "$_builder.getType<::nybl::cta::ScalarType>()";
   let summary = "the address of one f32 in global memory, or null";
+}
+
+def Cta_TensorMapType : Cta_Type<"TensorMap", "tensor_map"> {
+  let summary = "a matrix as TMA copies it: boxes of rows x bytes";
+  let description = [{
+    A CUtensorMap, passed by value, over the real bytes of an operand: what lies
+    outside them a copy fills with zeros. A box has `rows` rows of `bytes` bytes,
+    which lie one after the other in shared memory, swizzled over `bytes` bytes:
+    bits 4.. of an address within the box are XORed with bits 7.. (CUDA Driver
+    API, CU_TENSOR_MAP_SWIZZLE_32B, _64B, _128B). `!cta.tensor_map<128, 64>`
+  }];
+  let parameters = (ins "int64_t":$rows, "int64_t":$bytes);
+  let genVerifyDecl = 1;
+  let assemblyFormat = "`<` $rows `,` $bytes `>`";
+  let extraClassDeclaration = [{
+    /// Where byte `at` of the box is found in shared memory.
+    int64_t swizzled(int64_t at) const {
+      return at ^ ((at / 128) % (getBytes() / 16)) * 16;
+    }
+  }];
+}
+
+def Cta_RingType : Cta_Type<"Ring", "ring"> {
+  let builderCall = "$_builder.getType<::nybl::cta::RingType>()";
+  let summary = "slots of shared memory that are filled ahead of their use";
 }
 
 def Cta_StageType : Cta_Type<"Stage", "stage"> {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Elementwise ops and stores of the plain schedule: each lane holds two columns
+// Elementwise ops and stores: each lane holds two columns
 // of two rows per fragment and stores element by element, where they lie
 // inside.
 
-#include "compiler/Conversion/TilePlain.h"
+#include "compiler/Conversion/TileEmitter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Transforms/RegionUtils.h"
 
@@ -14,7 +14,7 @@ using namespace nybl::compiler;
 
 /// The scalar's value in this kernel: read once, its reciprocal taken where the
 /// launch says that it is an encode scale.
-Value TilePlain::scalar(Value tileScalar) {
+Value TileEmitter::scalar(Value tileScalar) {
   Value &value = scalars[tileScalar];
   if (value)
     return value;
@@ -31,7 +31,7 @@ Value TilePlain::scalar(Value tileScalar) {
              arith::SelectOp::create(b, location, encode, reciprocal, given);
 }
 
-LogicalResult TilePlain::convertMap(tile::MapOp op) {
+LogicalResult TileEmitter::convertMap(tile::MapOp op) {
   if (failed(checkShape(op, op.getType())))
     return failure();
   int64_t elements = mFragments * nFragments * 4;
@@ -65,7 +65,7 @@ LogicalResult TilePlain::convertMap(tile::MapOp op) {
   return success();
 }
 
-LogicalResult TilePlain::convertStore(tile::StoreOp op) {
+LogicalResult TileEmitter::convertStore(tile::StoreOp op) {
   if (failed(checkShape(op, op.getValue().getType())))
     return failure();
   if (sourceOf(op.getMatrix()) != "d")
@@ -79,12 +79,12 @@ LogicalResult TilePlain::convertStore(tile::StoreOp op) {
   Type element = op.getMatrix().getType().getElement();
   int64_t bytes = element.getIntOrFloatBitWidth() / 8;
   const Fragments &values = fragments[op.getValue()];
-  Index firstRow = coordinate(op.getRow()) + *warpRow + *g;
-  Index firstColumn = coordinate(op.getColumn()) + *warpColumn + *t * 2;
+  Index firstRow = coordinate(op.getRow()) + *warpRow;
+  Index firstColumn = coordinate(op.getColumn()) + *warpColumn;
   for (int64_t i = 0; i < int64_t(values.size()); ++i) {
     int64_t m = i / 4 / nFragments, n = i / 4 % nFragments, part = i % 4;
-    Index row = firstRow + (m * 16 + part / 2 * 8);
-    Index column = firstColumn + (n * 8 + part % 2);
+    Index row = mapA.rowOf(firstRow, *g, m * 2 + part / 2);
+    Index column = mapB.rowOf(firstColumn, *t * 2, n, part % 2);
     Value inside =
         arith::AndIOp::create(builder, loc, row < rowsOf(type.getRows()),
                               column < type.getRowBytes() / bytes);

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Rings of the pass cta-to-sm120. Within one role, cp.async groups and a
+// barrier; between roles, two mbarriers for each slot: `full` completes a phase
+// for each iteration that was published, `empty` one for each that was
+// released.
+
+#include "compiler/Conversion/CtaRoles.h"
+#include "compiler/Conversion/CtaToSM120.h"
+#include "dialects/Cta/CtaOps.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::compiler;
+
+namespace {
+
+constexpr int64_t mbarrierBytes = 8;
+
+cta::RingOp ringOf(Value ring) { return ring.getDefiningOp<cta::RingOp>(); }
+bool isBetweenRoles(Value ring) { return ringOf(ring).getSteps().has_value(); }
+
+/// What a step of a ring computes with: barriers lie as full[stages],
+/// empty[stages].
+class Step {
+public:
+  Step(OpBuilder &b, Location loc, cta::RingOp ring, Value barriers,
+       Value iteration)
+      : b(b), loc(loc), stages(ring.getStages()), barriers(barriers),
+        iteration(iteration) {}
+
+  // Values are made one after the other: the order of arguments is each C++
+  // compiler's own.
+  void waitFull() {
+    Value at = barrier(0);
+    wait(at, parity());
+  }
+  /// The first time round, `empty` is in phase 0, and the one before it counts
+  /// as complete.
+  void waitEmpty() {
+    Value at = barrier(stages), round = parity();
+    wait(at, LLVM::XOrOp::create(b, loc, round, number(1)));
+  }
+  Value full() { return barrier(0); }
+  void arriveFull() { arrive(barrier(0)); }
+  void arriveEmpty() { arrive(barrier(stages)); }
+  /// When this thread's copies are there, it arrives once more than is
+  /// expected, having lowered what is expected before: not counted for others.
+  void arriveWithCopies() {
+    inlinePtx(b, loc, {}, barrier(0),
+              "cp.async.mbarrier.arrive.shared.b64 [$0];", "r,~{memory}");
+  }
+
+private:
+  Value number(int64_t value) {
+    return LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(value));
+  }
+  Value parity() {
+    Value round = LLVM::UDivOp::create(b, loc, iteration, number(stages));
+    return LLVM::AndOp::create(b, loc, round, number(1));
+  }
+  Value barrier(int64_t first) {
+    Value slot = LLVM::URemOp::create(b, loc, iteration, number(stages));
+    Value index = LLVM::AddOp::create(b, loc, slot, number(first));
+    return LLVM::GEPOp::create(b, loc, barriers.getType(), b.getI64Type(),
+                               barriers, ArrayRef<LLVM::GEPArg>{index});
+  }
+  /// Each wait has a label of its own, for those who read PTX.
+  void wait(Value barrier, Value parity) {
+    inlinePtx(b, loc, {}, {barrier, parity},
+              "{\n\t.reg .pred done;\n"
+              "wait_${:uid}:\n\t"
+              "mbarrier.try_wait.parity.shared.b64 done, [$0], $1;\n\t"
+              "@!done bra wait_${:uid};\n\t}",
+              "r,r,~{memory}");
+  }
+  /// One lane speaks for its warp, when all its lanes have come here.
+  void arrive(Value barrier) {
+    NVVM::SyncWarpOp::create(b, loc, number(-1));
+    Value thread = NVVM::ThreadIdXOp::create(b, loc, b.getI32Type());
+    Value lane = LLVM::AndOp::create(b, loc, thread, number(31));
+    Value first =
+        LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::eq, lane, number(0));
+    inlinePtx(b, loc, {}, {barrier, first},
+              "@$1 mbarrier.arrive.shared.b64 _, [$0];", "r,b,~{memory}");
+  }
+
+  OpBuilder &b;
+  Location loc;
+  int64_t stages;
+  Value barriers, iteration;
+};
+
+/// How often a barrier is arrived at in a phase: what expandTileRanges() found.
+int64_t arrivalsOf(cta::RingOp ring, StringRef attribute) {
+  auto warps = ring->getAttrOfType<IntegerAttr>(attribute);
+  return warps ? warps.getInt() : 1; // nobody ever arrives
+}
+
+struct LowerRing : Lowering<cta::RingOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::RingOp op, OpAdaptor,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    auto pointer = LLVM::LLVMPointerType::get(getContext(), sharedSpace);
+    if (!op.getSteps()) { // nothing is left of it but its slots
+      b.replaceOpWithNewOp<LLVM::ZeroOp>(op, pointer);
+      return success();
+    }
+    int64_t stages = op.getStages();
+    Value barriers = sharedArray(b, loc, op->getParentOfType<ModuleOp>(),
+                                 2 * stages * mbarrierBytes, "barriers");
+    Value thread = NVVM::ThreadIdXOp::create(b, loc, b.getI32Type());
+    Value zero = LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(0));
+    Value first =
+        LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::eq, thread, zero);
+    for (int64_t i = 0; i < 2 * stages; ++i) {
+      int64_t arrivals =
+          arrivalsOf(op, i < stages ? publishingWarps : releasingWarps);
+      Value at = LLVM::GEPOp::create(b, loc, pointer, b.getI64Type(), barriers,
+                                     ArrayRef<LLVM::GEPArg>{int32_t(i)});
+      inlinePtx(b, loc, {}, {at, first},
+                "@$1 mbarrier.init.shared.b64 [$0], " +
+                    std::to_string(arrivals) + ";",
+                "r,b,~{memory}");
+    }
+    inlinePtx(b, loc, {}, {}, "fence.mbarrier_init.release.cluster;",
+              "~{memory}");
+    NVVM::BarrierOp::create(b, loc);
+    b.replaceOp(op, barriers);
+    return success();
+  }
+};
+
+template <typename Op>
+struct LowerRingStep : Lowering<Op> {
+  using Lowering<Op>::Lowering;
+
+  LogicalResult matchAndRewrite(Op op, typename Op::Adaptor a,
+                                ConversionPatternRewriter &b) const override {
+    if (isBetweenRoles(op.getRing())) {
+      Step step(b, op.getLoc(), ringOf(op.getRing()), a.getRing(),
+                a.getIteration());
+      between(op, step);
+    } else {
+      within(op, b);
+    }
+    b.eraseOp(op);
+    return success();
+  }
+
+private:
+  // What is claimed within a role is proven (L3), and needs no instruction.
+  static void within(cta::RingAcquireOp, OpBuilder &) {}
+  static void within(cta::RingReleaseOp, OpBuilder &) {}
+  static void within(cta::RingPublishOp op, OpBuilder &b) {
+    inlinePtx(b, op.getLoc(), {}, {}, "cp.async.commit_group;", "~{memory}");
+  }
+  static void within(cta::RingWaitOp op, OpBuilder &b) {
+    std::string wait =
+        "cp.async.wait_group " + std::to_string(op.getPending()) + ";";
+    inlinePtx(b, op.getLoc(), {}, {}, wait, "~{memory}");
+    NVVM::BarrierOp::create(b, op.getLoc());
+  }
+
+  static void between(cta::RingAcquireOp, Step &step) { step.waitEmpty(); }
+  static void between(cta::RingReleaseOp, Step &step) { step.arriveEmpty(); }
+  static void between(cta::RingWaitOp, Step &step) { step.waitFull(); }
+  static void between(cta::RingPublishOp, Step &step) {
+    step.arriveWithCopies();
+    step.arriveFull();
+  }
+};
+
+} // namespace
+
+Value nybl::compiler::fullBarrier(OpBuilder &b, Location loc, cta::RingOp ring,
+                                  Value barriers, Value iteration) {
+  return Step(b, loc, ring, barriers, iteration).full();
+}
+
+void nybl::compiler::addRingPatterns(TypeConverter &types,
+                                     RewritePatternSet &patterns) {
+  patterns
+      .add<LowerRing, LowerRingStep<cta::RingAcquireOp>,
+           LowerRingStep<cta::RingPublishOp>, LowerRingStep<cta::RingWaitOp>,
+           LowerRingStep<cta::RingReleaseOp>>(types, patterns.getContext());
+}

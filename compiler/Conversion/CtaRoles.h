@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Roles become branches: the first thing that is done to a proven kernel.
+#ifndef NYBL_COMPILER_CONVERSION_CTAROLES_H
+#define NYBL_COMPILER_CONVERSION_CTAROLES_H
+
+#include "dialects/Cta/CtaOps.h"
+
+namespace nybl::compiler {
+
+/// Tile ranges become loops: tile = CTA index, + grid size, ..., one for each
+/// role, in a branch for the role's warps. Iterations of rings between roles
+/// count on from tile to tile, modulo twice the stages: enough to tell slot and
+/// parity. A ring gets attributes: how many warps publish and release it.
+void expandTileRanges(cta::KernelOp kernel);
+
+inline constexpr llvm::StringLiteral publishingWarps = "publishing_warps",
+                                     releasingWarps = "releasing_warps";
+
+} // namespace nybl::compiler
+
+#endif // NYBL_COMPILER_CONVERSION_CTAROLES_H

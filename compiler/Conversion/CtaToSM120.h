@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the parts of the pass cta-to-sm120 share.
+#ifndef NYBL_COMPILER_CONVERSION_CTATOSM120_H
+#define NYBL_COMPILER_CONVERSION_CTATOSM120_H
+
+#include "dialects/Cta/CtaOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Transforms/DialectConversion.h"
+
+namespace nybl::compiler {
+
+inline constexpr unsigned globalSpace = 1, sharedSpace = 3;
+
+template <typename Op>
+struct Lowering : mlir::OpConversionPattern<Op> {
+  using mlir::OpConversionPattern<Op>::OpConversionPattern;
+};
+
+/// One asm statement with a side effect, so that it stays where it is.
+mlir::LLVM::InlineAsmOp inlinePtx(mlir::OpBuilder &builder, mlir::Location loc,
+                                  mlir::Type result, mlir::ValueRange operands,
+                                  llvm::StringRef text,
+                                  llvm::StringRef constraints);
+
+/// The address of bytes of shared memory, 128-byte aligned, under a name of the
+/// module's that begins so.
+mlir::Value sharedArray(mlir::OpBuilder &builder, mlir::Location loc,
+                        mlir::ModuleOp module, int64_t bytes,
+                        llvm::StringRef name);
+
+/// Of a ring between roles: what tells that an iteration is whole.
+mlir::Value fullBarrier(mlir::OpBuilder &builder, mlir::Location loc,
+                        cta::RingOp ring, mlir::Value barriers,
+                        mlir::Value iteration);
+
+/// Rings (CtaRingToSM120.cpp).
+void addRingPatterns(mlir::TypeConverter &types,
+                     mlir::RewritePatternSet &patterns);
+
+/// Accesses of memory, copies and multiplies (CtaMemoryToSM120.cpp).
+void addMemoryPatterns(mlir::TypeConverter &types,
+                       mlir::RewritePatternSet &patterns);
+
+} // namespace nybl::compiler
+
+#endif // NYBL_COMPILER_CONVERSION_CTATOSM120_H

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A tile is walked through twice: for its copies, by the producer, and for all
+// else, by the consumers.
+
+#include "compiler/Conversion/TileCooperative.h"
+#include "compiler/Select/Schedule.h"
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::compiler;
+
+LogicalResult TileCooperative::convertTile(tile::ForeachTileOp op) {
+  return success(succeeded(convertProducer(op)) &&
+                 succeeded(convertConsumer(op)));
+}
+
+/// Where a thread has more accumulators than this, the consumers' threads need
+/// more registers than all can have, and the producer gives some away. With 40
+/// and 232, three warpgroups fill a multiprocessor (CUTLASS takes the same).
+static constexpr int64_t manyAccumulators = 64;
+static constexpr int64_t producerRegisters = 40, consumerRegisters = 232;
+
+void TileCooperative::beginRole(StringRef name, int64_t first, int64_t count,
+                                int64_t registers) {
+  bool differ = mFragments * nFragments * 4 > manyAccumulators;
+  auto role = cta::RoleOp::create(builder, location, name, first, count,
+                                  differ ? builder.getI64IntegerAttr(registers)
+                                         : IntegerAttr());
+  Block &body = role.getBody().emplaceBlock();
+  body.addArgument(builder.getI32Type(), location);
+  builder.setInsertionPointToEnd(&body);
+  placeThreads(index(body.getArgument(0)), 32 * count);
+}
+
+LogicalResult TileCooperative::convertProducer(tile::ForeachTileOp op) {
+  OpBuilder::InsertionGuard guard(builder);
+  beginRole("producer", warpsM * warpsN, producerWarps, producerRegisters);
+  for (Operation &inner : op.getBody().front()) {
+    LogicalResult result = success();
+    if (auto accumulate = dyn_cast<tile::AccumulateOp>(inner))
+      result = fillSteps(accumulate);
+    else if (!isa<tile::ZerosOp, tile::MapOp, tile::StoreOp>(inner))
+      result = cloneArithmetic(inner);
+    if (failed(result))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult TileCooperative::fillSteps(tile::AccumulateOp op) {
+  FailureOr<int64_t> steps = stepsOf(op);
+  if (failed(steps))
+    return failure();
+  if (*steps == 0)
+    return success();
+  Location loc = op.getLoc();
+  ring = cta::RingOp::create(frameBuilder, loc, stages,
+                             builder.getI64IntegerAttr(*steps));
+  rings[op] = ring;
+  auto loop =
+      scf::ForOp::create(builder, loc, number(0), number(*steps), number(1));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  return fill(op, index(loop.getInductionVar()), /*isStep=*/Value());
+}
+
+LogicalResult TileCooperative::convertConsumer(tile::ForeachTileOp op) {
+  OpBuilder::InsertionGuard guard(builder);
+  beginRole("consumer", 0, warpsM * warpsN, consumerRegisters);
+  for (Operation &inner : op.getBody().front())
+    if (failed(convertInTile(inner)))
+      return failure();
+  return success();
+}
+
+FailureOr<ValueRange> TileCooperative::convertSteps(tile::AccumulateOp op,
+                                                    int64_t steps,
+                                                    const Fragments &inits) {
+  Location loc = op.getLoc();
+  ring = rings.at(op);
+  auto loop = scf::ForOp::create(builder, loc, number(0), number(steps),
+                                 number(1), inits);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToEnd(loop.getBody());
+  bindAccumulators(op.getBody().front().getArguments().drop_front(),
+                   loop.getRegionIterArgs());
+  Index step = index(loop.getInductionVar());
+  cta::RingWaitOp::create(builder, loc, ring, step, /*pending=*/0);
+  if (failed(multiply(op, step)))
+    return failure();
+  cta::RingReleaseOp::create(builder, loc, ring, step);
+  scf::YieldOp::create(builder, loc, yielded(op));
+  return ValueRange(loop.getResults());
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What all schedules of mma.sync have in common: the frame of a kernel, the
+// multiplies of a warp, elementwise ops and stores. How a K loop is walked and
+// how its tiles get into shared memory is a schedule's own (TilePlain,
+// TileMultistage).
+#ifndef NYBL_COMPILER_CONVERSION_TILEEMITTER_H
+#define NYBL_COMPILER_CONVERSION_TILEEMITTER_H
+
+#include "compiler/Conversion/Index.h"
+#include "compiler/Conversion/RowMap.h"
+#include "dialects/Cta/CtaOps.h"
+#include "dialects/Tile/TileOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/DenseMap.h"
+
+namespace nybl::compiler {
+
+/// Sizes are below this, so that a count fits a signed 32-bit register.
+constexpr int64_t maxExtent = (int64_t(1) << 31) - 1;
+/// Rows of one tile at most: copies are unrolled.
+constexpr int64_t maxTileRows = 4096;
+/// Ops of all tile.map bodies of a kernel, each done for every element that a
+/// thread holds: ptxas takes half a minute for as many divisions.
+constexpr int64_t maxElementOps = 4096;
+
+/// Rows as Cta says them: a number, or dynamicRows for M itself. Nothing for
+/// any other size: an expression over M is not M.
+std::optional<int64_t> convertRows(mlir::Attribute size);
+
+/// One thread's copy of some K blocks of a row.
+struct Move {
+  Index tileRow, tileBlock; ///< within the tile
+  Index row, block;         ///< of the operand
+  mlir::Value mine;         ///< i1: the thread has it to do; null: always
+};
+
+/// Emits one cta.kernel from one instantiated tile.kernel. Ops are given in
+/// order; an error is a diagnostic at the op that cannot be laid out.
+class TileEmitter {
+public:
+  /// No thread is placed yet.
+  TileEmitter(cta::KernelOp kernel, tile::KernelOp source,
+              cta::ScheduleAttr schedule);
+  virtual ~TileEmitter() = default;
+
+  mlir::LogicalResult convertTopLevel(mlir::Operation &op);
+  void finish();
+
+protected:
+  /// The registers of an accumulator in each lane: [m fragment][n fragment][4].
+  using Fragments = llvm::SmallVector<mlir::Value>;
+  /// A tile in shared memory, and its rows.
+  struct Staged {
+    mlir::Value stage;
+    int64_t rows;
+    int64_t pitch;   ///< of data: bytes from one row to the next
+    ScaleMap scales; ///< of scale factors
+    /// Of data: swizzled over its rows' bytes, as !cta.tensor_map says.
+    bool swizzled = false;
+  };
+  /// Scale factors for one side of a multiply.
+  struct ScaleOperand {
+    mlir::Value word;
+    int64_t selector;
+  };
+  /// The scale factors of one side of a warp's multiplies, while they are read.
+  struct ScaleSide {
+    const Staged &from;
+    const RowMap &map;
+    Index first;              ///< row of the warp
+    int64_t eights;           ///< of a fragment: 2 of A, 1 of B
+    mlir::ValueRange words{}; ///< that were read last
+  };
+
+  /// A schedule's own: the K loop of `steps` > 0 steps, its results the
+  /// registers of the accumulators that begin as `inits`.
+  virtual mlir::FailureOr<mlir::ValueRange>
+  convertSteps(tile::AccumulateOp op, int64_t steps,
+               const Fragments &inits) = 0;
+
+  /// What is done for one tile: the ops in their order, unless a schedule gives
+  /// them to roles.
+  virtual mlir::LogicalResult convertTile(tile::ForeachTileOp op);
+
+  // Structure (TileEmitter.cpp).
+  /// From here on, `count` threads do what is emitted; the first ones are laid
+  /// out over the tile.
+  void placeThreads(Index number, int64_t count);
+  void placeAllThreads();
+  mlir::LogicalResult convertForeachTile(tile::ForeachTileOp op);
+  mlir::LogicalResult convertInTile(mlir::Operation &op);
+  mlir::LogicalResult cloneArithmetic(mlir::Operation &op);
+  mlir::LogicalResult convertParam(tile::ParamOp op);
+
+  // Copies (TileEmitterCopy.cpp).
+  /// The rows of a load are unrolled; its K step must be the schedule's.
+  mlir::LogicalResult checkLoad(mlir::Operation *op,
+                                llvm::ArrayRef<mlir::Attribute> tile,
+                                mlir::Value column);
+  /// The stage of a tile, in a ring or, if that is null, alone.
+  Staged stageFor(mlir::Value tile, mlir::Value ring);
+  /// The rows of the side that a tile of scale factors is for.
+  RowMap mapOf(mlir::Value scaleTile) const;
+  /// Emits, for each copy of `blocks` K blocks that this thread is to make of a
+  /// tile whose first element is (row, column). Neighbours among threads write
+  /// neighbours in a row, or, of four scale factors each, in the stage.
+  void forEachMove(int64_t rows, int64_t blocks, mlir::Value row,
+                   mlir::Value column, llvm::function_ref<void(Move)> emit,
+                   const ScaleMap *stage = nullptr);
+  /// i1: row and K block are real.
+  mlir::Value isInside(Index row, Index block, int64_t rows, int64_t blocks);
+  /// i1: both; either may be null.
+  mlir::Value both(mlir::Value a, mlir::Value b);
+  /// The tensor map of the operand that a tile is loaded from, or null.
+  mlir::Value tensorMapOf(mlir::Value tile);
+  Index dataOffset(tile::LoadOp op, const Move &move);
+  mlir::FailureOr<Index> scaleOffset(tile::LoadScalesOp op, const Move &move);
+  /// A byte at a time, through registers.
+  mlir::LogicalResult copyScales(tile::LoadScalesOp op, const Staged &to,
+                                 mlir::Value when);
+
+  // Multiplies and accumulators (TileEmitterDot.cpp).
+  /// K steps of an accumulate.
+  mlir::FailureOr<int64_t> stepsOf(tile::AccumulateOp op);
+  mlir::LogicalResult convertAccumulate(tile::AccumulateOp op);
+  /// The registers of each accumulator, one after the other in `values`.
+  void bindAccumulators(mlir::ValueRange tiles, mlir::ValueRange values);
+  /// The registers of the accumulators that a K step hands on.
+  Fragments yielded(tile::AccumulateOp op);
+  /// Where bytes 32 * (k / 64) + 16 * half of a row lie in its stage.
+  Index dataAddress(const Staged &from, Index row, Index half, int64_t k);
+  mlir::LogicalResult convertDot(tile::DotScaledOp op);
+  /// The scale factors of K blocks k / 16 to + 3 for a fragment; fragments are
+  /// asked for in their order.
+  ScaleOperand scaleOperand(ScaleSide &side, int64_t fragment, int64_t k);
+
+  // Elementwise and stores (TileEmitterStore.cpp).
+  mlir::LogicalResult convertMap(tile::MapOp op);
+  mlir::LogicalResult convertStore(tile::StoreOp op);
+  mlir::Value scalar(mlir::Value tileScalar);
+
+  Index index(mlir::Value value) { return Index(builder, value); }
+  Index number(int64_t value);
+  /// The value in the new kernel of a coordinate of the old one.
+  Index coordinate(mlir::Value value) { return index(mapping.lookup(value)); }
+  mlir::Value argument(mlir::Value tileArgument, llvm::StringRef suffix = "");
+  /// Which operand of the problem an argument of the old kernel is.
+  llvm::StringRef sourceOf(mlir::Value tileArgument);
+  /// Rows of an operand as an i32: M where they are free.
+  Index rowsOf(int64_t rows);
+  mlir::LogicalResult checkShape(mlir::Operation *op, tile::AccType type);
+
+  cta::KernelOp kernel;
+  tile::KernelOp source;
+  mlir::OpBuilder builder;      ///< at the end of what is being emitted
+  mlir::OpBuilder frameBuilder; ///< before the tile range: allocs, scalars
+  mlir::Location location;
+  int64_t tileM, tileN, tileK, warpsM, warpsN, threads;
+  int64_t mFragments, nFragments; ///< of one warp: 16 rows, 8 columns each
+  RowMap mapA, mapB;              ///< a schedule may choose others
+  /// Of this thread; see cta.mma for g and t.
+  std::optional<Index> thread, lane, g, t, warpRow, warpColumn;
+  mlir::Value iteration;   ///< of the ring, that tiles are read from; or null
+  mlir::IRMapping mapping; ///< scalars and coordinates
+  llvm::DenseMap<mlir::Value, Staged> staged;       ///< tiles, scale tiles
+  llvm::DenseMap<mlir::Value, Fragments> fragments; ///< accumulators
+  llvm::DenseMap<mlir::Value, mlir::Value> scalars;
+  int64_t elementOps = 0; ///< emitted so far
+};
+
+} // namespace nybl::compiler
+
+#endif // NYBL_COMPILER_CONVERSION_TILEEMITTER_H

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One K step of a ring: its copies, or its multiplies.
+
+#include "compiler/Conversion/TileRing.h"
+#include "runtime/Abi/Problem.h"
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::compiler;
+
+LogicalResult TileRing::fill(tile::AccumulateOp op, Index step, Value isStep) {
+  Location loc = op.getLoc();
+  cta::RingAcquireOp::create(builder, loc, ring, step);
+  iteration = step;
+  mapping.map(op.getBody().getArgument(0), (step * tileK).value());
+  for (Operation &inner : op.getBody().front().without_terminator()) {
+    LogicalResult result = success();
+    if (auto load = dyn_cast<tile::LoadOp>(inner))
+      result = convertLoad(load, isStep);
+    else if (auto load = dyn_cast<tile::LoadScalesOp>(inner))
+      result = convertLoadScales(load, isStep);
+    else if (!isa<tile::DotScaledOp>(inner))
+      result = cloneArithmetic(inner);
+    if (failed(result))
+      return failure();
+  }
+  cta::RingPublishOp::create(builder, loc, ring, step);
+  return success();
+}
+
+LogicalResult TileRing::multiply(tile::AccumulateOp op, Index step) {
+  iteration = step;
+  mapping.map(op.getBody().getArgument(0), (step * tileK).value());
+  for (Operation &inner : op.getBody().front().without_terminator()) {
+    LogicalResult result = success();
+    if (auto dot = dyn_cast<tile::DotScaledOp>(inner))
+      result = convertDot(dot);
+    else if (!isa<tile::LoadOp, tile::LoadScalesOp>(inner))
+      result = cloneArithmetic(inner);
+    if (failed(result))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult TileRing::convertLoad(tile::LoadOp op, Value isStep) {
+  if (failed(checkLoad(op, op.getType().getSizes(), op.getColumn())))
+    return failure();
+  Value base = argument(op.getMatrix());
+  auto type = cast<cta::MatrixType>(base.getType());
+  constexpr int64_t blockBytes = kBlock / 2;
+  Staged to = stageFor(op, ring);
+  if (Value map = tensorMapOf(op)) {
+    cta::CopyBoxOp::create(builder, op.getLoc(), map, base,
+                           coordinate(op.getRow()),
+                           coordinate(op.getColumn()) / 2, ring, to.stage,
+                           iteration, both(*thread < 1, isStep));
+    return success();
+  }
+  forEachMove(to.rows, 1, coordinate(op.getRow()), coordinate(op.getColumn()),
+              [&](Move move) {
+                cta::CopyOp::create(
+                    builder, op.getLoc(), base, dataOffset(op, move),
+                    isInside(move.row, move.block, type.getRows(),
+                             type.getRowBytes() / blockBytes),
+                    to.stage, iteration,
+                    move.tileRow * to.pitch + move.tileBlock * blockBytes,
+                    both(move.mine, isStep));
+              });
+  return success();
+}
+
+/// Four at a time where four lie together, on a multiple of four bytes: so they
+/// do in tiles, and in rows of whole fours.
+LogicalResult TileRing::convertLoadScales(tile::LoadScalesOp op, Value isStep) {
+  if (failed(checkLoad(op, op.getType().getSizes(), op.getColumn())))
+    return failure();
+  Staged to = stageFor(op, ring);
+  Value base = argument(op.getScales());
+  auto type = cast<cta::ScalesType>(base.getType());
+  if (type.getLayout().getValue() == StringRef(name(ScaleLayout::Linear)) &&
+      type.getBlocks() % 4 != 0)
+    return copyScales(op, to, isStep);
+  LogicalResult result = success();
+  forEachMove(
+      to.rows, 4, coordinate(op.getRow()), coordinate(op.getColumn()),
+      [&](Move move) {
+        std::array<Value, 4> inside;
+        for (int64_t i = 0; i < 4; ++i)
+          inside[i] = isInside(move.row, move.block + i, type.getRows(),
+                               type.getBlocks());
+        FailureOr<Index> offset = scaleOffset(op, move);
+        result = LogicalResult(offset);
+        if (failed(offset))
+          return;
+        cta::CopyScalesOp::create(
+            builder, op.getLoc(), base, *offset, inside[0], inside[1],
+            inside[2], inside[3], to.stage, iteration,
+            to.scales.byteOf(move.tileRow, move.tileBlock),
+            both(move.mine, isStep));
+      },
+      &to.scales);
+  return result;
+}

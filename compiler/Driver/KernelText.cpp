@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Bounds, parser, and a comparison with the kernel the problem gets otherwise.
+
+#include "compiler/Driver/KernelText.h"
+#include "compiler/Conversion/Template.h"
+#include "llvm/Support/JSON.h"
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::compiler;
+
+/// Several times what the largest schedule unrolls to.
+static constexpr unsigned maxKernelOps = 1 << 15;
+
+static Type storedType(cta::KernelOp kernel) {
+  Type type;
+  kernel.walk([&](cta::StoreOp store) { type = store.getValue().getType(); });
+  return type;
+}
+
+/// A store knows its element only by the value it stores.
+static LogicalResult checkStores(cta::KernelOp kernel, Type expected) {
+  WalkResult result = kernel.walk([&](cta::StoreOp store) -> WalkResult {
+    if (store.getValue().getType() == expected)
+      return success();
+    return store.emitError("expected elements of ")
+           << expected << ", as the problem says, got "
+           << store.getValue().getType();
+  });
+  return failure(result.wasInterrupted());
+}
+
+static LogicalResult checkOperands(cta::KernelOp kernel,
+                                   cta::KernelOp reference) {
+  if (kernel.getSources() != reference.getSources())
+    return kernel.emitError("expected the arguments ")
+           << reference.getSources() << ", as the problem has them, got "
+           << kernel.getSources();
+  for (auto [argument, expected] : llvm::zip_equal(
+           kernel.getBody().getArguments(), reference.getBody().getArguments()))
+    if (argument.getType() != expected.getType())
+      return kernel.emitError("expected '")
+             << kernel.sourceOf(argument) << "' to be " << expected.getType()
+             << ", as the problem says, got " << argument.getType();
+  return checkStores(kernel, storedType(reference));
+}
+
+FailureOr<OwningOpRef<ModuleOp>>
+nybl::compiler::parseKernel(cta::KernelOp reference, StringRef text) {
+  FailureOr<OwningOpRef<ModuleOp>> module =
+      parseBounded(reference, text, {"kernel", maxKernelOps});
+  if (failed(module))
+    return failure();
+  Block *body = (*module)->getBody();
+  auto kernel =
+      body->empty() ? cta::KernelOp() : dyn_cast<cta::KernelOp>(body->front());
+  if (!kernel || !llvm::hasSingleElement(*body))
+    return (*module)->emitError(
+        "expected one cta.kernel and nothing else, as `nybl compile --emit "
+        "cta` gives it");
+  if (failed(checkOperands(kernel, reference)))
+    return failure();
+  return module;
+}
+
+std::string nybl::compiler::toJson(const Counterexample &c) {
+  auto orNull = [](int64_t number) {
+    return number < 0 ? llvm::json::Value(nullptr) : llvm::json::Value(number);
+  };
+  llvm::json::Object object{
+      {"lemma", c.lemma},         {"operand", nullptr},
+      {"m", orNull(c.rows)},      {"tile", orNull(c.tile)},
+      {"k_step", orNull(c.step)}, {"thread", orNull(c.thread)},
+      {"row", orNull(c.row)},     {"byte", orNull(c.byte)}};
+  if (!c.operand.empty())
+    object["operand"] = c.operand;
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::json::Value(std::move(object));
+  return text;
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From a value that is stored back through elementwise ops and K loops to the
+// multiplies it is the sum of.
+
+#include "compiler/Legality/Prove.h"
+#include "compiler/Legality/Slots.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::compiler;
+
+LogicalResult Accumulators::collect() {
+  WalkResult result = proof.kernel.walk([&](cta::MmaOp mma) -> WalkResult {
+    FailureOr<Slots> found = slotsOf(mma, proof);
+    if (succeeded(found))
+      slots.emplace(mma, std::move(*found));
+    return success(succeeded(found));
+  });
+  return failure(result.wasInterrupted());
+}
+
+bool Accumulators::sameRows(const SlotRows &a, const SlotRows &b) const {
+  return a.operand == b.operand && a.rows == b.rows &&
+         isSame(proof.slicer, a.base, b.base);
+}
+
+static InFlightDiagnostic refute(Operation *at) {
+  Counterexample example;
+  example.lemma = "L2";
+  InFlightDiagnostic error = at->emitError("refuted: ");
+  markRefuted(error, example);
+  return error;
+}
+
+/// What adds up, or is computed from each other, is of one element of D.
+LogicalResult Accumulators::join(Origin &into, Origin from, Operation *at) {
+  if (!from.slots)
+    return success();
+  if (!into.slots) {
+    into = from;
+    return success();
+  }
+  if (into.element == from.element &&
+      (into.slots == from.slots || (sameRows(into.slots->a, from.slots->a) &&
+                                    sameRows(into.slots->b, from.slots->b))))
+    return success();
+  return refute(at) << "this mixes accumulators of different elements of the "
+                       "output";
+}
+
+FailureOr<Accumulators::Chain> Accumulators::append(cta::MmaOp mma,
+                                                    unsigned element) {
+  FailureOr<Chain> chain = chainOf(mma.getAcc()[element]);
+  const Slots &own = slots.at(mma);
+  if (failed(chain) || failed(join(chain->origin, {&own, element}, mma)))
+    return failure();
+  int64_t steps = 1;
+  AffineExpr at = own.columnBase + own.column;
+  if (auto loop = mma->getParentOfType<scf::ForOp>()) {
+    FailureOr<AffineExpr> leaf = proof.slicer.index(loop.getInductionVar());
+    if (failed(leaf))
+      return failure();
+    const Leaf *step = proof.slicer.leafOf(*leaf);
+    steps = cast<AffineConstantExpr>(step->max).getValue() + 1;
+    // The same for every loop, so that what was asked can be found again.
+    at = at.replace(*leaf, getAffineSymbolExpr(0, at.getContext()));
+  }
+  chain->columns.push_back({at, steps});
+  return chain;
+}
+
+FailureOr<Accumulators::Chain> Accumulators::chainOfLoop(OpResult result) {
+  auto loop = cast<scf::ForOp>(result.getOwner());
+  FailureOr<Chain> chain =
+      chainOf(loop.getInitArgs()[result.getResultNumber()]);
+  if (failed(chain))
+    return failure();
+  FailureOr<Chain> body = chainOf(
+      loop.getBody()->getTerminator()->getOperand(result.getResultNumber()));
+  if (failed(body))
+    return failure();
+  if (body->start != loop.getRegionIterArg(result.getResultNumber()))
+    return refute(loop) << "the accumulator " << result.getResultNumber()
+                        << " of this loop is not handed on from K step to K "
+                           "step";
+  if (failed(join(chain->origin, body->origin, loop)))
+    return failure();
+  chain->columns.append(body->columns);
+  return chain;
+}
+
+FailureOr<Accumulators::Chain> Accumulators::chainOf(Value value) {
+  if (auto known = chains.find(value); known != chains.end())
+    return known->second;
+  FailureOr<Chain> result = chainNew(value);
+  if (succeeded(result))
+    chains[value] = *result;
+  return result;
+}
+
+FailureOr<Accumulators::Chain> Accumulators::chainNew(Value value) {
+  if (matchPattern(value, m_PosZeroFloat()))
+    return Chain{};
+  if (auto argument = dyn_cast<BlockArgument>(value);
+      argument && isa<scf::ForOp>(argument.getOwner()->getParentOp()))
+    return Chain{argument, {}, {}};
+  Operation *op = value.getDefiningOp();
+  if (auto mma = dyn_cast_or_null<cta::MmaOp>(op))
+    return append(mma, cast<OpResult>(value).getResultNumber());
+  if (isa_and_present<scf::ForOp>(op))
+    return chainOfLoop(cast<OpResult>(value));
+  return (op ? op : proof.kernel.getOperation())
+      ->emitError("not proven: expected zero, a multiply or a K loop's "
+                  "result as an accumulator");
+}
+
+/// The columns of K that a chain walks over, in the multiplies' order: step s
+/// of a loop takes s * (bytes of a step) and what follows, each 32 bytes once.
+LogicalResult Accumulators::proveWhole(const Chain &chain, Operation *at) {
+  if (llvm::is_contained(whole, chain.columns))
+    return success();
+  auto matrix = cast<cta::MatrixType>(chain.origin.slots->a.operand.getType());
+  AffineExpr number = getAffineSymbolExpr(0, at->getContext());
+  int64_t units = llvm::divideCeil(matrix.getRowBytes(), multiplyBytes);
+  constexpr int64_t maxUnits = 1 << 22; // K of 268 million
+  if (units > maxUnits)
+    return at->emitError("not proven: expected a K of at most ")
+           << maxUnits * 64;
+  std::vector<uint8_t> met(units);
+  for (auto [column, steps] : chain.columns) {
+    auto valueAt = [&](int64_t step) {
+      auto value = dyn_cast<AffineConstantExpr>(column.replace(
+          number, getAffineConstantExpr(step, at->getContext())));
+      return value ? std::optional(value.getValue()) : std::nullopt;
+    };
+    std::optional<int64_t> first = valueAt(0), second = valueAt(1);
+    if (!first || !second || *first % multiplyBytes != 0 ||
+        (*second - *first) % multiplyBytes != 0 ||
+        !isSame(proof.slicer, column, number * (*second - *first) + *first))
+      return at->emitError("not proven: expected K to be walked over in steps "
+                           "of 64 elements");
+    for (int64_t step = 0, unit = *first / multiplyBytes;
+         step < steps && unit < units;
+         ++step, unit += (*second - *first) / multiplyBytes)
+      if (++met[unit] > 1)
+        break;
+  }
+  for (auto [unit, times] : llvm::enumerate(met))
+    if (times != 1)
+      return refute(at) << "K block " << unit * 4 << " is "
+                        << (times == 0 ? "never multiplied"
+                                       : "multiplied more than once")
+                        << " in what is stored here";
+  whole.push_back(chain.columns);
+  return success();
+}
+
+/// Elementwise ops are followed back; what has no multiply in it is a scalar.
+FailureOr<Origin> Accumulators::originOf(Value value) {
+  if (auto known = origins.find(value); known != origins.end())
+    return known->second;
+  Operation *op = value.getDefiningOp();
+  Origin result;
+  if (isa_and_present<cta::MmaOp, scf::ForOp>(op)) {
+    FailureOr<Chain> chain = chainOf(value);
+    if (failed(chain))
+      return failure();
+    if (chain->start)
+      return op->emitError("not proven: expected what is stored to be computed "
+                           "after the K loop");
+    result = chain->origin;
+    if (result.slots && failed(proveWhole(*chain, op)))
+      return failure();
+  } else if (op && isa<arith::ArithDialect>(op->getDialect())) {
+    for (Value operand : op->getOperands()) {
+      FailureOr<Origin> from = originOf(operand);
+      if (failed(from) || failed(join(result, *from, op)))
+        return failure();
+    }
+  } else if (op && !isa<cta::LoadScalarOp>(op)) {
+    return op->emitError("not proven: expected what is stored to be made of "
+                         "multiplies, scalars and numbers");
+  }
+  origins[value] = result;
+  return result;
+}

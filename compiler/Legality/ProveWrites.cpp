@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// L2 and L4. Within a tile, who stores which element is enumerated; that the
+// tiles cover the output, each part once, is shown for the walk that
+// cta.tile_range and its kernel make: tile = row of tiles * tiles in a row +
+// column of tiles.
+
+#include "compiler/Legality/Prove.h"
+#include "compiler/Legality/Slots.h"
+#include "compiler/Legality/TileCover.h"
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::compiler;
+
+namespace {
+
+class WriteProver {
+public:
+  explicit WriteProver(Proof &proof) : proof(proof), accumulators(proof) {}
+  FailureOr<std::pair<Shown, Shown>> run();
+
+private:
+  LogicalResult prove(cta::StoreOp store);
+  LogicalResult proveOwn(cta::StoreOp store, const Origin &origin);
+  LogicalResult enumerate(cta::StoreOp store);
+  LogicalResult proveWholeTile();
+  InFlightDiagnostic refute(Operation *op, StringRef lemma, int64_t thread);
+
+  static constexpr int64_t maxSide = 4096; ///< of a schedule's tile
+
+  Proof &proof;
+  Accumulators accumulators;
+  int64_t elementBytes = 0;
+  AffineExpr rowBase, columnBase;  ///< of the tile, in elements
+  ArrayRef<int64_t> rows, columns; ///< of the store at hand, by thread
+  /// Elements of the tile that are stored, and how large it is.
+  std::vector<bool> isStored = std::vector<bool>(maxSide * maxSide);
+  int64_t stored = 0, tileRows = 0, tileColumns = 0;
+  cta::StoreOp last;
+};
+
+InFlightDiagnostic WriteProver::refute(Operation *op, StringRef lemma,
+                                       int64_t thread) {
+  Counterexample example;
+  example.lemma = lemma;
+  example.operand = "d";
+  example.tile = 0;
+  example.thread = thread;
+  InFlightDiagnostic error = op->emitError("refuted: with tile = 0, thread = ");
+  markRefuted(error, example);
+  error << thread << " this ";
+  return error;
+}
+
+/// An element of D is made of its own row of A and its own row of B.
+LogicalResult WriteProver::proveOwn(cta::StoreOp store, const Origin &origin) {
+  const SlotRows &a = origin.slots->a, &b = origin.slots->b;
+  if (proof.kernel.sourceOf(a.operand) != "a" ||
+      proof.kernel.sourceOf(b.operand) != "b")
+    return store.emitError(
+        "not proven: expected rows of 'd' to be made of rows "
+        "of 'a', and columns of rows of 'b'");
+  if (!isSame(proof.slicer, a.base, rowBase) ||
+      !isSame(proof.slicer, b.base, columnBase))
+    return store.emitError("not proven: expected a tile of 'd' to be made of "
+                           "the same rows of 'a' and of 'b'");
+  for (int64_t thread = 0; thread < threadsAt(store); ++thread) {
+    int64_t warp = thread / 32, g = thread % 32 / 4, t = thread % 4;
+    int64_t row = a.rows[warp * 16 + g + origin.element / 2 * 8];
+    int64_t column = b.rows[warp * 8 + t * 2 + origin.element % 2];
+    if (rows[thread] != row || columns[thread] != column)
+      return refute(store, "L2", thread)
+             << "stores row " << row << ", column " << column
+             << " of the product in row " << rows[thread] << ", column "
+             << columns[thread] << " of 'd'";
+  }
+  return success();
+}
+
+LogicalResult WriteProver::enumerate(cta::StoreOp store) {
+  for (int64_t thread = 0; thread < threadsAt(store); ++thread) {
+    int64_t row = rows[thread], column = columns[thread];
+    if (row >= maxSide || column >= maxSide)
+      return store.emitError("not proven: expected a tile of at most ")
+             << maxSide << " rows and columns";
+    if (isStored[row * maxSide + column])
+      return refute(store, "L4", thread) << "stores row " << row << ", column "
+                                         << column << " of 'd' a second time";
+    isStored[row * maxSide + column] = true;
+    tileRows = std::max(tileRows, row + 1);
+    tileColumns = std::max(tileColumns, column + 1);
+    ++stored;
+  }
+  return success();
+}
+
+LogicalResult WriteProver::prove(cta::StoreOp store) {
+  if (!isa<cta::TileRangeOp, cta::RoleOp>(store->getParentOp()))
+    return store.emitError(
+        "not proven: expected stores in a tile, outside its K "
+        "loops");
+  auto matrix = cast<cta::MatrixType>(store.getBase().getType());
+  FailureOr<Offset> offset = proof.slicer.offset(store.getOffset());
+  FailureOr<Domain> domain = proof.slicer.domain(store, store.getGuard());
+  if (failed(offset) || failed(domain))
+    return failure();
+  if (last && store.getElementBytes() != elementBytes)
+    return store.emitError("not proven: expected elements of one width in 'd'");
+  elementBytes = store.getElementBytes();
+  AffineExpr lastByte = offset->plain + (elementBytes - 1);
+  if (failed(proveComplete(
+          store, "L4", "d", *domain, {},
+          {{offset->factor, proof.slicer.rows(matrix.getRows())},
+           {lastByte, proof.slicer.constant(matrix.getRowBytes())}},
+          proof)))
+    return failure();
+  std::optional<Split> row = proof.threads.split(offset->factor);
+  std::optional<Split> column =
+      proof.threads.split(offset->plain.floorDiv(elementBytes));
+  if (!row || !column ||
+      (last && (!isSame(proof.slicer, row->base, rowBase) ||
+                !isSame(proof.slicer, column->base, columnBase))))
+    return store.emitError(
+        "not proven: expected row and column of a store to be "
+        "sums of a part of the thread's and a part of the "
+        "tile's, this one the same for all stores");
+  rowBase = row->base;
+  columnBase = column->base;
+  rows = proof.threads.of(row->local);
+  columns = proof.threads.of(column->local);
+  last = store;
+  FailureOr<Origin> origin = accumulators.originOf(store.getValue());
+  if (failed(origin))
+    return failure();
+  if (!origin->slots)
+    return store.emitError(
+        "not proven: expected what is stored to be made of a "
+        "multiply");
+  if (failed(proveOwn(store, *origin)))
+    return failure();
+  return enumerate(store);
+}
+
+/// The elements that are stored are a whole rectangle, from row 0, column 0 on.
+LogicalResult WriteProver::proveWholeTile() {
+  for (int64_t row = 0; row < tileRows; ++row)
+    for (int64_t column = 0; column < tileColumns; ++column)
+      if (!isStored[row * maxSide + column])
+        return refute(last, "L4", 0)
+               << "and the others store row " << row << ", column " << column
+               << " of a tile of 'd' never";
+  return proveTiles(last, {rowBase, columnBase, tileRows, tileColumns},
+                    elementBytes, proof);
+}
+
+FailureOr<std::pair<Shown, Shown>> WriteProver::run() {
+  if (failed(accumulators.collect()))
+    return failure();
+  WalkResult result = proof.kernel.walk(
+      [&](cta::StoreOp store) -> WalkResult { return prove(store); });
+  if (result.wasInterrupted() || (last && failed(proveWholeTile())))
+    return failure();
+  size_t threads = last ? threadsAt(last) : 0;
+  Shown slots{std::to_string(accumulators.multiplies()) + " multiplies of " +
+                  std::to_string(threads / 32) +
+                  " warps, each scale factor with the data of its row and K "
+                  "block",
+              accumulators.multiplies()
+                  ? "tile = 0, K step = 0, warp = 0, slot "
+                    "0 of the first multiply"
+                  : "no multiply"};
+  Shown writes{
+      std::to_string(stored) +
+          " elements of a tile, each stored once; tiles cover 'd', each "
+          "element once",
+      stored == 0 ? "no output" : "M = 1, row 0, column 0"};
+  return std::pair(slots, writes);
+}
+
+} // namespace
+
+FailureOr<std::pair<Shown, Shown>>
+nybl::compiler::proveSlotsAndWrites(Proof &proof) {
+  return WriteProver(proof).run();
+}

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Each role's steps of one tile, in a row. Tiles are alike, and the ring counts
+// on from one to the next. With both roles in the same order and one claim at a
+// time nobody waits for ever: of a writer and a reader that wait, the one whose
+// iteration comes first in that order waits for nothing that the other has yet
+// to do.
+
+#include "compiler/Legality/RoleOrder.h"
+#include "compiler/Legality/Prove.h"
+#include "compiler/Legality/RingModel.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::compiler;
+
+namespace {
+
+/// A claim on an iteration of a ring.
+struct Claim {
+  Value ring;
+  int64_t iteration = 0;
+  bool writes = false;
+  friend bool operator==(const Claim &, const Claim &) = default;
+};
+
+/// What one role does in a tile.
+class RoleTracer {
+public:
+  RoleTracer(cta::RoleOp role, Proof &proof) : role(role), proof(proof) {}
+
+  LogicalResult run();
+
+  std::vector<Claim> claims; ///< in their order
+
+private:
+  LogicalResult trace(Block &block);
+  LogicalResult traceLoop(scf::ForOp loop);
+  LogicalResult traceWait(cta::RingWaitOp wait);
+  LogicalResult traceAccess(cta::StageAccess access);
+  LogicalResult open(Operation *op, Value ring, Value iteration, bool writes);
+  LogicalResult close(Operation *op, Value ring, Value iteration, bool writes);
+  FailureOr<Claim> claimAt(Operation *op, Value ring, Value iteration,
+                           bool writes);
+  InFlightDiagnostic refute(Operation *op);
+
+  cta::RoleOp role;
+  Proof &proof;
+  std::optional<Claim> current;
+  int64_t step = 0;
+  static constexpr size_t maxClaims = 4096;
+};
+
+InFlightDiagnostic RoleTracer::refute(Operation *op) {
+  Counterexample example;
+  example.lemma = "L3";
+  example.tile = 0;
+  example.step = step;
+  InFlightDiagnostic error = op->emitError("refuted: with tile = 0, K step = ");
+  markRefuted(error, example);
+  error << step << " ";
+  return error;
+}
+
+FailureOr<Claim> RoleTracer::claimAt(Operation *op, Value ring, Value iteration,
+                                     bool writes) {
+  FailureOr<int64_t> number = iterationAt(op, iteration, step, proof.slicer);
+  if (failed(number))
+    return failure();
+  if (!ring.getDefiningOp<cta::RingOp>().getSteps())
+    return op->emitError("not proven: expected a ring with its `steps` in a "
+                         "tile between roles");
+  return Claim{ring, *number, writes};
+}
+
+LogicalResult RoleTracer::open(Operation *op, Value ring, Value iteration,
+                               bool writes) {
+  FailureOr<Claim> claim = claimAt(op, ring, iteration, writes);
+  if (failed(claim))
+    return failure();
+  if (current)
+    return op->emitError("not proven: expected one claim on a ring at a time "
+                         "in a role");
+  if (claims.size() == maxClaims)
+    return op->emitError("not proven: expected at most ")
+           << maxClaims << " K steps in a tile; use a larger K step";
+  current = *claim;
+  claims.push_back(*claim);
+  return success();
+}
+
+LogicalResult RoleTracer::close(Operation *op, Value ring, Value iteration,
+                                bool writes) {
+  FailureOr<Claim> claim = claimAt(op, ring, iteration, writes);
+  if (failed(claim))
+    return failure();
+  if (current != *claim)
+    return refute(op) << (writes ? "this publishes what was not acquired"
+                                 : "this releases what was not waited for");
+  current.reset();
+  return success();
+}
+
+/// Another role's groups are not counted: all of them are waited for.
+LogicalResult RoleTracer::traceWait(cta::RingWaitOp wait) {
+  if (wait.getPending() != 0)
+    return wait.emitError(
+               "not proven: expected `pending` 0 between roles, got ")
+           << wait.getPending();
+  return open(wait, wait.getRing(), wait.getIteration(), false);
+}
+
+LogicalResult RoleTracer::traceAccess(cta::StageAccess access) {
+  auto alloc = access.getStage().getDefiningOp<cta::AllocOp>();
+  if (!alloc.getRing())
+    return access.emitError("not proven: expected a stage in a ring: roles "
+                            "meet nowhere else");
+  FailureOr<Claim> claim = claimAt(
+      access, alloc.getRing(), access.getIteration(), access.isStageWrite());
+  if (failed(claim))
+    return failure();
+  if (current == *claim)
+    return success();
+  return refute(access) << (claim->writes
+                                ? "this is written outside acquire and publish "
+                                  "of its K step"
+                                : "this is read outside wait and release of "
+                                  "its K step");
+}
+
+LogicalResult RoleTracer::traceLoop(scf::ForOp loop) {
+  FailureOr<int64_t> steps = stepsOf(loop, proof.slicer);
+  if (failed(steps))
+    return failure();
+  // What is in a loop that never runs is lowered all the same: a role that
+  // publishes there is waited for at the ring.
+  if (*steps < 1 || *steps > int64_t(maxClaims))
+    return loop.emitError("not proven: expected 1 to ")
+           << maxClaims << " K steps in a role, got " << *steps
+           << "; use a larger K step, or no loop";
+  for (step = 0; step < *steps; ++step)
+    if (failed(trace(*loop.getBody())))
+      return failure();
+  step = 0;
+  return success();
+}
+
+LogicalResult RoleTracer::trace(Block &block) {
+  for (Operation &op : block) {
+    LogicalResult result = success();
+    if (auto loop = dyn_cast<scf::ForOp>(op))
+      result = traceLoop(loop);
+    else if (auto access = dyn_cast<cta::StageAccess>(op))
+      result = traceAccess(access);
+    else if (auto ring = dyn_cast<cta::RingAcquireOp>(op))
+      result = open(ring, ring.getRing(), ring.getIteration(), true);
+    else if (auto ring = dyn_cast<cta::RingPublishOp>(op))
+      result = close(ring, ring.getRing(), ring.getIteration(), true);
+    else if (auto wait = dyn_cast<cta::RingWaitOp>(op))
+      result = traceWait(wait);
+    else if (auto ring = dyn_cast<cta::RingReleaseOp>(op))
+      result = close(ring, ring.getRing(), ring.getIteration(), false);
+    if (failed(result))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult RoleTracer::run() {
+  if (failed(trace(role.getBody().front())))
+    return failure();
+  if (current)
+    return refute(role) << "a claim of this role on a ring is never given back";
+  return success();
+}
+
+/// The iterations of a ring that a role claims: 0, 1, ... steps - 1.
+LogicalResult checkIterations(cta::RingOp ring, ArrayRef<Claim> claims,
+                              bool writes) {
+  int64_t next = 0;
+  for (const Claim &claim : claims) {
+    if (claim.ring != ring.getResult())
+      continue;
+    if (claim.iteration != next)
+      return ring.emitError("not proven: expected iteration ")
+             << next << " of this ring to be "
+             << (writes ? "acquired" : "waited for") << " next, got "
+             << claim.iteration;
+    ++next;
+  }
+  if (next == int64_t(*ring.getSteps()))
+    return success();
+  return ring.emitError("not proven: expected ")
+         << *ring.getSteps() << " iterations of this ring to be "
+         << (writes ? "acquired" : "waited for") << " in a tile, got " << next;
+}
+
+LogicalResult checkRing(cta::RingOp ring, ArrayRef<Claim> writer,
+                        ArrayRef<Claim> reader) {
+  if (failed(checkIterations(ring, writer, true)) ||
+      failed(checkIterations(ring, reader, false)))
+    return failure();
+  if (std::optional<std::string> wrong =
+          exploreRing({int64_t(ring.getStages())}))
+    return ring.emitError("not proven: ") << *wrong;
+  return success();
+}
+
+/// What all threads do counts in no role, and moves the ring on all the same.
+LogicalResult checkOutside(Proof &proof) {
+  WalkResult result = proof.kernel.walk([](Operation *op) -> WalkResult {
+    if (!isa<cta::RingAcquireOp, cta::RingPublishOp, cta::RingWaitOp,
+             cta::RingReleaseOp, cta::StageAccess>(op) ||
+        op->getParentOfType<cta::RoleOp>())
+      return success();
+    return op->emitError("not proven: expected steps of rings and accesses of "
+                         "stages in a role, in a kernel that has roles");
+  });
+  return failure(result.wasInterrupted());
+}
+
+} // namespace
+
+bool nybl::compiler::hasRoles(Proof &proof) {
+  for (auto range : proof.kernel.getBody().getOps<cta::TileRangeOp>())
+    if (!range.getBody().getOps<cta::RoleOp>().empty())
+      return true;
+  return false;
+}
+
+FailureOr<size_t> nybl::compiler::proveRoleOrder(Proof &proof) {
+  auto ranges = proof.kernel.getBody().getOps<cta::TileRangeOp>();
+  if (!llvm::hasSingleElement(ranges))
+    return proof.kernel.emitError("not proven: expected one cta.tile_range");
+  if (failed(checkOutside(proof)))
+    return failure();
+  std::vector<Claim> writer, reader;
+  for (auto role : (*ranges.begin()).getBody().getOps<cta::RoleOp>()) {
+    RoleTracer tracer(role, proof);
+    if (failed(tracer.run()))
+      return failure();
+    if (tracer.claims.empty())
+      continue;
+    bool writes = tracer.claims.front().writes;
+    std::vector<Claim> &claims = writes ? writer : reader;
+    if (!claims.empty() || !llvm::all_of(tracer.claims, [&](const Claim &c) {
+          return c.writes == writes;
+        }))
+      return role.emitError("not proven: expected one role that writes rings "
+                            "and one that reads them");
+    claims = std::move(tracer.claims);
+  }
+  bool sameOrder =
+      llvm::equal(writer, reader, [](const Claim &a, const Claim &b) {
+        return a.ring == b.ring && a.iteration == b.iteration;
+      });
+  for (auto ring : proof.kernel.getBody().getOps<cta::RingOp>()) {
+    if (ring->use_empty())
+      continue;
+    if (!ring.getSteps())
+      return ring.emitError("not proven: expected a ring with its `steps` in a "
+                            "tile between roles");
+    if (failed(checkRing(ring, writer, reader)))
+      return failure();
+  }
+  if (!sameOrder)
+    return proof.kernel.emitError("not proven: expected both roles to take the "
+                                  "iterations of rings in the same order");
+  return writer.size() + reader.size();
+}

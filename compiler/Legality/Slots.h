@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What multiplies multiply, and where in the output it belongs: for each
+// accumulator the row of A and the row of B it is made of, and the K blocks it
+// has met.
+#ifndef NYBL_COMPILER_LEGALITY_SLOTS_H
+#define NYBL_COMPILER_LEGALITY_SLOTS_H
+
+#include "compiler/Legality/Slice.h"
+#include <map>
+
+namespace nybl::compiler {
+
+struct Proof;
+
+/// The rows of an operand that one side of a multiply takes: 16 of A, 8 of B,
+/// for each warp.
+struct SlotRows {
+  mlir::BlockArgument operand;
+  mlir::AffineExpr base;
+  std::vector<int64_t> rows; ///< base + rows[warp * 16 + r], or * 8 of B
+};
+
+/// Of a multiply: both sides, and the bytes of K it takes from each: 32 from
+/// columnBase + column on.
+struct Slots {
+  SlotRows a, b;
+  mlir::AffineExpr columnBase;
+  int64_t column = 0;
+};
+
+/// Bytes of e2m1 that a multiply takes from each row.
+inline constexpr int64_t multiplyBytes = 32;
+
+/// L2 of one multiply: both sides take the same bytes of K, and each scale
+/// factor is that of the data it scales. Fails with a diagnostic.
+mlir::FailureOr<Slots> slotsOf(cta::MmaOp mma, Proof &proof);
+
+/// Of a value that is stored: register `element` of multiplies of these rows.
+struct Origin {
+  const Slots *slots = nullptr; ///< null: it is made of no multiply
+  unsigned element = 0;
+};
+
+/// Follows values back to multiplies.
+class Accumulators {
+public:
+  explicit Accumulators(Proof &proof) : proof(proof) {}
+
+  /// All multiplies of the kernel; then origins can be asked for.
+  mlir::LogicalResult collect();
+  /// What a stored value is made of: multiplies that all have the same rows,
+  /// each sum of them over each K block once.
+  mlir::FailureOr<Origin> originOf(mlir::Value stored);
+  size_t multiplies() const { return slots.size(); }
+
+private:
+  /// Multiplies in a row that add to one register.
+  struct Chain {
+    mlir::Value start; ///< an argument of a loop, or null: zero
+    Origin origin;
+    /// Columns and the steps they are walked in.
+    llvm::SmallVector<std::pair<mlir::AffineExpr, int64_t>> columns;
+  };
+  mlir::FailureOr<Chain> chainOf(mlir::Value value);
+  mlir::FailureOr<Chain> chainNew(mlir::Value value);
+  mlir::FailureOr<Chain> chainOfLoop(mlir::OpResult result);
+  mlir::FailureOr<Chain> append(cta::MmaOp mma, unsigned element);
+  mlir::LogicalResult join(Origin &into, Origin from, mlir::Operation *at);
+  mlir::LogicalResult proveWhole(const Chain &chain, mlir::Operation *at);
+  bool sameRows(const SlotRows &a, const SlotRows &b) const;
+
+  Proof &proof;
+  std::map<mlir::Operation *, Slots> slots;
+  llvm::DenseMap<mlir::Value, Chain> chains;
+  llvm::DenseMap<mlir::Value, Origin> origins;
+  /// Columns that were found to be whole.
+  std::vector<llvm::SmallVector<std::pair<mlir::AffineExpr, int64_t>>> whole;
+};
+
+} // namespace nybl::compiler
+
+#endif // NYBL_COMPILER_LEGALITY_SLOTS_H
