@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 #define NYBL_KERNEL_PROVIDER_MAGIC 0x4e59424cu /* "NYBL" */
-#define NYBL_KERNEL_PROVIDER_VERSION 1u
+#define NYBL_KERNEL_PROVIDER_VERSION 3u
 #define NYBL_KERNEL_PROVIDER_SYMBOL "nybl_kernel_provider"
 
 /* Bytes owned by the provider; released by release_result. Text is not
@@ -33,12 +33,19 @@ typedef struct NyblCompileRequest {
   const char *schedule;      /* "key=value ..." or null: chosen by Select */
   const char *template_text; /* a kernel in the Tile dialect or null: built in;
                                 an empty text is an error */
-  const char *emit;          /* blockscale|tile|cta|llvm|ptx|cubin|manifest:
-                                where to stop, and what `text` returns; null is
-                                cubin. "ptx" makes no cubin */
+  const char *cta_text;      /* a cta.kernel, as the stage "cta" gives it, or
+                                null; not together with schedule or
+                                template_text */
+  const char *emit;          /* blockscale|tile|cta|certificate|llvm|ptx|cubin|
+                                manifest: where to stop, and what `text`
+                                returns; null is cubin. "ptx" makes no cubin,
+                                "certificate" no PTX; both give a manifest */
   const char *dump_dir;      /* numbered dumps after each phase, or null */
   const char *ptxas;         /* path of ptxas or null: found by the provider */
   int verify_each;           /* verifier after every pass */
+  int keep_refuted;          /* compile a refuted kernel all the same, with a
+                                certificate of unproven lemmas: to be looked at,
+                                never to be used */
 } NyblCompileRequest;
 
 /* Codes are those of nybl::ErrorCode in order: 0 ok, 1 invalid, 2 refused,
@@ -51,9 +58,42 @@ typedef struct NyblCompileResult {
   NyblBytes manifest; /* JSON, runtime/Abi/Manifest.h */
   NyblBytes ptx;      /* followed by one NUL that size does not count */
   NyblBytes cubin;    /* empty when no ptxas ran */
-  NyblBytes phases;   /* JSON array of {"phase": name, "ms": number} */
-  void *owner;        /* the provider's own */
+  NyblBytes phases;   /* JSON array of {"phase": name, "ms": number}; when code
+                         is not 0, those until then */
+  /* When a lemma is refuted, what refutes it, as a JSON object: lemma, operand,
+     m, tile, k_step, thread, row, byte; null: of no matter. Rows and bytes are
+     the access's: row * stride + byte of a matrix, byte of a scale tensor.
+     Empty otherwise. */
+  NyblBytes counterexample;
+  void *owner; /* the provider's own */
 } NyblCompileResult;
+
+/* What the kernel of a problem would cost: estimates, nothing is compiled. */
+typedef struct NyblExplainRequest {
+  size_t size;          /* sizeof(NyblExplainRequest) */
+  const char *problem;  /* problem line */
+  const char *chip;     /* full chip name with suffix */
+  const char *card;     /* as "rtx-5090", or null: the chip's reference */
+  const char *schedule; /* "key=value ..." or null: chosen by Select */
+  const int64_t *m;     /* rows of A, or null: the problem's, or some */
+} NyblExplainRequest;
+
+typedef struct NyblExplainResult {
+  size_t size;
+  int code;          /* as of NyblCompileResult */
+  NyblBytes message; /* one sentence when code is not 0 */
+  /* A JSON object: problem, chip, card (name, multiprocessors, clock_mhz,
+     l2_bytes, l2_bytes_per_cycle, memory_mb_per_second, peak_tflops), forced
+     (a schedule was asked for), launches: for each M an object of m, chosen,
+     place (of the chosen one among the candidates, 1 is best; null: it is none
+     of them), candidates (how many), best (the first of them). Of a schedule:
+     schedule, estimate_us, tflops, of_peak, bound, resources (name, us),
+     tensor_cycles, issue_cycles, shared_wavefronts (all three of the busiest
+     multiprocessor), l2_bytes, memory_bytes, tiles, ctas_at_a_time, waves,
+     last_wave_fill, multiprocessors_busy, bytes_in_flight (on each of them). */
+  NyblBytes json;
+  void *owner; /* the provider's own */
+} NyblExplainResult;
 
 typedef struct NyblKernelProvider {
   uint32_t magic, version;
@@ -65,6 +105,9 @@ typedef struct NyblKernelProvider {
   /* "nybl 0.1.0, LLVM 22.1.8, sources 0a1b...": what stands in the
      fingerprint. Static. */
   const char *(*describe)(void);
+  /* As compile and release_result. */
+  int (*explain)(const NyblExplainRequest *request, NyblExplainResult *result);
+  void (*release_explanation)(NyblExplainResult *result);
 } NyblKernelProvider;
 
 /* The one symbol that libnybl_jit exports. */

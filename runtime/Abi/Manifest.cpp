@@ -96,6 +96,14 @@ void fields(Archive &a, KernelParameter &v) {
 }
 
 template <typename Archive>
+void fields(Archive &a, TensorMap &v) {
+  a.field("operand", v.operand);
+  a.field("box_rows", v.boxRows);
+  a.field("box_bytes", v.boxBytes);
+  a.field("swizzle", v.swizzle);
+}
+
+template <typename Archive>
 void fields(Archive &a, Precondition &v) {
   a.field("check", v.check);
   a.field("operand", v.operand);
@@ -106,7 +114,15 @@ template <typename Archive>
 void fields(Archive &a, Lemma &v) {
   a.field("name", v.name);
   a.field("proven", v.proven);
-  a.field("detail", v.detail);
+  a.field("domain", v.domain);
+  a.field("sample", v.sample);
+}
+
+template <typename Archive>
+void fields(Archive &a, AccessClass &v) {
+  a.field("operand", v.operand);
+  a.field("class", v.kind);
+  a.field("count", v.count);
 }
 
 template <typename Archive>
@@ -114,6 +130,9 @@ void fields(Archive &a, Certificate &v) {
   a.field("prover", v.prover);
   a.field("module_hash", v.moduleHash);
   a.field("rows_max", v.rowsMax);
+  a.field("questions", v.questions);
+  a.field("searches", v.searches);
+  a.field("accesses", v.accesses);
   a.field("lemmas", v.lemmas);
 }
 
@@ -133,6 +152,7 @@ void fields(Archive &a, Manifest &v) {
   a.field("tile_m", v.tileM);
   a.field("tile_n", v.tileN);
   a.field("parameters", v.parameters);
+  a.field("tensor_maps", v.tensorMaps);
   a.field("preconditions", v.preconditions);
   a.field("registers", v.registers);
   a.field("spill_bytes", v.spillBytes);
@@ -203,7 +223,60 @@ Status checkRanges(const Manifest &m) {
   return Status::ok();
 }
 
+/// What the driver takes (CUDA driver API, cuTensorMapEncodeTiled).
+Status checkBox(const TensorMap &map, size_t index) {
+  auto expect = [&](bool holds, const char *field, const char *range,
+                    int64_t value) {
+    return holds ? Status::ok()
+                 : Status::invalid(fmt::format(
+                       "manifest field 'tensor_maps[{}].{}': expected {}, got "
+                       "{}",
+                       index, field, range, value));
+  };
+  int64_t rows = map.boxRows, bytes = map.boxBytes, swizzle = map.swizzle;
+  bool known = swizzle == 0 || swizzle == 32 || swizzle == 64 || swizzle == 128;
+  for (Status status :
+       {expect(rows >= 1 && rows <= 256, "box_rows", "1 to 256", rows),
+        expect(known, "swizzle", "0, 32, 64 or 128", swizzle),
+        expect(bytes >= 16 && bytes <= 256 && bytes % 16 == 0, "box_bytes",
+               "a multiple of 16 from 16 to 256", bytes),
+        expect(swizzle == 0 || bytes <= swizzle, "box_bytes",
+               "at most the bytes of the swizzle", bytes)})
+    if (!status)
+      return status;
+  return Status::ok();
+}
+
 } // namespace
+
+Status nybl::checkTensorMaps(const Manifest &manifest) {
+  std::set<std::string> unused; // as the source of the parameter to come
+  for (size_t i = 0; i < manifest.tensorMaps.size(); ++i) {
+    const std::string &operand = manifest.tensorMaps[i].operand;
+    bool known = operand == "a" || operand == "b" || operand == "d";
+    if (!known || !unused.insert(operand + ".map").second)
+      return Status::invalid(
+          fmt::format("manifest field 'tensor_maps[{}].operand': expected a, b "
+                      "or d, each at most once, got '{}'",
+                      i, operand));
+    if (Status status = checkBox(manifest.tensorMaps[i], i); !status)
+      return status;
+  }
+  for (size_t i = 0; i < manifest.parameters.size(); ++i)
+    if (const KernelParameter &parameter = manifest.parameters[i];
+        parameter.type == "tensor_map" && !unused.erase(parameter.source))
+      return Status::invalid(
+          fmt::format("manifest field 'parameters[{}].source': expected the "
+                      "map of an operand of 'tensor_maps', each at most once, "
+                      "got '{}'",
+                      i, parameter.source));
+  if (!unused.empty())
+    return Status::invalid(
+        fmt::format("manifest field 'tensor_maps': expected a parameter '{}' "
+                    "of type tensor_map, got none",
+                    *unused.begin()));
+  return Status::ok();
+}
 
 std::string Certificate::unproven() const {
   std::string names;
@@ -213,13 +286,24 @@ std::string Certificate::unproven() const {
   return lemmas.empty() ? "all lemmas" : names;
 }
 
+static std::string dump(const Json &json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string nybl::print(const Certificate &certificate) {
+  Certificate copy = certificate;
+  Writer writer;
+  fields(writer, copy);
+  return dump(writer.json);
+}
+
 std::string nybl::print(const Manifest &manifest) {
   Manifest copy = manifest;
   int64_t version = Manifest::currentVersion;
   Writer writer;
   writer.field("version", version);
   fields(writer, copy);
-  return writer.json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return dump(writer.json);
 }
 
 Expected<Manifest> nybl::parseManifest(std::string_view text) {
@@ -240,6 +324,8 @@ Expected<Manifest> nybl::parseManifest(std::string_view text) {
   if (!reader.error.empty())
     return Status::invalid(reader.error);
   if (Status status = checkRanges(manifest); !status)
+    return status;
+  if (Status status = checkTensorMaps(manifest); !status)
     return status;
   return manifest;
 }

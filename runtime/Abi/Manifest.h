@@ -16,12 +16,28 @@ namespace nybl {
 /// One kernel parameter, in order. `source` is what the runtime fills in:
 /// an operand's pointer ("a", "sfa", "b", "sfb", "d", "alpha"), its row stride
 /// in bytes ("a.stride", ...), "alpha.value" (used where the pointer is null),
-/// "alpha.reciprocal" (1: use 1 / alpha) or "m" (rows of A and D).
+/// "alpha.reciprocal" (1: use 1 / alpha), "m" (rows of A and D), or a tensor
+/// map of an operand, by value ("a.map", "b.map", "d.map").
 struct KernelParameter {
   std::string source;
-  std::string type; ///< "pointer", "i64", "i32" or "f32"
+  std::string type; ///< "pointer", "i64", "i32", "f32" or "tensor_map"
   friend bool operator==(const KernelParameter &,
                          const KernelParameter &) = default;
+};
+
+/// How a launch makes the tensor map (CUtensorMap) of an operand: two
+/// dimensions of bytes, those of a row and the rows, at the launch's row
+/// stride; what lies outside reads as zero. One for each parameter of type
+/// "tensor_map". Asks for preconditions: "alignment" and "stride_multiple"
+/// multiples of 16, "stride_max" below 2^40, "rows_fit" of whole rows,
+/// "rows_max" at most 2^32.
+struct TensorMap {
+  std::string operand;  ///< "a", "b" or "d"
+  int64_t boxRows = 0;  ///< 1 to 256
+  int64_t boxBytes = 0; ///< of a row: a multiple of 16 up to 256, and no more
+                        ///< than `swizzle` unless that is 0
+  int64_t swizzle = 0;  ///< 0, 32, 64 or 128 bytes
+  friend bool operator==(const TensorMap &, const TensorMap &) = default;
 };
 
 /// What must hold for the certificate to mean something; evaluated at launch.
@@ -43,14 +59,27 @@ struct Precondition {
 struct Lemma {
   std::string name; ///< "L1" ... "L7", docs/trust.md
   bool proven = false;
-  std::string detail;
+  std::string domain; ///< over what it was shown
+  std::string sample; ///< a point of that
   friend bool operator==(const Lemma &, const Lemma &) = default;
+};
+
+/// How many accesses of an operand there are, and what they may touch outside
+/// its real bytes: nothing, of class "never".
+struct AccessClass {
+  std::string operand, kind;
+  int64_t count = 0;
+  friend bool operator==(const AccessClass &, const AccessClass &) = default;
 };
 
 struct Certificate {
   std::string prover;     ///< name and version
   std::string moduleHash; ///< SHA-256 of the kernel that was proven
   int64_t rowsMax = 0;    ///< the lemmas hold for M up to this
+  /// What the proof cost: questions asked, and those that took a search. (No
+  /// time: the same kernel has the same manifest.)
+  int64_t questions = 0, searches = 0;
+  std::vector<AccessClass> accesses;
   std::vector<Lemma> lemmas;
 
   /// "L2, L3": the lemmas nobody has proven; empty if the proof is complete.
@@ -59,7 +88,7 @@ struct Certificate {
 };
 
 struct Manifest {
-  static constexpr int64_t currentVersion = 1;
+  static constexpr int64_t currentVersion = 3;
 
   std::string key;            ///< SHA-256 of the request, hex
   std::string problem;        ///< the problem class, canonical line
@@ -77,6 +106,7 @@ struct Manifest {
   /// any number of CTAs from 1 to that count is right.
   int64_t tileM = 0, tileN = 0;
   std::vector<KernelParameter> parameters;
+  std::vector<TensorMap> tensorMaps;
   std::vector<Precondition> preconditions;
   int64_t registers = -1; ///< per thread; -1 if no cubin was made
   int64_t spillBytes = 0;
@@ -88,6 +118,13 @@ struct Manifest {
 
 /// Canonical JSON: keys sorted, two spaces, one final newline.
 std::string print(const Manifest &manifest);
+
+/// The part of it that is the certificate.
+std::string print(const Certificate &certificate);
+
+/// Each recipe of a tensor map is within its bounds, and there is one for each
+/// parameter that needs one, and no other. parseManifest asks it.
+Status checkTensorMaps(const Manifest &manifest);
 
 /// parseManifest(print(m)) == m. The error names the field.
 Expected<Manifest> parseManifest(std::string_view json);

@@ -57,12 +57,15 @@ Expected<std::shared_ptr<const Driver>> Driver::open(const std::string &path) {
 
 Status Driver::loadTable() {
   std::string missing;
+#define NYBL_DRIVER_OPTIONAL(name, symbol)                                     \
+  name = reinterpret_cast<decltype(name)>(lookUp(symbol));
 #define NYBL_DRIVER_FUNCTION(name, symbol)                                     \
-  name = reinterpret_cast<decltype(name)>(lookUp(symbol));                     \
+  NYBL_DRIVER_OPTIONAL(name, symbol)                                           \
   if (!name)                                                                   \
     missing += std::string(missing.empty() ? "" : ", ") + symbol;
 #include "runtime/Driver/Functions.def"
 #undef NYBL_DRIVER_FUNCTION
+#undef NYBL_DRIVER_OPTIONAL
   if (!missing.empty())
     return Status::environment(fmt::format(
         "the driver library '{}' lacks {}: expected a driver of CUDA 12.8 or "

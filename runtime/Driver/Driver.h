@@ -39,7 +39,9 @@ public:
   const std::string &path() const { return loadedPath; }
 
 #define NYBL_DRIVER_FUNCTION(name, symbol) decltype(&::name) name = nullptr;
+#define NYBL_DRIVER_OPTIONAL NYBL_DRIVER_FUNCTION
 #include "runtime/Driver/Functions.def"
+#undef NYBL_DRIVER_OPTIONAL
 #undef NYBL_DRIVER_FUNCTION
 
 private:

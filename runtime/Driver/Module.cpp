@@ -107,10 +107,15 @@ Expected<int64_t> Module::residentCtas(int64_t threads,
 
 Status Module::launch(const LaunchShape &shape, void *stream,
                       void **parameters) const {
-  const Driver &api = gpu->driver();
   ContextScope scope(*gpu);
   if (Status status = scope.status(); !status)
     return status;
+  return enqueue(shape, stream, parameters);
+}
+
+Status Module::enqueue(const LaunchShape &shape, void *stream,
+                       void **parameters) const {
+  const Driver &api = gpu->driver();
   return api.check(api.cuLaunchKernel(function, shape.grid, 1, 1, shape.threads,
                                       1, 1, shape.dynamicShared,
                                       static_cast<CUstream>(stream), parameters,

@@ -42,6 +42,9 @@ public:
   /// Enqueues. Pushes and pops the context; allocates only for an error.
   Status launch(const LaunchShape &shape, void *stream,
                 void **parameters) const;
+  /// The same where the device's context is current already.
+  Status enqueue(const LaunchShape &shape, void *stream,
+                 void **parameters) const;
 
 private:
   Module() = default;

@@ -9,17 +9,33 @@
 using namespace nybl;
 using namespace nybl::launch;
 
+static Status checkResources(const driver::Device &device,
+                             const Manifest &manifest) {
+  if (manifest.threads < 1 || manifest.threads > 1024 ||
+      manifest.dynamicShared < 0 || manifest.staticShared < 0)
+    return Status::invalid(fmt::format(
+        "manifest: expected 1 to 1024 threads and at least 0 bytes of dynamic "
+        "and of static shared memory, got {}, {} and {}",
+        manifest.threads, manifest.dynamicShared, manifest.staticShared));
+  // Static shared memory is only known where a cubin was made.
+  int64_t most = device.sharedPerCta();
+  if (manifest.dynamicShared <= most &&
+      manifest.staticShared <= most - manifest.dynamicShared)
+    return Status::ok();
+  return Status::environment(fmt::format(
+      "kernel '{}' takes {} bytes of dynamic and {} of static shared memory: "
+      "expected a device that gives a CTA as much, but {} ({}) gives {}",
+      manifest.kernel, manifest.dynamicShared, manifest.staticShared,
+      device.name(), device.chip(), most));
+}
+
 Expected<std::shared_ptr<const Kernel>>
 Kernel::load(std::shared_ptr<const driver::Device> device,
              const Manifest &manifest, const driver::Image &image) {
-  int64_t sharedLimit = device->sharedPerCta();
-  if (manifest.threads < 1 || manifest.threads > 1024 ||
-      manifest.dynamicShared < 0 || manifest.dynamicShared > sharedLimit)
-    return Status::invalid(fmt::format("manifest: expected 1 to 1024 threads "
-                                       "and 0 to {} bytes of dynamic shared "
-                                       "memory, got {} and {}",
-                                       sharedLimit, manifest.threads,
-                                       manifest.dynamicShared));
+  if (Status status = checkResources(*device, manifest); !status)
+    return status;
+  if (Status status = checkMapSupport(device->driver(), manifest); !status)
+    return status;
   auto module = driver::Module::load(std::move(device), image, manifest.kernel);
   if (!module)
     return module.status();
@@ -47,7 +63,13 @@ Status Kernel::launch(const Recipe &recipe, const nybl_gemm_args &args) const {
   int64_t tiles = recipe.tiles(args.m);
   if (tiles == 0)
     return Status::ok();
-  ParameterBlock parameters = recipe.pack(args);
-  return module->launch({grid(tiles), threads, dynamicShared}, args.stream,
-                        parameters.data());
+  driver::ContextScope scope(module->device());
+  if (Status status = scope.status(); !status)
+    return status;
+  ParameterBlock parameters;
+  if (Status status = recipe.pack(args, module->device().driver(), parameters);
+      !status)
+    return status;
+  return module->enqueue({grid(tiles), threads, dynamicShared}, args.stream,
+                         parameters.data());
 }

@@ -4,6 +4,7 @@
 
 #include "runtime/Launch/Recipe.h"
 #include "runtime/Launch/Scales.h"
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <fmt/format.h>
@@ -38,7 +39,11 @@ constexpr Named<Check> checks[] = {{"alignment", Check::Alignment},
                                    {"no_overlap", Check::NoOverlap}};
 
 constexpr Named<int> parameterTypes[] = {
-    {"pointer", 8}, {"i64", 8}, {"i32", 4}, {"f32", 4}};
+    {"pointer", 8},
+    {"i64", 8},
+    {"i32", 4},
+    {"f32", 4},
+    {"tensor_map", int(sizeof(CUtensorMap))}};
 
 template <typename T, size_t n>
 std::optional<T> find(const Named<T> (&table)[n], std::string_view name) {
@@ -170,6 +175,8 @@ Expected<Recipe> Recipe::make(const Manifest &manifest,
   for (const Precondition &precondition : manifest.preconditions)
     if (Status status = recipe.addCondition(precondition); !status)
       return status;
+  if (Status status = recipe.addMaps(manifest); !status)
+    return status;
   for (const KernelParameter &parameter : manifest.parameters)
     if (Status status = recipe.addSlot(parameter); !status)
       return status;
@@ -204,6 +211,8 @@ Status Recipe::addSlot(const KernelParameter &parameter) {
     what = *operand == Operand::M ? Source::Rows : Source::Pointer;
   else if (operand && isMatrix(*operand) && part == "stride")
     what = Source::Stride;
+  else if (operand && isMatrix(*operand) && part == "map")
+    what = Source::Map;
   else if (operand == Operand::Alpha && part == "value")
     what = Source::Value;
   else if (operand == Operand::Alpha && part == "reciprocal")
@@ -211,6 +220,7 @@ Status Recipe::addSlot(const KernelParameter &parameter) {
   bool fits = what && bytes &&
               (*what == Source::Pointer) == (parameter.type == "pointer") &&
               (*what == Source::Value) == (parameter.type == "f32") &&
+              (*what == Source::Map) == (parameter.type == "tensor_map") &&
               slots.size() < ParameterBlock::capacity;
   if (!fits)
     return Status::invalid(fmt::format("manifest: kernel parameter {} ('{}' as "
@@ -227,20 +237,76 @@ Status Recipe::addSlot(const KernelParameter &parameter) {
   return Status::ok();
 }
 
+Status Recipe::addMaps(const Manifest &manifest) {
+  if (Status status = checkTensorMaps(manifest); !status)
+    return status;
+  for (const TensorMap &map : manifest.tensorMaps) {
+    Operand operand = *find(operands, map.operand);
+    int64_t rowBytes =
+        operand == Operand::D ? asked.n * byteWidth(asked.d) : asked.k / 2;
+    maps.push_back(
+        {operand, MapShape::make(map, fieldName(operand), rowBytes)});
+  }
+  return Status::ok();
+}
+
+/// Whether one of the conditions of that kind is enough.
+template <typename Enough>
+bool Recipe::demands(Check check, Operand operand, Enough enough) const {
+  return std::any_of(
+      conditions.begin(), conditions.end(), [&](const Condition &c) {
+        return c.check == check && c.operand == operand && enough(c.value);
+      });
+}
+
 /// Without these a launch could touch memory that nobody promised.
 Status Recipe::requireChecks() const {
-  auto require = [&](Check check, Operand operand) {
-    for (const Condition &condition : conditions)
-      if (condition.check == check && condition.operand == operand)
-        return true;
-    return false;
-  };
   for (Operand operand : {Operand::A, Operand::B, Operand::D})
-    if (!require(Check::RowsFit, operand))
+    if (!demands(Check::RowsFit, operand, [](int64_t) { return true; }))
       return Status::invalid(fmt::format("manifest: expected a precondition "
                                          "'rows_fit' of operand '{}', got none",
                                          fieldName(operand)));
+  for (const Map &map : maps)
+    if (Status status = requireMapChecks(map); !status)
+      return status;
   return Status::ok();
+}
+
+/// What cuTensorMapEncodeTiled asks for (CUDA driver API, "Tensor Map Object
+/// Management"), so that no launch fails there, and that the whole map lies in
+/// the operand's buffer.
+Status Recipe::requireMapChecks(const Map &map) const {
+  auto units = [](int64_t value) { return value > 0 && value % 16 == 0; };
+  auto most = [](int64_t bound) {
+    return [=](int64_t value) { return value <= bound; };
+  };
+  auto whole = [&](int64_t value) { return value >= map.shape.rowBytes; };
+  constexpr int64_t extent = int64_t(1) << 32, stride = int64_t(1) << 40;
+  Operand operand = map.operand;
+  auto lacks = [&](const char *what) {
+    return Status::invalid(
+        fmt::format("manifest: expected a precondition {}, since operand '{}' "
+                    "has a tensor map, got none",
+                    what, fieldName(operand)));
+  };
+  if (!demands(Check::Alignment, operand, units))
+    return lacks("'alignment' of it with a multiple of 16");
+  if (!demands(Check::StrideMultiple, operand, units))
+    return lacks("'stride_multiple' of it with a multiple of 16");
+  if (!demands(Check::StrideMax, operand, most(stride - 1)))
+    return lacks("'stride_max' of it below 2^40");
+  if (!demands(Check::RowsFit, operand, whole))
+    return lacks("'rows_fit' of it with all bytes of a row");
+  if (operand != Operand::B &&
+      !demands(Check::RowsMax, Operand::M, most(extent)))
+    return lacks("'rows_max' of 'm' of at most 2^32");
+  // B's rows are N, which a problem keeps below 2^31.
+  if (map.shape.rowBytes <= extent)
+    return Status::ok();
+  return Status::invalid(fmt::format(
+      "manifest: operand '{}' has a tensor map: expected rows of at most 2^32 "
+      "bytes, got {}",
+      fieldName(operand), map.shape.rowBytes));
 }
 
 Status nybl::launch::checkRows(const GemmProblem &problem, int64_t m) {
@@ -369,7 +435,7 @@ Status Recipe::checkFit(const Condition &condition,
     return Status::refused(fmt::format(
         "{}.row_stride: expected at least {}, the bytes of a row, got {}",
         field, condition.value, matrix.row_stride));
-  int64_t rows = condition.operand == Operand::B ? asked.n : args.m;
+  int64_t rows = rowsOf(condition.operand, args);
   Wide needed = Wide(rows - 1) * matrix.row_stride + condition.value;
   if (Wide(matrix.bytes) >= needed)
     return Status::ok();
@@ -399,6 +465,11 @@ Status Recipe::checkOverlap(const nybl_gemm_args &args) const {
   return Status::ok();
 }
 
+/// Of a matrix.
+int64_t Recipe::rowsOf(Operand operand, const nybl_gemm_args &args) const {
+  return operand == Operand::B ? asked.n : args.m;
+}
+
 int64_t Recipe::tiles(int64_t m) const {
   Wide count =
       (Wide(m) + tileM - 1) / tileM * ((Wide(asked.n) + tileN - 1) / tileN);
@@ -419,14 +490,29 @@ uint64_t Recipe::bitsOf(const Slot &slot, const nybl_gemm_args &args) const {
   case Source::Reciprocal:
     return hasAlpha && args.alpha.convention == NYBL_CONVENTION_ENCODE;
   case Source::Rows:
+  case Source::Map: // encodeMap
     break;
   }
   return uint64_t(args.m);
 }
 
-ParameterBlock Recipe::pack(const nybl_gemm_args &args) const {
-  ParameterBlock block;
-  for (const Slot &slot : slots)
-    block.push(bitsOf(slot, args));
-  return block;
+Status Recipe::encodeMap(Operand operand, const nybl_gemm_args &args,
+                         const driver::Driver &api, CUtensorMap &to) const {
+  auto map = std::find_if(maps.begin(), maps.end(),
+                          [&](const Map &m) { return m.operand == operand; });
+  return map->shape.encode(api, *matrixOf(operand, args), rowsOf(operand, args),
+                           to);
+}
+
+Status Recipe::pack(const nybl_gemm_args &args, const driver::Driver &api,
+                    ParameterBlock &block) const {
+  for (const Slot &slot : slots) {
+    if (slot.source != Source::Map)
+      block.push(bitsOf(slot, args));
+    else if (Status status =
+                 encodeMap(slot.operand, args, api, block.pushMap());
+             !status)
+      return status;
+  }
+  return Status::ok();
 }

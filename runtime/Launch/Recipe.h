@@ -9,31 +9,47 @@
 #include "nybl/nybl.h"
 #include "runtime/Abi/Manifest.h"
 #include "runtime/Abi/Problem.h"
+#include "runtime/Launch/TensorMaps.h"
 #include <array>
 #include <vector>
 
 namespace nybl::launch {
 
-/// Kernel parameters as cuLaunchKernel takes them. Lives on the stack.
+/// Kernel parameters as cuLaunchKernel takes them. Lives on the stack, in one
+/// place: it points into itself.
 class ParameterBlock {
 public:
   static constexpr size_t capacity = 32;
+  static constexpr size_t mapCapacity = 3; ///< one for a, b and d each
+
+  ParameterBlock() = default;
+  ParameterBlock(const ParameterBlock &) = delete;
+  ParameterBlock &operator=(const ParameterBlock &) = delete;
 
   void push(uint64_t bits) {
     values[count] = bits;
     pointers[count] = &values[count];
     ++count;
   }
+  /// A tensor map, to be filled in.
+  CUtensorMap &pushMap() {
+    CUtensorMap &map = maps[mapCount++];
+    pointers[count++] = &map;
+    return map;
+  }
   void **data() { return pointers.data(); }
   size_t size() const { return count; }
-  /// The first 4 bytes are the value of a 32-bit parameter (little endian).
+  /// Of a parameter that is no tensor map. The first 4 bytes are the value of a
+  /// 32-bit one (little endian).
   uint64_t operator[](size_t i) const { return values[i]; }
 
 private:
+  std::array<CUtensorMap, mapCapacity> maps; // aligned to 64 bytes by its type
   std::array<uint64_t, capacity> values;
   std::array<void *, capacity> pointers;
-  size_t count = 0;
+  size_t count = 0, mapCount = 0;
 };
+static_assert(alignof(ParameterBlock) >= 64, "cuTensorMapEncodeTiled asks it");
 
 enum class Operand : uint8_t { A, ScalesA, B, ScalesB, D, Alpha, M };
 
@@ -49,7 +65,7 @@ enum class Check : uint8_t {
 };
 
 /// What a parameter is filled with.
-enum class Source : uint8_t { Pointer, Stride, Value, Reciprocal, Rows };
+enum class Source : uint8_t { Pointer, Stride, Value, Reciprocal, Rows, Map };
 
 /// Immutable, shared by threads.
 class Recipe {
@@ -64,8 +80,11 @@ public:
   /// where nothing is launched (m = 0 or n = 0).
   Status check(const nybl_gemm_args &args) const;
 
-  /// The kernel's parameters, in order. args must have passed check.
-  ParameterBlock pack(const nybl_gemm_args &args) const;
+  /// Fills the empty `block` with the kernel's parameters, in order. args must
+  /// have passed check. `api` encodes the tensor maps, if there are any: the
+  /// device's context must be current then. Errors: Environment.
+  Status pack(const nybl_gemm_args &args, const driver::Driver &api,
+              ParameterBlock &block) const;
 
   /// CTAs that have work: ceil(M / tileM) * ceil(N / tileN); 0: no launch.
   int64_t tiles(int64_t m) const;
@@ -82,21 +101,33 @@ private:
     Source source;
     Operand operand;
   };
+  struct Map {
+    Operand operand;
+    MapShape shape;
+  };
 
   Status addCondition(const Precondition &precondition);
   Status addSlot(const KernelParameter &parameter);
+  Status addMaps(const Manifest &manifest);
+  template <typename Enough>
+  bool demands(Check check, Operand operand, Enough enough) const;
   Status requireChecks() const;
+  Status requireMapChecks(const Map &map) const;
   Status evaluate(const Condition &condition, const nybl_gemm_args &args) const;
   Status checkScales(Operand operand, const nybl_gemm_args &args) const;
   Status checkAlpha(const nybl_scalar &alpha) const;
   Status checkOverlap(const nybl_gemm_args &args) const;
   Status checkFit(const Condition &condition, const nybl_gemm_args &args) const;
+  int64_t rowsOf(Operand operand, const nybl_gemm_args &args) const;
+  Status encodeMap(Operand operand, const nybl_gemm_args &args,
+                   const driver::Driver &api, CUtensorMap &to) const;
   uint64_t bitsOf(const Slot &slot, const nybl_gemm_args &args) const;
 
   GemmProblem asked;
   int64_t tileM = 1, tileN = 1;
   std::vector<Condition> conditions;
   std::vector<Slot> slots;
+  std::vector<Map> maps; ///< each operand at most once
 };
 
 /// The check of m alone, for a plan without a kernel (n = 0).

@@ -4,6 +4,7 @@
 
 #include "runtime/Library/Provider.h"
 #include <cstdlib>
+#include <cstring>
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -22,7 +23,10 @@ std::string ownFolder() {
   if (!dladdr(reinterpret_cast<const void *>(&ownFolder), &info) ||
       !info.dli_fname)
     return "";
-  char *absolute = realpath(info.dli_fname, nullptr);
+  // A program found through PATH is known by its bare name alone.
+  bool isBare = !std::strchr(info.dli_fname, '/');
+  char *absolute =
+      realpath(isBare ? "/proc/self/exe" : info.dli_fname, nullptr);
   std::string file = absolute ? absolute : info.dli_fname;
   std::free(absolute);
   size_t slash = file.rfind('/');
@@ -58,7 +62,8 @@ Expected<const NyblKernelProvider *> enter(void *handle,
         file, entry ? "wrong magic number" : "no symbol nybl_kernel_provider"));
   if (table->version != NYBL_KERNEL_PROVIDER_VERSION ||
       table->size < sizeof(NyblKernelProvider) || !table->compile ||
-      !table->release_result || !table->describe)
+      !table->release_result || !table->describe || !table->explain ||
+      !table->release_explanation)
     return Status::environment(
         fmt::format("expected a compiler with interface version {}, but '{}' "
                     "has version {}: "
@@ -71,6 +76,15 @@ ErrorCode errorCode(int code) {
   return code > 0 && code <= static_cast<int>(ErrorCode::NotFound)
              ? static_cast<ErrorCode>(code)
              : ErrorCode::Environment;
+}
+
+Status statusOf(int code, const std::string &message) {
+  return Status::error(errorCode(code),
+                       message.empty()
+                           ? fmt::format("the compiler failed with code {} and "
+                                         "gave no reason",
+                                         code)
+                           : message);
 }
 
 } // namespace
@@ -101,7 +115,8 @@ Expected<Provider> Provider::load(const std::string &path) {
                   tried.empty() ? libraryName : tried));
 }
 
-Expected<Compilation> Provider::compile(NyblCompileRequest request) const {
+Expected<Compilation> Provider::compile(NyblCompileRequest request,
+                                        CompileFailure *failure) const {
   request.size = sizeof request;
   NyblCompileResult result = {};
   result.size = sizeof result;
@@ -109,15 +124,24 @@ Expected<Compilation> Provider::compile(NyblCompileRequest request) const {
   Compilation out{take(result.text), take(result.manifest), take(result.ptx),
                   take(result.cubin), take(result.phases)};
   std::string message = take(result.message);
+  if (code != 0 && failure)
+    *failure = {take(result.counterexample), take(result.phases)};
   table->release_result(&result);
   if (code == 0)
     return out;
-  return Status::error(errorCode(code),
-                       message.empty()
-                           ? fmt::format("the compiler failed with code {} and "
-                                         "gave no reason",
-                                         code)
-                           : message);
+  return statusOf(code, message);
+}
+
+Expected<std::string> Provider::explain(NyblExplainRequest request) const {
+  request.size = sizeof request;
+  NyblExplainResult result = {};
+  result.size = sizeof result;
+  int code = table->explain(&request, &result);
+  std::string json = take(result.json), message = take(result.message);
+  table->release_explanation(&result);
+  if (code == 0)
+    return json;
+  return statusOf(code, message);
 }
 
 std::string Provider::describe() const { return table->describe(); }

@@ -16,6 +16,11 @@ struct Compilation {
   std::string text, manifest, ptx, cubin, phases;
 };
 
+/// What a compilation that gave nothing leaves (KernelProvider.h).
+struct CompileFailure {
+  std::string counterexample, phases;
+};
+
 /// A loaded compiler. Copyable, thread safe; the library stays loaded.
 class Provider {
 public:
@@ -26,7 +31,11 @@ public:
 
   /// request.size is filled in here. The provider's code and message become the
   /// status.
-  Expected<Compilation> compile(NyblCompileRequest request) const;
+  Expected<Compilation> compile(NyblCompileRequest request,
+                                CompileFailure *failure = nullptr) const;
+
+  /// The JSON of KernelProvider.h. request.size is filled in here.
+  Expected<std::string> explain(NyblExplainRequest request) const;
 
   std::string describe() const;
   const std::string &path() const { return file; }

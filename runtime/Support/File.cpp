@@ -6,9 +6,11 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -84,8 +86,14 @@ static bool writeAll(int file, std::string_view bytes) {
 }
 
 std::string nybl::temporaryBeside(const std::string &path) {
+  // Random, since numbers of processes come again and files of killed ones may
+  // be there still; without the system's, the clock's.
+  uint64_t random = 0;
+  if (::getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
+    random = static_cast<uint64_t>(
+        std::chrono::steady_clock::now().time_since_epoch().count());
   static std::atomic<unsigned> count{0};
-  return fmt::format("{}.{}-{}.tmp", path, ::getpid(), count++);
+  return fmt::format("{}.{:x}-{}.tmp", path, random, count++);
 }
 
 Status nybl::writeFile(const std::string &path, const std::string &temporary,
@@ -96,7 +104,7 @@ Status nybl::writeFile(const std::string &path, const std::string &temporary,
     return failed("write", path);
   struct stat old{};
   bool good = ::stat(path.c_str(), &old) != 0 ||
-              ::fchmod(file, old.st_mode & 07777) == 0;
+              ::fchmod(file, old.st_mode & 0777) == 0;
   for (std::string_view part : parts)
     good = good && writeAll(file, part);
   good = good && ::fsync(file) == 0;

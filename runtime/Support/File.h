@@ -21,8 +21,8 @@ std::string temporaryBeside(const std::string &path);
 
 /// Writes the parts, one after the other, to `temporary`, syncs and renames.
 /// After a failure `path` is what it was and `temporary` is gone; after an
-/// interrupt `path` is what it was. A file that is replaced gives its mode to
-/// the new one, else the umask decides.
+/// interrupt `path` is what it was. A file that is replaced gives its
+/// permissions to the new one, else the umask decides.
 Status writeFile(const std::string &path, const std::string &temporary,
                  std::initializer_list<std::string_view> parts);
 inline Status writeFile(const std::string &path,

@@ -175,7 +175,11 @@ NYBL_API nybl_status nybl_plan_info(const nybl_plan *plan,
 /* A row-major matrix in device memory. Row r starts at pointer + r *
    row_stride. Operand rows by columns, bytes of a row: a  M x K, K / 2: e2m1,
    two a byte, the even element in the low nibble b  N x K, K / 2: the same d  M
-   x N, N * 2 (bf16, f16) or N * 4 (f32) */
+   x N, N * 2 (bf16, f16) or N * 4 (f32)
+   What pointer and row_stride must be multiples of is the kernel's to say: 8
+   bytes for a and b and one element for d, or 16 bytes for each of them that it
+   copies by a tensor map (TMA). The manifest lists it ("alignment",
+   "stride_multiple"), and a launch refuses what does not fit. */
 typedef struct nybl_matrix {
   uint64_t pointer;   /* CUdeviceptr */
   uint64_t bytes;     /* of the matrix, from `pointer` on */
@@ -253,7 +257,8 @@ typedef struct nybl_gemm_args {
 /* Checks every precondition of the kernel's certificate, then enqueues one
    kernel on `stream` and returns. Never compiles, loads, locks or synchronises,
    never allocates when it succeeds, and is legal under stream capture: what is
-   captured are the arguments, so the buffers must outlive the graph.
+   captured are the arguments (tensor maps are made of them at the launch), so
+   the buffers must outlive the graph.
    m = 0 or n = 0 launches nothing and succeeds (a negative m, or one outside
    the plan's range, is still refused); D is not touched. Ordering: as any
    kernel on that stream. Memory must be usable by the device until the work has
