@@ -41,6 +41,10 @@ int nybl::cli::report(const Status &status) {
   return exitCode(status);
 }
 
+const char *nybl::cli::orNull(const std::string &text) {
+  return text.empty() ? nullptr : text.c_str();
+}
+
 void nybl::cli::printOut(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
 }

@@ -27,6 +27,9 @@ enum ExitCode {
 /// README.md
 int exitCode(const Status &status);
 
+/// As C interfaces want what was not given.
+const char *orNull(const std::string &text);
+
 /// Prints to standard output; main looks once whether all of it arrived.
 void printOut(std::string_view text);
 
@@ -51,6 +54,9 @@ std::string emulatedDriverPath();
 /// runs.
 void addCompile(CLI::App &app, int &code);
 void addRun(CLI::App &app, int &code);
+void addProve(CLI::App &app, int &code);
+void addExplain(CLI::App &app, int &code);
+void addVerifySass(CLI::App &app, int &code);
 void addDoctor(CLI::App &app, int &code);
 
 } // namespace nybl::cli

@@ -22,10 +22,6 @@ struct Options {
   bool time = false, json = false, verifyEach = false;
 };
 
-const char *orNull(const std::string &text) {
-  return text.empty() ? nullptr : text.c_str();
-}
-
 Expected<library::Compilation> compile(const Options &options) {
   auto templateText = readTemplate(options.templateFile);
   if (!templateText)
@@ -103,8 +99,8 @@ void nybl::cli::addCompile(CLI::App &app, int &code) {
   verb->add_option("--emit,--stop-after", options->emit,
                    "the stage to stop after, and to show")
       ->capture_default_str()
-      ->check(CLI::IsMember(
-          {"blockscale", "tile", "cta", "llvm", "ptx", "cubin", "manifest"}));
+      ->check(CLI::IsMember({"blockscale", "tile", "cta", "certificate", "llvm",
+                             "ptx", "cubin", "manifest"}));
   verb->add_option("-o,--out", options->out,
                    "write to FILE, not to standard output");
   verb->add_option("--dump-dir", options->dumpDir,

@@ -7,6 +7,7 @@
 #include "runtime/Library/Provider.h"
 #include "tools/nybl/Command.h"
 #include "tools/nybl/Program.h"
+#include "tools/sass/NvDisasm.h"
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -105,6 +106,14 @@ Item ptxasItem(const std::string &compiler) {
           "ptx works, and `nybl run` does not"};
 }
 
+Item nvdisasmItem() {
+  auto tool = sass::findNvDisasm("");
+  if (!tool)
+    return {"nvdisasm", false, tool.message(),
+            "only `nybl verify-sass` needs it"};
+  return {"nvdisasm", true, tool->version + ", " + tool->path, ""};
+}
+
 Item cacheItem() {
   return {"cache folder", true,
           "none: this version keeps kernels in memory, and nothing on disk",
@@ -130,6 +139,7 @@ std::vector<Item> examine() {
           "only runs without a GPU need it"),
       compilerLine,
       ptxasItem(compiler),
+      nvdisasmItem(),
       cacheItem()};
 }
 

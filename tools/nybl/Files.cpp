@@ -41,7 +41,22 @@ void nybl::cli::cleanUpOnSignals() {
 /// What the compiler takes at most.
 static constexpr uint64_t largestTemplate = 1 << 20;
 
+/// Whatever else goes to standard output must come after, not over it.
+static bool isStandardOutput(const std::string &path) {
+  struct stat named, standard;
+  return stat(path.c_str(), &named) == 0 && fstat(1, &standard) == 0 &&
+         named.st_dev == standard.st_dev && named.st_ino == standard.st_ino;
+}
+
 static Status writeDirectly(const std::string &path, std::string_view content) {
+  if (isStandardOutput(path)) {
+    bool good = std::fwrite(content.data(), 1, content.size(), stdout) ==
+                    content.size() &&
+                std::fflush(stdout) == 0;
+    return good ? Status::ok()
+                : Status::environment(fmt::format("cannot write '{}': {}", path,
+                                                  std::strerror(errno)));
+  }
   std::FILE *file = std::fopen(path.c_str(), "wbe");
   bool good = file && std::fwrite(content.data(), 1, content.size(), file) ==
                           content.size();
@@ -51,14 +66,23 @@ static Status writeDirectly(const std::string &path, std::string_view content) {
                                                 std::strerror(errno)));
 }
 
-/// The end of a chain of links. Links into /dev and /proc are ends themselves:
-/// what /dev/stdout leads to is open already, and must not be replaced.
+/// Names of files that are open already, which must not be replaced.
+static bool namesOpenFile(const std::filesystem::path &path) {
+  std::string text = path.lexically_normal().string();
+  return text.starts_with("/dev/std") || text.starts_with("/dev/fd/") ||
+         text.starts_with("/proc/");
+}
+
+/// The end of a chain of links. Names of open files are ends themselves.
 static std::filesystem::path endOfLinks(std::filesystem::path path) {
   std::error_code error;
   for (int i = 0; i < 40; ++i) {
-    std::string text = path.lexically_normal().string();
+    auto folder = std::filesystem::canonical(
+        path.has_parent_path() ? path.parent_path() : ".", error);
+    if (!error)
+      path = folder / path.filename();
     auto target = std::filesystem::read_symlink(path, error);
-    if (error || text.starts_with("/dev/") || text.starts_with("/proc/"))
+    if (error || namesOpenFile(path))
       break;
     path = path.parent_path() / target; // an absolute target replaces all
   }
@@ -66,10 +90,11 @@ static std::filesystem::path endOfLinks(std::filesystem::path path) {
 }
 
 static bool isReplaceable(const std::filesystem::path &path) {
-  std::string text = path.lexically_normal().string();
   struct stat info;
-  return !text.starts_with("/dev/") && !text.starts_with("/proc/") &&
-         (stat(path.c_str(), &info) != 0 || S_ISREG(info.st_mode));
+  if (namesOpenFile(path))
+    return false;
+  return stat(path.c_str(), &info) == 0 ? S_ISREG(info.st_mode)
+                                        : errno == ENOENT;
 }
 
 Status nybl::cli::writeOutput(const std::string &path,
@@ -93,8 +118,8 @@ bool nybl::cli::isSameFile(const std::string &a, const std::string &b) {
   return std::filesystem::equivalent(a, b, error) && !error;
 }
 
-Expected<std::optional<std::string>>
-nybl::cli::readTemplate(const std::string &path) {
+static Expected<std::optional<std::string>>
+readText(const std::string &path, const char *option, const char *expected) {
   if (path.empty())
     return std::optional<std::string>();
   auto text = readFile(path, largestTemplate);
@@ -102,10 +127,21 @@ nybl::cli::readTemplate(const std::string &path) {
     return text.status();
   if (text->empty() || text->find('\0') != text->npos)
     return Status::invalid(fmt::format(
-        "--template '{}': expected a kernel in the Tile dialect "
-        "(docs/templates.md), got {}",
-        path, text->empty() ? "an empty file" : "a file that is no text"));
+        "{} '{}': expected {}, got {}", option, path, expected,
+        text->empty() ? "an empty file" : "a file that is no text"));
   return std::optional<std::string>(std::move(*text));
+}
+
+Expected<std::optional<std::string>>
+nybl::cli::readTemplate(const std::string &path) {
+  return readText(path, "--template",
+                  "a kernel in the Tile dialect (docs/templates.md)");
+}
+
+Expected<std::optional<std::string>>
+nybl::cli::readKernelText(const std::string &path) {
+  return readText(path, "--cta",
+                  "a cta.kernel, as `nybl compile --emit cta` gives it");
 }
 
 std::string nybl::cli::expectFileName(const std::string &path) {

@@ -28,6 +28,9 @@ bool isSameFile(const std::string &a, const std::string &b);
 /// no text is an error: it would pass for none, or for its first line.
 Expected<std::optional<std::string>> readTemplate(const std::string &path);
 
+/// The same for a cta.kernel.
+Expected<std::optional<std::string>> readKernelText(const std::string &path);
+
 /// For an option that names a file: `--template ""` is not a missing option.
 std::string expectFileName(const std::string &path);
 

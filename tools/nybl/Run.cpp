@@ -40,22 +40,44 @@ nybl_scalar alphaOf(const Capture &capture) {
   return {NYBL_SCALAR_HOST, NYBL_CONVENTION_DECODE, 0, *capture.alpha, 0};
 }
 
+// With poison, padding holds that byte and is marked as poison.
+
+Expected<DeviceMatrix> upload(Memory &memory, const std::string &rows,
+                              const MatrixShape &shape,
+                              std::optional<uint8_t> poison) {
+  return memory.matrix(spread(rows, shape, poison.value_or(0)), shape,
+                       poison ? shape.padding() : std::vector<ByteRange>());
+}
+
+Expected<DeviceScales> uploadScales(Memory &memory, std::string image,
+                                    ScaleLayout layout, int64_t rows,
+                                    int64_t blocks,
+                                    std::optional<uint8_t> poison) {
+  std::vector<ByteRange> padding;
+  if (poison) {
+    padding = scalePadding(layout, rows, blocks);
+    fillRanges(image, padding, *poison);
+  }
+  return memory.scales(image, layout, rows, padding);
+}
+
 /// Uploads, launches, reads back. `d` becomes the rows, back to back.
 Status multiply(Session &session, const GemmProblem &problem,
                 const Capture &capture, std::optional<uint8_t> poison,
                 Phases &phases, std::string &d) {
   bool padded = poison.has_value();
-  auto a = session.matrix(
-      capture.a, MatrixShape::make(capture.m, problem.k / 2, padded), poison);
-  auto b = session.matrix(
-      capture.b, MatrixShape::make(problem.n, problem.k / 2, padded), poison);
-  auto sfa = session.scales(capture.aScale, problem.sfa, capture.m,
-                            problem.blocks(), poison);
-  auto sfb = session.scales(capture.bScale, problem.sfb, problem.n,
-                            problem.blocks(), poison);
+  Memory &memory = session.memory();
+  auto a = upload(memory, capture.a,
+                  MatrixShape::make(capture.m, problem.k / 2, padded), poison);
+  auto b = upload(memory, capture.b,
+                  MatrixShape::make(problem.n, problem.k / 2, padded), poison);
+  auto sfa = uploadScales(memory, capture.aScale, problem.sfa, capture.m,
+                          problem.blocks(), poison);
+  auto sfb = uploadScales(memory, capture.bScale, problem.sfb, problem.n,
+                          problem.blocks(), poison);
   MatrixShape shape =
       MatrixShape::make(capture.m, problem.n * byteWidth(problem.d), padded);
-  auto out = session.output(shape, problem.n, byteWidth(problem.d));
+  auto out = memory.output(shape, problem.n, byteWidth(problem.d));
   for (const Status &status :
        {a.status(), b.status(), sfa.status(), sfb.status(), out.status()})
     if (!status)
@@ -72,7 +94,7 @@ Status multiply(Session &session, const GemmProblem &problem,
   if (Status status = session.launch(args); !status)
     return status;
   phases.mark("launch");
-  auto rows = session.readBack(*out, shape);
+  auto rows = memory.readBack(*out, shape);
   if (!rows)
     return rows.status();
   d = std::move(*rows);

@@ -46,7 +46,8 @@ int main(int argc, char **argv) {
   cli::cleanUpOnSignals();
   CLI::App app(
       "Kernels for 4-bit block-scaled matrix products (NVFP4): compile "
-      "them, run them, see what is missing.\nExit codes: 0 fine, 1 a "
+      "them, prove them, run them, see what is missing.\nExit codes: 0 fine, 1 "
+      "a "
       "finding (mismatch, refusal, refuted), 2 bad input, 3 environment, "
       "4 not proven.",
       "nybl");
@@ -55,6 +56,9 @@ int main(int argc, char **argv) {
   int code = 0;
   cli::addCompile(app, code);
   cli::addRun(app, code);
+  cli::addProve(app, code);
+  cli::addExplain(app, code);
+  cli::addVerifySass(app, code);
   cli::addDoctor(app, code);
   try {
     app.parse(argc, argv);

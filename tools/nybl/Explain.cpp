@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// nybl explain: what the kernel of a problem would cost on a card, which
+// resource it would wait for, and what other schedules would cost. Estimates;
+// needs no driver and no GPU.
+
+#include "runtime/Abi/Problem.h"
+#include "runtime/Library/Provider.h"
+#include "tools/nybl/Command.h"
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+using namespace nybl;
+using namespace nybl::cli;
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+struct Options {
+  std::string problem, chip, card, schedule, jit;
+  std::optional<int64_t> m;
+  bool json = false;
+};
+
+//===----------------------------------------------------------------------===//
+// The compiler's JSON; a field that is not there reads as nothing
+//===----------------------------------------------------------------------===//
+
+double number(const Json &json, const char *field) {
+  auto found = json.find(field);
+  return found != json.end() && found->is_number() ? found->get<double>() : 0;
+}
+
+std::string text(const Json &json, const char *field) {
+  auto found = json.find(field);
+  return found != json.end() && found->is_string() ? found->get<std::string>()
+                                                   : "";
+}
+
+const Json &part(const Json &json, const char *field) {
+  static const Json none = Json::object();
+  auto found = json.find(field);
+  return found == json.end() ? none : *found;
+}
+
+//===----------------------------------------------------------------------===//
+// What is said
+//===----------------------------------------------------------------------===//
+
+/// Three digits, in the unit that suits.
+std::string bytesText(double bytes) {
+  constexpr const char *units[] = {"B", "KB", "MB", "GB", "TB"};
+  size_t unit = 0;
+  for (; bytes >= 1000 && unit + 1 < std::size(units); ++unit)
+    bytes /= 1000;
+  return fmt::format("{:.{}f} {}", bytes, unit && bytes < 100 ? 1 : 0,
+                     units[unit]);
+}
+
+std::string rowsText(const Extent &m) {
+  if (m.isFixed())
+    return std::to_string(m.low);
+  return "M";
+}
+
+std::string describeProblem(const GemmProblem &p) {
+  std::string m = rowsText(p.m);
+  std::string text = fmt::format(
+      "D [{}, {}] in {} = {}A [{}, {}] * B [{}, {}] transposed; A and B in "
+      "NVFP4, scale factors {} and {}",
+      m, p.n, name(p.d), p.alpha == AlphaKind::None ? "" : "alpha * ", m, p.k,
+      p.n, p.k, name(p.sfa), name(p.sfb));
+  if (p.m.isFixed())
+    return text;
+  if (p.m.isFree())
+    return text + "; any M";
+  return text + (p.m.high == Extent::unbounded
+                     ? fmt::format("; M from {} on", p.m.low)
+                     : fmt::format("; M from {} to {}", p.m.low, p.m.high));
+}
+
+std::string describeCard(const Json &explanation) {
+  const Json &card = part(explanation, "card");
+  return fmt::format(
+      "{} on {}: {:.0f} multiprocessors at {:.2f} GHz, {:.0f} "
+      "MiB of L2, memory {:.0f} GB/s, peak {:.0f} TFLOP/s",
+      text(explanation, "chip"), text(card, "name"),
+      number(card, "multiprocessors"), number(card, "clock_mhz") / 1000,
+      number(card, "l2_bytes") / (1 << 20),
+      number(card, "memory_mb_per_second") / 1000, number(card, "peak_tflops"));
+}
+
+/// What a resource's time was counted from.
+std::string countOf(const Json &of, const std::string &resource) {
+  if (resource == "tensor cores")
+    return fmt::format("{:.0f} cycles of the busiest multiprocessor",
+                       number(of, "tensor_cycles"));
+  if (resource == "issue")
+    return fmt::format("{:.0f} cycles", number(of, "issue_cycles"));
+  if (resource == "shared memory")
+    return fmt::format("{:.0f} wavefronts", number(of, "shared_wavefronts"));
+  if (resource == "L2")
+    return bytesText(number(of, "l2_bytes"));
+  if (resource == "memory")
+    return bytesText(number(of, "memory_bytes"));
+  return "what neither stages nor other tiles hide";
+}
+
+std::string describeResources(const Json &of) {
+  std::string lines;
+  double whole = number(of, "estimate_us");
+  for (const Json &resource : part(of, "resources")) {
+    double us = number(resource, "us");
+    std::string name = text(resource, "name");
+    lines += fmt::format("  {:<14}{:>12.2f} us{:>6.0f} %  {}\n", name, us,
+                         whole == 0 ? 0 : us / whole * 100, countOf(of, name));
+  }
+  return lines;
+}
+
+std::string describeTiles(const Json &of, const Json &card) {
+  return fmt::format(
+      "  {:.0f} tile{}, {:.0f} at a time: {:.3g} waves, the last {:.1f} % "
+      "full\n"
+      "  {:.0f} of {:.0f} multiprocessors busy, {} in flight on each\n",
+      number(of, "tiles"), number(of, "tiles") == 1 ? "" : "s",
+      number(of, "ctas_at_a_time"), number(of, "waves"),
+      number(of, "last_wave_fill") * 100, number(of, "multiprocessors_busy"),
+      number(card, "multiprocessors"),
+      bytesText(number(of, "bytes_in_flight")));
+}
+
+std::string describeBest(const Json &launch) {
+  std::string lines = "  the best by the estimate:\n";
+  int place = 0;
+  for (const Json &one : part(launch, "best"))
+    lines += fmt::format("  {:>2}  {:<58}{:>10.2f} us  bound by {}\n", ++place,
+                         text(one, "schedule"), number(one, "estimate_us"),
+                         text(one, "bound"));
+  return lines;
+}
+
+std::string describeLaunch(const Json &explanation, const Json &launch) {
+  if (number(launch, "m") == 0)
+    return "\nM = 0: nothing is launched\n";
+  const Json &of = part(launch, "chosen");
+  bool forced = part(explanation, "forced") == Json(true);
+  double place = number(launch, "place");
+  std::string lines = fmt::format(
+      "\nM = {:.0f}, {} ({}{})\n", number(launch, "m"), text(of, "schedule"),
+      forced ? "as asked for" : "what `nybl compile` takes",
+      place == 0 ? std::string()
+                 : fmt::format(", number {:.0f} of {:.0f} by the estimate",
+                               place, number(launch, "candidates")));
+  lines += fmt::format("  estimate {:.2f} us, {:.4g} TFLOP/s, {:.1f} % of the "
+                       "peak; bound by {}\n",
+                       number(of, "estimate_us"), number(of, "tflops"),
+                       number(of, "of_peak") * 100, text(of, "bound"));
+  return lines + describeResources(of) +
+         describeTiles(of, part(explanation, "card")) + describeBest(launch);
+}
+
+/// One line for each M.
+std::string describeRows(const Json &launches) {
+  std::string lines =
+      fmt::format("\n{:>6}{:>14}{:>10}  {:<14}{:>14}  {}\n", "M", "estimate us",
+                  "TFLOP/s", "bound by", "best us", "the best by the estimate");
+  for (const Json &launch : launches) {
+    const Json &of = part(launch, "chosen"), &all = part(launch, "best");
+    Json best = all.empty() ? Json::object() : *all.begin();
+    lines += fmt::format("{:>6.0f}{:>14.2f}{:>10.4g}  {:<14}{:>14.2f}  {}\n",
+                         number(launch, "m"), number(of, "estimate_us"),
+                         number(of, "tflops"), text(of, "bound"),
+                         number(best, "estimate_us"), text(best, "schedule"));
+  }
+  return lines;
+}
+
+std::string describeAll(const Json &explanation, const GemmProblem &problem) {
+  const Json &launches = part(explanation, "launches");
+  std::string lines = fmt::format("{}\n{}\n{}\nEstimates: counted, never "
+                                  "measured.\n",
+                                  print(problem), describeProblem(problem),
+                                  describeCard(explanation));
+  if (launches.size() > 1)
+    lines += describeRows(launches);
+  return launches.empty()
+             ? lines
+             : lines + describeLaunch(explanation, *(launches.end() - 1));
+}
+
+Status runExplain(const Options &options) {
+  // Before the compiler is loaded: bad input is bad input, compiler or not.
+  auto problem = parseProblem(options.problem);
+  if (!problem)
+    return problem.status();
+  auto provider = library::Provider::load(options.jit);
+  if (!provider)
+    return provider.status();
+  NyblExplainRequest request = {};
+  request.problem = options.problem.c_str();
+  request.chip = options.chip.c_str();
+  request.card = orNull(options.card);
+  request.schedule = orNull(options.schedule);
+  request.m = options.m ? &*options.m : nullptr;
+  auto made = provider->explain(request);
+  if (!made)
+    return made.status();
+  Json json = Json::parse(*made, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object())
+    return Status::environment("the compiler's estimates: expected a JSON "
+                               "object; install libnybl_jit.so of this "
+                               "version");
+  printOut(options.json ? *made + "\n" : describeAll(json, *problem));
+  return Status::ok();
+}
+
+} // namespace
+
+void nybl::cli::addExplain(CLI::App &app, int &code) {
+  auto options = std::make_shared<Options>();
+  CLI::App *verb = app.add_subcommand(
+      "explain", "Estimate what the kernel of a problem would cost, and what "
+                 "other schedules would");
+  verb->add_option("problem", options->problem, "the problem line")->required();
+  verb->add_option("--chip", options->chip, "full chip name, as sm_120a")
+      ->required();
+  verb->add_option("--card", options->card,
+                   "the card, as rtx-5090; without it the chip's reference "
+                   "product");
+  verb->add_option("--m", options->m,
+                   "rows of A; without it the problem's, or some of them");
+  verb->add_option("--schedule", options->schedule,
+                   "\"key=value ...\"; without it what `nybl compile` takes");
+  verb->add_option("--jit", options->jit, "path of libnybl_jit.so");
+  verb->add_flag("--json", options->json, "print one JSON object");
+  verb->callback([options, &code] { code = report(runExplain(*options)); });
+}
