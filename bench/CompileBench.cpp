@@ -4,15 +4,13 @@
 // peer on the same tile. Loads the compiler as the runtime does.
 //   nybl-bench-compile [--problem LINE] [--chip sm_120a] [--schedule TEXT]
 //     [--repeats 15] [--jit PATH] [--peer COMMAND] [--json]
-#include "runtime/Abi/KernelProvider.h"
+#include "bench/LoadProvider.h"
 #include "runtime/Abi/Manifest.h"
 #include "runtime/Abi/Status.h"
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <dlfcn.h>
-#include <filesystem>
 #include <fmt/format.h>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -88,33 +86,6 @@ Expected<Options> parse(int argc, char **argv) {
     return Status::invalid("expected a positive number after --repeats, got '" +
                            repeats + "'");
   return options;
-}
-
-/// libnybl_jit.so in ../lib of this program, unless a path is given.
-Expected<const NyblKernelProvider *> loadProvider(std::string path) {
-  if (path.empty()) {
-    std::error_code error;
-    path =
-        std::filesystem::read_symlink("/proc/self/exe", error).parent_path() /
-        "../lib/libnybl_jit.so";
-  }
-  void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library)
-    return Status::environment(
-        fmt::format("expected the compiler at {}: {}", path, dlerror()));
-  auto entry = reinterpret_cast<NyblKernelProviderEntry>(
-      dlsym(library, NYBL_KERNEL_PROVIDER_SYMBOL));
-  const NyblKernelProvider *provider = entry ? entry() : nullptr;
-  if (!provider || provider->magic != NYBL_KERNEL_PROVIDER_MAGIC ||
-      provider->version != NYBL_KERNEL_PROVIDER_VERSION)
-    return Status::environment(fmt::format(
-        "expected a kernel provider of version {} in {}, found none",
-        NYBL_KERNEL_PROVIDER_VERSION, path));
-  return provider;
-}
-
-std::string_view view(const NyblBytes &bytes) {
-  return {bytes.data, bytes.size};
 }
 
 Expected<Sample> read(const NyblCompileResult &result, double wall) {

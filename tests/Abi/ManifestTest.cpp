@@ -4,6 +4,7 @@
 
 #include "runtime/Abi/Manifest.h"
 
+#include <fstream>
 #include <gtest/gtest.h>
 
 using namespace nybl;
@@ -19,13 +20,21 @@ Manifest sample() {
   m.kernel = "gemm";
   m.threads = 256;
   m.tileM = m.tileN = 128;
-  m.parameters = {{"a", "pointer"}, {"m", "i32"}};
+  m.parameters = {{"a", "pointer"},
+                  {"m", "i32"},
+                  {"d.map", "tensor_map"},
+                  {"a.map", "tensor_map"}};
+  m.tensorMaps = {{"a", 128, 64, 64}, {"d", 32, 256, 0}};
   m.preconditions = {{"alignment", "a", 8}, {"rows_max", "m", 1 << 24}};
   m.registers = 96;
-  m.certificate = {"nybl-prover 1",
-                   "abcd",
-                   1 << 24,
-                   {{"L1", true, "shown"}, {"L2", false, "not asked"}}};
+  m.certificate = {
+      "nybl-prover 1",
+      "abcd",
+      1 << 24,
+      12,
+      3,
+      {{"a", "never", 4}},
+      {{"L1", true, "4 accesses", "M = 1"}, {"L2", false, "", ""}}};
   return m;
 }
 
@@ -58,8 +67,15 @@ TEST(Manifest, EveryFaultIsOneSentence) {
       {"[]", "expected a manifest as a JSON object"},
       {"{", "expected a manifest as a JSON object"},
       {"{}", "manifest field 'version': expected, but missing"},
-      {replaced("\"version\": 1", "\"version\": 2"),
-       "manifest field 'version': expected 1, got 2; rebuild the artefact"},
+      {replaced("\"version\": 3", "\"version\": 2"),
+       "manifest field 'version': expected 3, got 2; rebuild the artefact"},
+      {replaced("\"version\": 3", "\"version\": 4"),
+       "manifest field 'version': expected 3, got 4; rebuild the artefact"},
+      {replaced("\"tensor_maps\"", "\"maps\""),
+       "manifest field 'tensor_maps': expected, but missing"},
+      {replaced("\"box_rows\": 128", "\"box_rows\": \"128\""),
+       "manifest field 'tensor_maps[0].box_rows': expected an integer, got "
+       "string"},
       {replaced("\"threads\": 256", "\"threads\": \"256\""),
        "manifest field 'threads': expected an integer, got string"},
       {replaced("\"threads\": 256", "\"threads\": 0"),
@@ -79,6 +95,83 @@ TEST(Manifest, EveryFaultIsOneSentence) {
     ASSERT_FALSE(parsed) << text;
     EXPECT_EQ(parsed.message(), message);
   }
+}
+
+struct Fault {
+  void (*spoil)(Manifest &);
+  const char *message; ///< after "manifest field '"
+};
+
+const Fault faults[] = {
+    {[](Manifest &m) { m.tensorMaps[1].boxRows = 0; },
+     "tensor_maps[1].box_rows': expected 1 to 256, got 0"},
+    {[](Manifest &m) { m.tensorMaps[0].boxRows = 257; },
+     "tensor_maps[0].box_rows': expected 1 to 256, got 257"},
+    {[](Manifest &m) { m.tensorMaps[1].boxBytes = 0; },
+     "tensor_maps[1].box_bytes': expected a multiple of 16 from 16 to 256, got "
+     "0"},
+    {[](Manifest &m) { m.tensorMaps[0].boxBytes = 40; },
+     "tensor_maps[0].box_bytes': expected a multiple of 16 from 16 to 256, got "
+     "40"},
+    {[](Manifest &m) { m.tensorMaps[1].boxBytes = 272; },
+     "tensor_maps[1].box_bytes': expected a multiple of 16 from 16 to 256, got "
+     "272"},
+    {[](Manifest &m) { m.tensorMaps[0].boxBytes = 80; },
+     "tensor_maps[0].box_bytes': expected at most the bytes of the swizzle, "
+     "got 80"},
+    {[](Manifest &m) { m.tensorMaps[0].swizzle = 96; },
+     "tensor_maps[0].swizzle': expected 0, 32, 64 or 128, got 96"},
+    {[](Manifest &m) { m.tensorMaps[0].swizzle = -32; },
+     "tensor_maps[0].swizzle': expected 0, 32, 64 or 128, got -32"},
+    {[](Manifest &m) { m.tensorMaps[0].operand = "sfa"; },
+     "tensor_maps[0].operand': expected a, b or d, each at most once, got "
+     "'sfa'"},
+    {[](Manifest &m) { m.tensorMaps[1].operand = "a"; },
+     "tensor_maps[1].operand': expected a, b or d, each at most once, got 'a'"},
+    {[](Manifest &m) { m.tensorMaps.pop_back(); },
+     "parameters[2].source': expected the map of an operand of 'tensor_maps', "
+     "each at most once, got 'd.map'"},
+    {[](Manifest &m) { m.parameters[2].source = "a.map"; },
+     "parameters[3].source': expected the map of an operand of 'tensor_maps', "
+     "each at most once, got 'a.map'"},
+    {[](Manifest &m) { m.parameters[3].source = "a"; },
+     "parameters[3].source': expected the map of an operand of 'tensor_maps', "
+     "each at most once, got 'a'"},
+    {[](Manifest &m) { m.parameters.pop_back(); },
+     "tensor_maps': expected a parameter 'a.map' of type tensor_map, got none"},
+};
+
+TEST(Manifest, TensorMapsOutOfBoundsAreRefused) {
+  for (const auto &[spoil, message] : faults) {
+    Manifest m = sample();
+    spoil(m);
+    auto parsed = parseManifest(print(m));
+    ASSERT_FALSE(parsed) << message;
+    EXPECT_EQ(parsed.message(), std::string("manifest field '") + message);
+  }
+}
+
+TEST(Manifest, TensorMapsUpToTheirBoundsAreTaken) {
+  for (auto [rows, bytes, swizzle] : {std::tuple{1, 16, 32},
+                                      {256, 32, 32},
+                                      {256, 64, 64},
+                                      {8, 128, 128},
+                                      {256, 256, 0}}) {
+    Manifest m = sample();
+    m.tensorMaps[0] = {"a", rows, bytes, swizzle};
+    auto parsed = parseManifest(print(m));
+    ASSERT_TRUE(parsed) << parsed.message();
+    EXPECT_EQ(*parsed, m);
+  }
+}
+
+/// Where the fuzzer starts from must be taken, or it gets nowhere.
+TEST(Manifest, TheFuzzersSampleIsCurrent) {
+  std::ifstream file(NYBL_SOURCE_DIR "/tests/Abi/corpus/manifest/maps.json");
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  auto parsed = parseManifest(text);
+  ASSERT_TRUE(parsed) << parsed.message();
+  EXPECT_EQ(parsed->tensorMaps, sample().tensorMaps);
 }
 
 TEST(Manifest, EveryTruncationIsAnError) {

@@ -58,4 +58,47 @@ TEST(Chips, TheEmulatorAgrees) {
   EXPECT_EQ(compared, 6u);
 }
 
+TEST(Cards, RunTheirChipsAndTheirFamily) {
+  std::set<std::string> names;
+  for (const Card &card : cards()) {
+    EXPECT_TRUE(names.insert(card.name).second);
+    const Chip &chip = **findChip(card.chip);
+    EXPECT_TRUE(card.carries(chip));
+    EXPECT_TRUE(card.carries(**findChip("sm_120f"))) << card.name;
+    EXPECT_FALSE(card.carries(**findChip("sm_100a"))) << card.name;
+    EXPECT_GT(chip.fp4MacsPerCycle, 0u);
+    EXPECT_GT(chip.sharedBytesPerCycle, 0u);
+    EXPECT_GT(card.clockMHz * card.l2BytesPerCycle * card.memoryMBPerSecond, 0u)
+        << card.name;
+  }
+}
+
+/// The rates give back the peaks that makers name, in TFLOP/s.
+TEST(Cards, PeaksAreThePublishedOnes) {
+  const std::pair<const char *, double> published[] = {
+      {"rtx-pro-6000", 2000}, {"rtx-5090", 1676}, {"gb10", 500}};
+  for (auto [name, peak] : published)
+    for (const Card &card : cards())
+      if (card.name == std::string(name))
+        EXPECT_NEAR(2e-6 * (*findChip(card.chip))->fp4MacsPerCycle *
+                        card.multiprocessors * card.clockMHz,
+                    peak, peak * 0.005);
+}
+
+TEST(Cards, TheDefaultIsTheReferenceProduct) {
+  for (auto [chip, card] :
+       {std::pair("sm_120a", "rtx-pro-6000"),
+        std::pair("sm_120f", "rtx-pro-6000"), std::pair("sm_121a", "gb10")}) {
+    auto found = findCard("", **findChip(chip));
+    ASSERT_TRUE(found) << found.message();
+    EXPECT_EQ(std::string((*found)->name), card);
+  }
+  auto wrong = findCard("gb10", **findChip("sm_120a"));
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.status().code(), ErrorCode::Invalid);
+  EXPECT_NE(wrong.message().find("rtx-5090"), std::string::npos);
+  EXPECT_EQ(findCard("", **findChip("sm_100a")).status().code(),
+            ErrorCode::Refused);
+}
+
 } // namespace

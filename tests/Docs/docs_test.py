@@ -1,27 +1,68 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# Runs the examples of README.md and docs/: every fenced block marked `sh`, in a
-# folder where build/ is the build and layer.safetensors a small captured layer.
+# Runs the examples of README.md and docs/, each page in a folder of its own where
+# build/ is the build, templates/ the templates and layer.safetensors a small
+# captured layer. A fenced block marked `sh` must succeed; one marked `sh exit=N`
+# must end with N. Each line of a block marked `output` must be in what the `sh`
+# block before it printed; a line of "..." stands for any others.
 import json
 import os
 import pathlib
+import re
+import shutil
 import struct
 import subprocess
 import sys
 import tempfile
 
 
-def blocks(text):
-    """The lines of each ```sh block."""
-    inside, lines = False, []
+class Example:
+    """An `sh` block: what it is to end with, and lines it is to print."""
+
+    def __init__(self, code):
+        self.code, self.text, self.printed = code, "", []
+
+    def run(self, folder):
+        """What is wrong, or an empty string."""
+        run = subprocess.run(["bash", "-e", "-c", self.text], cwd=folder, text=True,
+                             capture_output=True, check=False)
+        output = run.stdout + run.stderr
+        wrong = [f"expected {line!r}" for line in self.printed if line not in output]
+        if run.returncode != self.code:
+            wrong.insert(0, f"expected exit {self.code}, got {run.returncode}")
+        return "; ".join(wrong) + (f" of\n{self.text}\n{output}" if wrong else "")
+
+
+def open_block(info, found):
+    """The lines that a block with this info string is to collect, or nothing."""
+    command = re.fullmatch(r"sh(?: exit=(\d+))?", info)
+    if command:
+        found.append(Example(int(command[1] or 0)))
+        return found[-1], "text"
+    if info == "output":
+        if not found or found[-1].printed:
+            raise ValueError("expected an `sh` block before each `output` block")
+        return found[-1], "printed"
+    if info.startswith(("sh ", "output ")):
+        raise ValueError(f"expected sh, sh exit=N or output, got {info!r}")
+    return None
+
+
+def examples(text):
+    """The examples of a page, in order."""
+    found, inside, collects, lines = [], False, None, []
     for line in text.splitlines():
-        if inside and line.startswith("```"):
-            yield "\n".join(lines)
-            inside, lines = False, []
+        if not inside and line.startswith("```"):
+            inside, collects, lines = True, open_block(line[3:].strip(), found), []
+        elif inside and line.startswith("```"):
+            if collects and collects[1] == "text":
+                collects[0].text = "\n".join(lines)
+            elif collects:
+                collects[0].printed = [x.strip() for x in lines if x.strip() not in ("", "...")]
+            inside = False
         elif inside:
             lines.append(line)
-        elif line.strip() == "```sh":
-            inside = True
+    return found
 
 
 def write_layer(path, m=5, n=1536, k=384):
@@ -44,22 +85,30 @@ def write_layer(path, m=5, n=1536, k=384):
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
-def main(source, build):
-    count = failed = 0
+def run_page(page, source, build):
+    """How many examples the page has, and how many fail."""
+    found, failed = examples(page.read_text()), 0
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         os.symlink(build, folder / "build")
+        shutil.copytree(source / "templates", folder / "templates")
         write_layer(folder / "layer.safetensors")
-        for page in [source / "README.md", *sorted((source / "docs").glob("*.md"))]:
-            for block in blocks(page.read_text()):
-                count += 1
-                run = subprocess.run(["bash", "-e", "-c", block], cwd=folder, text=True,
-                                     capture_output=True, check=False)
-                if run.returncode != 0:
-                    failed += 1
-                    print(f"{page.name}: exit {run.returncode} of\n{block}\n{run.stderr}")
-    if count < 3:
-        print(f"expected at least 3 examples, found {count}")
+        for example in found:
+            wrong = example.run(folder)
+            if wrong:
+                failed += 1
+                print(f"{page.name}: {wrong}")
+    return len(found), failed
+
+
+def main(source, build):
+    count = failed = 0
+    for page in [source / "README.md", *sorted((source / "docs").glob("*.md"))]:
+        page_count, page_failed = run_page(page, source, build)
+        count += page_count
+        failed += page_failed
+    if count < 10:
+        print(f"expected at least 10 examples, found {count}")
         failed += 1
     print(f"{count - failed} passed, {failed} failed")
     return 1 if failed else 0

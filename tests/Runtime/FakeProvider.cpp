@@ -3,7 +3,8 @@
 // A compiler of one kernel, so that the runtime is tested without LLVM: it
 // writes alpha to every element of an f32 D. What it shall do wrong is asked
 // for in the schedule: "unproven", "cubin", "chip", "manifest", "precondition",
-// "refuse", "silent", "ptx", "leak", separated by spaces.
+// "refuse", "silent", "ptx", "leak", "refuted", "undecided", "maps", "shared",
+// separated by spaces.
 
 #include "tests/Runtime/FakeProvider.h"
 #include "runtime/Abi/Manifest.h"
@@ -11,7 +12,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <fmt/format.h>
 #include <thread>
 
@@ -22,7 +22,7 @@ namespace {
 std::atomic<int> compilations;
 
 struct Owner {
-  std::string message, text, manifest, ptx, cubin, phases;
+  std::string message, text, manifest, ptx, cubin, phases, counterexample;
 };
 
 NyblBytes bytes(const std::string &s) { return {s.data(), s.size()}; }
@@ -112,8 +112,20 @@ Manifest makeManifest(const GemmProblem &problem, const char *chip) {
                      {"rows_fit", "d", problem.n * byteWidth(problem.d)},
                      {"no_overlap", "d", 0},
                      {"rows_max", "m", 1 << 20}};
-  m.certificate = {"fake 1", m.key, 1 << 20, {{"L1", true, ""}}};
+  m.certificate = {"fake 1", m.key, 1 << 20, 0, 0, {}, {{"L1", true, "", ""}}};
   return m;
+}
+
+/// Says that the kernel takes tensor maps besides, which the PTX does not: for
+/// drivers that run nothing.
+void addMaps(Manifest &m) {
+  for (const char *operand : {"a", "d"}) {
+    m.parameters.push_back({std::string(operand) + ".map", "tensor_map"});
+    m.tensorMaps.push_back({operand, 64, 32, 32});
+    m.preconditions.push_back({"alignment", operand, 16});
+    m.preconditions.push_back({"stride_multiple", operand, 16});
+    m.preconditions.push_back({"stride_max", operand, 1 << 20});
+  }
 }
 
 int fail(Owner &owner, NyblCompileResult *result, ErrorCode code,
@@ -121,6 +133,25 @@ int fail(Owner &owner, NyblCompileResult *result, ErrorCode code,
   owner.message = std::move(message);
   result->message = bytes(owner.message);
   return result->code = static_cast<int>(code);
+}
+
+/// The fake proof of the kernel that leaks; 0 if there is none.
+int refute(Owner &owner, NyblCompileResult *result, std::string_view wish,
+           const GemmProblem &problem) {
+  owner.phases = R"([{"phase": "prove", "ms": 0.25}])";
+  result->phases = bytes(owner.phases);
+  if (wish.find("undecided") != wish.npos)
+    return fail(owner, result, ErrorCode::Unproven,
+                "fake:1:1: not proven: the fake cannot tell");
+  if (wish.find("refuted") == wish.npos)
+    return 0;
+  owner.counterexample =
+      fmt::format(R"({{"lemma": "L1", "operand": "a", "m": 5, "tile": 0,)"
+                  R"( "k_step": null, "thread": 3, "row": 0, "byte": {}}})",
+                  problem.k / 2);
+  result->counterexample = bytes(owner.counterexample);
+  return fail(owner, result, ErrorCode::Refused,
+              "fake:1:1: refuted: with M = 5 this reaches what it must not");
 }
 
 int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
@@ -138,16 +169,25 @@ int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
     return fail(*owner, result, ErrorCode::Refused, "the fake refuses");
   if (wants("silent"))
     return fail(*owner, result, ErrorCode::Refused, "");
+  if (!request->keep_refuted)
+    if (int code = refute(*owner, result, wish, *problem))
+      return code;
   // Long enough for threads that ask for the same key to meet.
   if (wants("slow"))
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   Manifest manifest =
       makeManifest(*problem, wants("chip") ? "sm_1a" : request->chip);
+  if (wants("refuted"))
+    manifest.certificate.lemmas = {{"L1", false, "refuted", ""}};
   if (wants("unproven"))
     manifest.certificate.lemmas = {
-        {"L1", true, ""}, {"L2", false, ""}, {"L3", false, ""}};
+        {"L1", true, "", ""}, {"L2", false, "", ""}, {"L3", false, "", ""}};
   if (wants("precondition"))
     manifest.preconditions.push_back({"moon_phase", "a", 1});
+  if (wants("maps"))
+    addMaps(manifest);
+  if (wants("shared"))
+    manifest.dynamicShared = 80 << 10;
   owner->manifest = wants("manifest") ? "{]" : print(manifest);
   owner->ptx = wants("ptx") ? "this is no PTX"
                             : fmt::format(ptxFormat, request->chip, problem->n,
@@ -156,9 +196,10 @@ int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
     owner->cubin = "\x7f"
                    "ELF, as far as anybody looks";
   owner->phases = R"([{"phase": "fake", "ms": 0.125}])";
-  owner->text = request->emit && !std::strcmp(request->emit, "manifest")
-                    ? owner->manifest
-                    : owner->ptx;
+  std::string_view emit = request->emit ? request->emit : "cubin";
+  owner->text = emit == "manifest"      ? owner->manifest
+                : emit == "certificate" ? print(manifest.certificate)
+                                        : owner->ptx;
   result->text = bytes(owner->text);
   result->manifest = bytes(owner->manifest);
   result->ptx = bytes(owner->ptx);
@@ -174,6 +215,39 @@ void release(NyblCompileResult *result) {
 
 const char *describe() { return "fake 1"; }
 
+/// One launch, of figures that are the same for any problem. "silent" is bad
+/// input without a reason, "cubin" and any card with one; "garbage" is no JSON.
+int explain(const NyblExplainRequest *request, NyblExplainResult *result) {
+  static const std::string numbers =
+      R"("estimate_us": 2.5, "tflops": 1.5, "of_peak": 0.25, "bound": "L2",
+      "resources": [{"name": "L2", "us": 2.5}, {"name": "memory", "us": 1.0}],
+      "tensor_cycles": 1000.0, "issue_cycles": 2000.0,
+      "shared_wavefronts": 3000.0, "l2_bytes": 4000.0, "memory_bytes": 5e6,
+      "tiles": 6, "ctas_at_a_time": 4, "waves": 1.5, "last_wave_fill": 0.5,
+      "multiprocessors_busy": 4, "bytes_in_flight": 7000.0)";
+  static const std::string json =
+      R"({"problem": "gemm m=? n=24 k=48", "chip": "sm_120a", "card":
+      {"name": "fake-card", "multiprocessors": 4, "clock_mhz": 1500,
+      "l2_bytes": 1048576, "l2_bytes_per_cycle": 64,
+      "memory_mb_per_second": 1000, "peak_tflops": 6.0}, "forced": false,
+      "launches": [{"m": 3, "chosen": {"schedule": "kind=fake", )" +
+      numbers + R"(}, "place": 2, "candidates": 9, "best":
+      [{"schedule": "kind=best", )" +
+      numbers + "}]}]}";
+  static const std::string reason = "the fake refuses";
+  std::string wanted = request->schedule ? request->schedule : "";
+  bool silent = wanted == "silent";
+  if (silent || request->card || wanted == "cubin")
+    result->code = static_cast<int>(ErrorCode::Invalid);
+  if (result->code != 0 && !silent)
+    result->message = bytes(reason);
+  if (result->code == 0)
+    result->json = wanted == "garbage" ? bytes(reason) : bytes(json);
+  return result->code;
+}
+
+void releaseExplanation(NyblExplainResult *) {}
+
 } // namespace
 
 extern "C" __attribute__((visibility("default"))) int nyblTestCompilations() {
@@ -187,6 +261,8 @@ nybl_kernel_provider() {
                                            sizeof(NyblKernelProvider),
                                            &compile,
                                            &release,
-                                           &describe};
+                                           &describe,
+                                           &explain,
+                                           &releaseExplanation};
   return &table;
 }

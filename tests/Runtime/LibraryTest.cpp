@@ -133,6 +133,82 @@ TEST_F(LibraryTest, ALaunchIsThreeCallsOfTheDriver) {
   EXPECT_EQ(state->current, state) << "the device's primary context";
 }
 
+constexpr int aMap = 7, dMap = 8; ///< the parameters of the schedule "maps"
+
+TEST_F(LibraryTest, TensorMapsAreParametersByValue) {
+  PlanOwner plan = prepared(line, "maps");
+  nybl_gemm_args args = argumentsOf(line, 5);
+  state->settings.parameterCount = 9;
+  state->settings.mapParameters = 1 << aMap | 1 << dMap;
+  int before = state->callCount;
+  ASSERT_EQ(nybl_launch(plan.get(), &args), NYBL_OK) << nybl_last_error();
+  std::vector<std::string> calls(state->calls + before,
+                                 state->calls + state->callCount);
+  EXPECT_EQ(calls, (std::vector<std::string>{
+                       "cuCtxPushCurrent_v2", "cuTensorMapEncodeTiled",
+                       "cuTensorMapEncodeTiled", "cuLaunchKernel",
+                       "cuCtxPopCurrent_v2"}));
+  EXPECT_EQ(state->encoded[0].address, args.a.pointer);
+  EXPECT_EQ(state->encoded[0].sizes[1], 5u);
+  EXPECT_EQ(state->encoded[1].address, args.d.pointer);
+  for (int i = 0; i < 16; ++i) {
+    EXPECT_EQ(state->last.maps[aMap][i], mapWord(0, i));
+    EXPECT_EQ(state->last.maps[dMap][i], mapWord(1, i));
+  }
+  EXPECT_EQ(state->last.parameters[0], args.d.pointer);
+  EXPECT_EQ(state->last.parameters[6], args.a.pointer);
+}
+
+TEST_F(LibraryTest, TensorMapsCostALaunchNoAllocationAndNoLock) {
+  if (!allocationsAreCounted())
+    GTEST_SKIP() << "the sanitizer has its own allocator";
+  PlanOwner plan = prepared(line, "maps");
+  nybl_gemm_args args = argumentsOf(line, 5);
+  uint64_t locksBefore = lockCount(), before = allocationCount();
+  nybl_status status = nybl_launch(plan.get(), &args);
+  uint64_t after = allocationCount(), locksAfter = lockCount();
+  EXPECT_EQ(status, NYBL_OK);
+  EXPECT_EQ(after, before);
+  EXPECT_EQ(locksAfter, locksBefore);
+  EXPECT_EQ(state->encodeCount, 2);
+  EXPECT_EQ(state->last.launches, 1u);
+}
+
+TEST_F(LibraryTest, NoRowsNoTensorMaps) {
+  PlanOwner plan = prepared(line, "maps");
+  auto args = face::sized<nybl_gemm_args>();
+  EXPECT_EQ(nybl_launch(plan.get(), &args), NYBL_OK) << nybl_last_error();
+  EXPECT_EQ(state->encodeCount, 0);
+  EXPECT_EQ(state->last.launches, 0u);
+}
+
+TEST_F(LibraryTest, ATensorMapThatIsRefusedLaunchesNothing) {
+  PlanOwner plan = prepared(line, "maps");
+  nybl_gemm_args args = argumentsOf(line, 5);
+  args.a.pointer += 8;
+  EXPECT_EQ(nybl_launch(plan.get(), &args), NYBL_REFUSED);
+  EXPECT_TRUE(says("a.pointer: expected a multiple of 16 bytes"))
+      << nybl_last_error();
+  EXPECT_EQ(state->encodeCount, 0);
+  args.a.pointer -= 8;
+  state->settings.encodeResult = 700;
+  EXPECT_EQ(nybl_launch(plan.get(), &args), NYBL_ENVIRONMENT);
+  EXPECT_TRUE(says("cuTensorMapEncodeTiled failed: CUDA_ERROR_ILLEGAL_ADDRESS "
+                   "(700), as the test asked; asked for the tensor map of a: 5 "
+                   "rows of 32 bytes"))
+      << nybl_last_error();
+  EXPECT_EQ(state->last.launches, 0u);
+}
+
+TEST_F(LibraryTest, DynamicSharedMemoryIsAllowedCountedAndAskedFor) {
+  PlanOwner plan = prepared(line, "shared");
+  EXPECT_EQ(state->allowedShared, 80 << 10);
+  EXPECT_EQ(state->askedShared, 80u << 10);
+  nybl_gemm_args args = argumentsOf(line, 5);
+  ASSERT_EQ(nybl_launch(plan.get(), &args), NYBL_OK) << nybl_last_error();
+  EXPECT_EQ(state->last.dynamicShared, 80u << 10);
+}
+
 TEST_F(LibraryTest, OptionsAreCheckedAndDumpsAreFresh) {
   nybl_plan *plan = nullptr;
   auto options = face::sized<nybl_prepare_options>();
@@ -386,6 +462,31 @@ TEST(LibraryWithout, ALibraryThatIsNoCompiler) {
   EXPECT_NE(
       std::string(nybl_last_error()).find("no symbol nybl_kernel_provider"),
       std::string::npos);
+}
+
+TEST(LibraryWithout, TensorMaps) {
+  auto options = face::sized<nybl_library_options>();
+  options.jit_path = NYBL_TEST_FAKE_JIT;
+  face::Library library;
+  ASSERT_EQ(face::Library::create(options, library), NYBL_OK);
+  auto deviceOptions = face::sized<nybl_device_options>();
+  deviceOptions.driver_path = NYBL_TEST_OLDER_DRIVER;
+  face::Device device;
+  ASSERT_EQ(library.open(deviceOptions, device), NYBL_OK)
+      << nybl_last_error() << ": only some kernels need them";
+  face::Plan plan;
+  auto prepare = face::sized<nybl_prepare_options>();
+  EXPECT_EQ(device.prepare("gemm n=8 k=16 d=f32", prepare, plan), NYBL_OK)
+      << nybl_last_error();
+  prepare.schedule = "maps";
+  EXPECT_EQ(device.prepare("gemm n=8 k=16 d=f32", prepare, plan),
+            NYBL_ENVIRONMENT);
+  std::string message = nybl_last_error();
+  EXPECT_NE(message.find("lacks cuTensorMapEncodeTiled, which kernel "
+                         "'fake_gemm' needs for its tensor maps: expected a "
+                         "driver of CUDA 12.8 or newer"),
+            message.npos)
+      << message;
 }
 
 TEST(LibraryWithout, ADriver) {

@@ -5,6 +5,7 @@
 
 #include "runtime/Launch/Recipe.h"
 #include "tests/Runtime/Arguments.h"
+#include "tests/Runtime/Manifests.h"
 #include <bit>
 #include <cmath>
 #include <functional>
@@ -14,38 +15,11 @@
 using namespace nybl;
 using namespace nybl::launch;
 using nybl::tests::argumentsFor;
+using nybl::tests::plainManifest;
 
 namespace {
 
 constexpr float inf = std::numeric_limits<float>::infinity();
-
-/// What a plain kernel states.
-Manifest manifestFor(const GemmProblem &problem) {
-  Manifest m;
-  m.threads = 128;
-  m.tileM = 64;
-  m.tileN = 32;
-  int64_t row = problem.k / 2, width = byteWidth(problem.d);
-  m.parameters = {
-      {"a", "pointer"},       {"a.stride", "i64"},         {"sfa", "pointer"},
-      {"b", "pointer"},       {"b.stride", "i64"},         {"sfb", "pointer"},
-      {"d", "pointer"},       {"d.stride", "i32"},         {"alpha", "pointer"},
-      {"alpha.value", "f32"}, {"alpha.reciprocal", "i32"}, {"m", "i32"}};
-  for (auto &[operand, unit, bytes] : {std::tuple{"a", int64_t(8), row},
-                                       {"b", int64_t(8), row},
-                                       {"d", width, problem.n * width}}) {
-    m.preconditions.push_back({"alignment", operand, unit});
-    m.preconditions.push_back({"stride_multiple", operand, unit});
-    m.preconditions.push_back({"stride_max", operand, int64_t(1) << 40});
-    m.preconditions.push_back({"rows_fit", operand, bytes});
-  }
-  m.preconditions.push_back({"no_overlap", "d", 0});
-  m.preconditions.push_back({"scale_bytes", "sfa", 0});
-  m.preconditions.push_back({"scale_bytes", "sfb", 0});
-  m.preconditions.push_back({"alignment", "alpha", 4});
-  m.preconditions.push_back({"rows_max", "m", 100000});
-  return m;
-}
 
 GemmProblem problemOf(const char *line) {
   auto problem = parseProblem(line);
@@ -54,10 +28,20 @@ GemmProblem problemOf(const char *line) {
 }
 
 Recipe recipeOf(const GemmProblem &problem) {
-  auto recipe = Recipe::make(manifestFor(problem), problem);
+  auto recipe = Recipe::make(plainManifest(problem), problem);
   EXPECT_TRUE(recipe) << recipe.message();
   return *recipe;
 }
+
+/// Into a block of its own. No plain kernel has tensor maps, so that any driver
+/// will do.
+struct Packed : ParameterBlock {
+  Packed(const Recipe &recipe, const nybl_gemm_args &args) {
+    static auto api = driver::Driver::open(NYBL_TEST_RECORDING_DRIVER);
+    Status status = api ? recipe.pack(args, **api, *this) : api.status();
+    EXPECT_TRUE(status) << status.message();
+  }
+};
 
 struct Row {
   const char *name;
@@ -264,7 +248,7 @@ TEST(Recipe, AlphaNoneTakesNone) {
   Recipe recipe = recipeOf(problem);
   Args args = argumentsFor(problem, 4);
   EXPECT_TRUE(recipe.check(args)) << recipe.check(args).message();
-  ParameterBlock block = recipe.pack(args);
+  Packed block(recipe, args);
   EXPECT_EQ(block[8], 0u);
   EXPECT_EQ(uint32_t(block[9]), std::bit_cast<uint32_t>(1.0f));
   EXPECT_EQ(uint32_t(block[10]), 0u);
@@ -278,7 +262,7 @@ TEST(Recipe, PacksInTheManifestsOrder) {
   Recipe recipe = recipeOf(problem);
   Args args = argumentsFor(problem, 5);
   args.a.row_stride = 40, args.a.bytes = 200;
-  ParameterBlock block = recipe.pack(args);
+  Packed block(recipe, args);
   ASSERT_EQ(block.size(), 12u);
   const uint64_t expected[] = {0x10000000, 40,
                                0x20000000, 0x30000000,
@@ -291,9 +275,9 @@ TEST(Recipe, PacksInTheManifestsOrder) {
     EXPECT_EQ(*static_cast<uint64_t *>(block.data()[i]), expected[i]);
   }
   args.alpha = {NYBL_SCALAR_DEVICE, NYBL_CONVENTION_ENCODE, 0x60000000, 7, 0};
-  block = recipe.pack(args);
-  EXPECT_EQ(block[8], 0x60000000u);
-  EXPECT_EQ(block[10], 1u);
+  Packed other(recipe, args);
+  EXPECT_EQ(other[8], 0x60000000u);
+  EXPECT_EQ(other[10], 1u);
 }
 
 TEST(Recipe, CountsTiles) {
@@ -308,7 +292,7 @@ TEST(Recipe, CountsTiles) {
 TEST(Recipe, ManifestsNotUnderstood) {
   GemmProblem problem = problemOf(line);
   auto messageOf = [&](auto spoil) {
-    Manifest manifest = manifestFor(problem);
+    Manifest manifest = plainManifest(problem);
     spoil(manifest);
     auto recipe = Recipe::make(manifest, problem);
     EXPECT_FALSE(recipe);

@@ -128,14 +128,18 @@ EXPORT CUresult cuModuleGetFunction(CUfunction *function, CUmodule,
   *function = reinterpret_cast<CUfunction>(&state);
   return CUDA_SUCCESS;
 }
-EXPORT CUresult cuFuncSetAttribute(CUfunction, CUfunction_attribute, int) {
+EXPORT CUresult cuFuncSetAttribute(CUfunction, CUfunction_attribute which,
+                                   int value) {
   note(__func__);
+  if (which == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES)
+    state.allowedShared = value;
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *count,
                                                             CUfunction, int,
-                                                            size_t) {
+                                                            size_t shared) {
   note(__func__);
+  state.askedShared = shared;
   *count = state.settings.residentCtas;
   return CUDA_SUCCESS;
 }
@@ -189,8 +193,41 @@ EXPORT CUresult cuLaunchKernel(CUfunction, unsigned gridX, unsigned gridY,
           {blockX, blockY, blockZ},
           dynamicShared,
           stream,
+          {},
           {}};
-  for (int i = 0; i < state.settings.parameterCount; ++i)
+  for (int i = 0; i < state.settings.parameterCount; ++i) {
     std::memcpy(&last.parameters[i], parameters[i], sizeof(uint64_t));
+    if (state.settings.mapParameters >> i & 1)
+      std::memcpy(last.maps[i], parameters[i], sizeof(CUtensorMap));
+  }
   return static_cast<CUresult>(state.settings.launchResult);
 }
+
+// What a driver older than tensor maps lacks.
+#ifndef NYBL_TEST_WITHOUT_TENSOR_MAPS
+EXPORT CUresult cuTensorMapEncodeTiled(
+    CUtensorMap *map, CUtensorMapDataType type, cuuint32_t rank, void *address,
+    const cuuint64_t *sizes, const cuuint64_t *strides, const cuuint32_t *box,
+    const cuuint32_t *elementStrides, CUtensorMapInterleave interleave,
+    CUtensorMapSwizzle swizzle, CUtensorMapL2promotion promotion,
+    CUtensorMapFloatOOBfill fill) {
+  note(__func__);
+  int call = state.encodeCount++;
+  if (call < int(std::size(state.encoded)) && rank == 2)
+    state.encoded[call] = {map,
+                           type,
+                           rank,
+                           reinterpret_cast<uint64_t>(address),
+                           {sizes[0], sizes[1]},
+                           strides[0],
+                           {box[0], box[1]},
+                           {elementStrides[0], elementStrides[1]},
+                           interleave,
+                           swizzle,
+                           promotion,
+                           fill};
+  for (int i = 0; i < 16; ++i)
+    map->opaque[i] = mapWord(call, i);
+  return static_cast<CUresult>(state.settings.encodeResult);
+}
+#endif

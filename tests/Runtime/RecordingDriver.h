@@ -7,13 +7,29 @@
 #include <cstdint>
 
 /// The last cuLaunchKernel. Parameters are copied as 8 bytes each as long as
-/// the test said how many there are.
+/// the test said how many there are, and whole where it said they are maps.
 struct RecordedLaunch {
   uint64_t launches;
   unsigned grid[3], block[3], dynamicShared;
   void *stream;
   uint64_t parameters[32];
+  uint64_t maps[32][16];
 };
+
+/// What cuTensorMapEncodeTiled got; of the arrays as much as rank 2 has. The
+/// map it gives is not a real one: word i holds mapWord(number of the call, i).
+struct RecordedMap {
+  const void *to;
+  int type;
+  unsigned rank;
+  uint64_t address, sizes[2], stride;
+  unsigned box[2], elementStrides[2];
+  int interleave, swizzle, promotion, fill;
+};
+
+constexpr uint64_t mapWord(int call, int i) {
+  return 0x6d61700000000000 + uint64_t(call) * 256 + uint64_t(i);
+}
 
 struct RecordingSettings {
   int multiprocessors = 10;
@@ -21,6 +37,8 @@ struct RecordingSettings {
   int refuseCubin = 0;    ///< cuModuleLoadDataEx of an ELF: NO_BINARY_FOR_GPU
   int launchResult = 0;   ///< what cuLaunchKernel returns
   int parameterCount = 0; ///< how many parameters to copy
+  uint32_t mapParameters = 0; ///< bit i: parameter i is a tensor map
+  int encodeResult = 0;       ///< what cuTensorMapEncodeTiled returns
 };
 
 struct RecordingState {
@@ -33,7 +51,11 @@ struct RecordingState {
   /// Every call of the driver in order, by name; the oldest are kept.
   const char *calls[64];
   int callCount;
-  void *current; ///< the context on top of the stack
+  void *current;        ///< the context on top of the stack
+  int allowedShared;    ///< the last CU_FUNC_..._MAX_DYNAMIC_SHARED_SIZE_BYTES
+  uint64_t askedShared; ///< the dynamic shared memory of the last occupancy
+  RecordedMap encoded[8]; ///< the oldest are kept
+  int encodeCount;
 };
 
 /// extern "C" RecordingState *nyblTestState(void);

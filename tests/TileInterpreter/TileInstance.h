@@ -16,9 +16,11 @@ namespace nybl::oracle {
 /// and what a template means does not depend on the tile. `kernel` is null
 /// where the template cannot be instantiated; the reason goes to stderr.
 struct Instance {
-  /// Empty text: the built-in template.
+  /// Empty text: the built-in template. A template that computes with BM, BN
+  /// or BK means something else under another schedule.
   explicit Instance(const GemmProblem &problem,
-                    const std::string &templateText = "") {
+                    const std::string &templateText = "",
+                    const std::string &schedule = "tile=16x16x128 warps=1x1") {
     mlir::DialectRegistry registry;
     compiler::registerDialects(registry);
     context.appendDialectRegistry(registry);
@@ -26,8 +28,7 @@ struct Instance {
         .loadDialect<block_scale::BlockScaleDialect, mlir::func::FuncDialect>();
     module = block_scale::buildModule(context, specialise(problem));
     mlir::PassManager passes(&context);
-    compiler::buildTilePhase(
-        passes, {"sm_120a", "tile=16x16x128 warps=1x1", templateText});
+    compiler::buildTilePhase(passes, {"sm_120a", schedule, templateText});
     if (mlir::succeeded(passes.run(*module)))
       kernel = *module->getOps<tile::KernelOp>().begin();
   }

@@ -237,12 +237,12 @@ TEST(TileInterpreter, UnknownOpsAreRefusedByName) {
   auto a = randomMatrix(1, p.k, 1, 0x20, 0x50),
        b = randomMatrix(p.n, p.k, 2, 0x20, 0x50);
   Instance instance(p, changed("%zero = tile.zeros",
-                               "%q = arith.divui %m, %m : i32\n"
+                               "%q = arith.divsi %m, %m : i32\n"
                                "    %zero = tile.zeros"));
   ASSERT_TRUE(instance.kernel);
   auto d = interpretTile(instance.kernel, {a, b, 1.0f}, p.d);
   ASSERT_FALSE(d);
-  EXPECT_EQ(d.message(), "the interpreter does not know 'arith.divui'");
+  EXPECT_EQ(d.message(), "the interpreter does not know 'arith.divsi'");
 }
 
 } // namespace

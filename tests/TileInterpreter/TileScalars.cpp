@@ -47,6 +47,8 @@ Status TileScalars::execute(Operation &op) {
     return executeConversion(op);
   if (isa<arith::AddIOp, arith::SubIOp, arith::MulIOp>(op))
     return executeI32(op);
+  if (isa<arith::DivUIOp, arith::RemUIOp>(op))
+    return executeDivision(op);
   if (isa<arith::AndIOp, arith::OrIOp, arith::XOrIOp>(op))
     return executeLogic(op);
   return executeF32(op);
@@ -197,6 +199,20 @@ Status TileScalars::executeI32(Operation &op) {
                   : isa<arith::SubIOp>(op) ? x - y
                                            : x * y;
   setInteger(op.getResult(0), static_cast<int32_t>(value));
+  return Status::ok();
+}
+
+/// Unsigned.
+Status TileScalars::executeDivision(Operation &op) {
+  if (Type type = op.getResult(0).getType(); !type.isInteger(32))
+    return refusedOn(op, type);
+  auto x = static_cast<uint32_t>(integer(op.getOperand(0)));
+  auto y = static_cast<uint32_t>(integer(op.getOperand(1)));
+  if (y == 0)
+    return Status::invalid("expected a divisor other than 0 of '" +
+                           op.getName().getStringRef().str() + "'");
+  setInteger(op.getResult(0),
+             static_cast<int32_t>(isa<arith::DivUIOp>(op) ? x / y : x % y));
   return Status::ok();
 }
 

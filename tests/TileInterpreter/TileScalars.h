@@ -33,7 +33,8 @@ private:
   Status executeSelect(mlir::Operation &op);
   Status executeF32(mlir::Operation &op);
   Status executeI32(mlir::Operation &op);
-  Status executeLogic(mlir::Operation &op); ///< of i1
+  Status executeDivision(mlir::Operation &op); ///< of i32
+  Status executeLogic(mlir::Operation &op);    ///< of i1
 
   llvm::DenseMap<mlir::Value, int64_t> integers;
   llvm::DenseMap<mlir::Value, float> floats;

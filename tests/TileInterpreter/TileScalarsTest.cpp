@@ -81,6 +81,24 @@ struct ScalarTest : testing::Test {
   TileScalars scalars;
 };
 
+/// Coordinates are divided as unsigned numbers, and by 0 not at all.
+TEST_F(ScalarTest, DivisionOfCoordinatesIsUnsigned) {
+  auto number = [&](int32_t value) {
+    auto op = make<arith::ConstantOp>(builder.getI32IntegerAttr(value));
+    EXPECT_TRUE(scalars.execute(*op));
+    return op.getResult();
+  };
+  Value seven = number(7), minusOne = number(-1), zero = number(0);
+  auto quotient = make<arith::DivUIOp>(minusOne, seven);
+  auto rest = make<arith::RemUIOp>(minusOne, seven);
+  ASSERT_TRUE(scalars.execute(*quotient));
+  ASSERT_TRUE(scalars.execute(*rest));
+  EXPECT_EQ(scalars.integer(quotient), 613566756);
+  EXPECT_EQ(scalars.integer(rest), 3);
+  EXPECT_EQ(scalars.execute(*make<arith::DivUIOp>(seven, zero)).message(),
+            "expected a divisor other than 0 of 'arith.divui'");
+}
+
 TEST_F(ScalarTest, ArithmeticIsIeee) {
   expectBinary(make<arith::AddFOp>(x, y),
                [](APFloat a, APFloat b) { return a + b; });

@@ -194,6 +194,9 @@ TEST_F(Command, DoctorSaysWhatIsMissing) {
   EXPECT_NE(good.out.find("ok      compiler         fake 1"),
             std::string::npos);
   EXPECT_NE(good.out.find("cache folder"), std::string::npos);
+  EXPECT_NE(nyblCommand({"doctor"}, {{"NYBL_NVDISASM", "/nonexistent"}})
+                .out.find("missing nvdisasm"),
+            std::string::npos);
   Outcome bad = nyblCommand({"doctor"}, {{"NYBL_JIT", "/nonexistent"}});
   expectOneLine(bad, 3, "see the lines marked missing");
   EXPECT_NE(bad.out.find("missing compiler"), std::string::npos) << bad.out;

@@ -28,8 +28,8 @@ struct CommandFiles : testing::Test {
   /// Through a shell, for what only a shell sets up; the exit code.
   int shell(const std::string &before, const std::string &arguments,
             const std::string &after) {
-    std::string text = before + " " NYBL_TEST_COMMAND " " + arguments +
-                       " --jit " NYBL_TEST_FAKE_JIT " " + after;
+    std::string text = before + " '" NYBL_TEST_COMMAND "' " + arguments +
+                       " --jit '" NYBL_TEST_FAKE_JIT "' " + after;
     int status = std::system(text.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
@@ -60,17 +60,38 @@ TEST_F(CommandFiles, StandardOutputByNameIsNotReplaced) {
   // As /dev/stdout is, but in a folder of the test's own.
   std::string captured = folder / "captured", name = folder / "stdout";
   std::filesystem::create_symlink("/proc/self/fd/1", name);
-  EXPECT_EQ(shell("", compileText() + " -o " + name, "> " + captured), 0);
+  EXPECT_EQ(
+      shell("", compileText() + " -o '" + name + "'", "> '" + captured + "'"),
+      0);
   EXPECT_TRUE(std::filesystem::is_symlink(name));
   EXPECT_NE(contentOf(captured).find(".target"), std::string::npos);
 }
 
+TEST_F(CommandFiles, StandardOutputByNameIsAppendedTo) {
+  std::string log = folder / "log", quoted = "'" + log + "'";
+  writeText(log, "before\n");
+  EXPECT_EQ(shell("", compileText() + " --time -o /dev/stdout", ">> " + quoted),
+            0);
+  std::string text = contentOf(log);
+  EXPECT_TRUE(text.starts_with("before\n")) << text.substr(0, 80);
+  EXPECT_NE(text.find(".version"), std::string::npos);
+}
+
+TEST_F(CommandFiles, LinksInCirclesAreReported) {
+  std::filesystem::create_symlink("b", folder / "a");
+  std::filesystem::create_symlink("a", folder / "b");
+  EXPECT_EQ(compile(folder / "a").code, 3);
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "a"));
+}
+
 TEST_F(CommandFiles, AFullStandardOutputIsNoticed) {
-  EXPECT_EQ(shell("", compileText(), "> /dev/full 2> " + (folder / "err")), 3);
+  EXPECT_EQ(
+      shell("", compileText(), "> /dev/full 2> '" + (folder / "err") + "'"), 3);
   std::string said = contentOf(folder / "err");
   EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
   EXPECT_EQ(shell("", compileText(), ">&- 2> /dev/null"), 3);
-  EXPECT_EQ(shell("", compileText() + " -o " + (folder / "k.ptx"), "2>&-"), 0);
+  EXPECT_EQ(
+      shell("", compileText() + " -o '" + (folder / "k.ptx") + "'", "2>&-"), 0);
   EXPECT_EQ(shell("stdbuf -o0", compileText(), "> /dev/full 2> /dev/null"), 3);
   EXPECT_EQ(shell("", "compile gemm --chip sm_120a", "2> /dev/full"), 2);
   EXPECT_EQ(shell("", "compile gemm --chip sm_120a", "2>&-"), 2);
@@ -90,7 +111,8 @@ TEST_F(CommandFiles, OperandsAreNotOverwritten) {
 #ifdef NYBL_TEST_SIGNAL_ON_SYNC // no sanitizer, whose runtime has files of its
                                 // own
 TEST_F(CommandFiles, AFileThatMayNotGrowLeavesNothing) {
-  EXPECT_EQ(shell("ulimit -f 0;", compileText() + " -o " + (folder / "k.ptx"),
+  EXPECT_EQ(shell("ulimit -f 0;",
+                  compileText() + " -o '" + (folder / "k.ptx") + "'",
                   "2> /dev/null"),
             3);
   EXPECT_TRUE(folder.files().empty());

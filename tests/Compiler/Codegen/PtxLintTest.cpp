@@ -73,6 +73,20 @@ TEST(PtxLint, SilentOnGoodPtxAndCounts) {
   EXPECT_TRUE(lintPtx(good, "gemm", expected()));
 }
 
+TEST(PtxLint, SilentOnCopiesAndCountsThem) {
+  std::string copies =
+      with("ret;", "cp.async.ca.shared.global [%r1], [%rd1], 8, %r2;\n"
+                   "	@%p1 cp.async.ca.shared.global [%r1], [%rd1], 4, %r3;\n"
+                   "	cp.async.commit_group;\n"
+                   "	cp.async.wait_group 1;\n"
+                   "	ret;");
+  PtxCounts counts = expected();
+  counts.dataCopies = counts.scaleCopies = counts.groups = counts.waits = 1;
+  auto status = lintPtx(copies, "gemm", counts);
+  EXPECT_TRUE(status) << status.message();
+  expectFault(copies, expected(), "expected 0 copies of data, got 1");
+}
+
 TEST(PtxLint, FindsEachFault) {
   const std::pair<std::string, std::string> table[] = {
       {with("@%p2 ld.global.b8", "ld.global.b8"), "without a predicate"},
@@ -97,8 +111,18 @@ TEST(PtxLint, FindsEachFault) {
        "no kernel of ours has"},
       {with("ret;", "@%p1 red.global.add.u32 [%rd1], 1;"),
        "no kernel of ours has"},
-      {with("ret;", "cp.async.ca.shared.global [%r1], [%rd1], 16;"),
-       "no kernel of ours has"},
+      {with("ret;", "cp.async.ca.shared.global [%r1], [%rd1], 16, %r2;"),
+       "a copy that no kernel of ours makes"},
+      {with("ret;", "cp.async.ca.shared.global [%r1], [%rd1], 8;"),
+       "a copy that no kernel of ours makes"},
+      {with("ret;", "cp.async.bulk.commit_group;"),
+       "a copy that no kernel of ours makes"},
+      {with("ret;", "cp.async.ca.shared.global [%r1], [%rd1], 4, 4;"),
+       "expected the size of the source in a register"},
+      {with("	griddepcontrol.wait;\n",
+            "	cp.async.ca.shared.global [%r1], [%rd1], 8, %r2;\n"
+            "	griddepcontrol.wait;\n"),
+       "before griddepcontrol.wait"},
       {with("ret;", "mov.b64 %rd1, 0; prefetch.global.L2 [%rd1];"),
        "no kernel of ours has"},
       {with("gemm(", "other("), "no entry 'gemm'"},
@@ -121,12 +145,18 @@ TEST(PtxLint, CountsAreThoseOfTheKernel) {
       {&PtxCounts::dataLoads, "expected 2 loads of data, got 1"},
       {&PtxCounts::scaleLoads, "expected 2 loads of scale factors, got 1"},
       {&PtxCounts::scalarLoads, "expected 2 loads of scalars, got 1"},
+      {&PtxCounts::dataCopies, "expected 2 copies of data, got 0"},
+      {&PtxCounts::scaleCopies, "expected 2 copies of scale factors, got 0"},
+      {&PtxCounts::groups, "expected 2 groups of copies, got 0"},
+      {&PtxCounts::waits, "expected 2 waits for copies, got 0"},
   };
   for (const Row &row : rows) {
     PtxCounts counts = expected();
     counts.*row.count = 2;
     expectFault(good, counts, row.part);
   }
+  expectFault(with("st.global.b16", "st.global.b32"), expected(),
+              "expected 0 stores of 4 bytes, got 1");
   PtxCounts counts = expected();
   counts.multiplies = 0;
   expectFault(good, counts, "expected at most 0 multiplies, got 1");

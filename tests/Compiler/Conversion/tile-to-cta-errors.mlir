@@ -10,7 +10,7 @@ tile.kernel @template<dims(M), params(BM)>(%A: !tile.matrix<[M, 64]>) {
 
 tile.kernel @foreign<dims(M), params()>(%A: !tile.matrix<[M, 64], f4E2M1FN>) attributes {schedule = #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]>, sources = ["a"]} {
   tile.foreach_tile (%m, %n) in (M, 16) by (16, 16) {
-    // expected-error @below {{has no place here: the plain schedule lays out load}}
+    // expected-error @below {{has no place here: a schedule lays out load}}
     %0 = llvm.mlir.zero : !llvm.ptr
   }
 }

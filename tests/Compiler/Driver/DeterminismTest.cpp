@@ -104,4 +104,39 @@ TEST(Determinism, SameBytesFromManyThreads) {
   }
 }
 
+/// What one call of explain says: its code, and its text or message.
+std::string explainOnce(const NyblExplainRequest &request) {
+  NyblExplainResult result = {};
+  result.size = sizeof result;
+  int code = provider()->explain(&request, &result);
+  EXPECT_EQ(code, result.code);
+  NyblBytes said = code == 0 ? result.json : result.message;
+  std::string text = std::to_string(code) + std::string(said.data, said.size);
+  provider()->release_explanation(&result);
+  EXPECT_EQ(result.owner, nullptr);
+  return text;
+}
+
+TEST(Explain, TakesWhatTheInterfaceSays) {
+  ASSERT_TRUE(provider());
+  int64_t m = 77;
+  NyblExplainRequest request = {};
+  request.size = sizeof request;
+  request.problem = "gemm n=136 k=464";
+  request.chip = "sm_120a";
+  request.card = "rtx-5090";
+  request.schedule = "tile=64x64x64";
+  request.m = &m;
+  std::string said = explainOnce(request);
+  for (const char *part : {"0{", "\"m\":77,", "\"name\":\"rtx-5090\"",
+                           "tile=64x64x64 warps=2x4", "\"forced\":true"})
+    EXPECT_NE(said.find(part), std::string::npos) << part << " in " << said;
+  EXPECT_EQ(explainOnce(request), said);
+  request.chip = nullptr;
+  EXPECT_EQ(explainOnce(request)[0], '1');
+  request.chip = "sm_120a";
+  request.size = sizeof request - 1;
+  EXPECT_EQ(explainOnce(request)[0], '1');
+}
+
 } // namespace

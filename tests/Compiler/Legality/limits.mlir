@@ -3,6 +3,7 @@
 
 // Nothing can interrupt a search among the integers: a chain of remainders is not searched.
 cta.kernel @chain(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  cta.grid_wait
   %a0 = arith.constant 13 : i32
   %b0 = arith.constant 1009 : i32
   %s0 = arith.addi %m, %a0 : i32
@@ -54,6 +55,7 @@ cta.kernel @chain(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", 
 
 // Each sum holds the one before twice: as a tree it has 2^12 leaves.
 cta.kernel @doubling(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  cta.grid_wait
   %t = cta.thread_id
   %c3 = arith.constant 3 : i32
   %r0 = arith.remui %t, %c3 : i32
@@ -91,6 +93,7 @@ cta.kernel @doubling(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a
 
 // A guard that holds itself twice, 40 times over, is one comparison.
 cta.kernel @conjuncts(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  cta.grid_wait
   %t = cta.thread_id
   %g0 = arith.cmpi ult, %t, %m : i32
   %g1 = arith.andi %g0, %g0 : i1

@@ -3,11 +3,12 @@
 
 // Row and K block are named by the guard: the guard is the proof.
 // CHECK: cta.kernel @guarded
-// CHECK-SAME: certificate #cta.certificate<"nybl-prover 2", rows_max = 16777216
+// CHECK-SAME: certificate #cta.certificate<"nybl-prover 3", rows_max = 16777216
+// CHECK-SAME: accesses = [<"sfa", "never", 1>]
 // CHECK-SAME: <"L1", proven, "1 accesses, each class never
-// CHECK-SAME: <"L2", unproven
 // CHECK-SAME: <"L6", proven
 cta.kernel @guarded(%s: !cta.scales<?, 24, "linear">, %m: i32) sources ["sfa", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  cta.grid_wait
   %stage = cta.alloc : !cta.scale_stage<32>
   %t = cta.thread_id
   %c24 = arith.constant 24 : i64
@@ -20,8 +21,9 @@ cta.kernel @guarded(%s: !cta.scales<?, 24, "linear">, %m: i32) sources ["sfa", "
 
 // A loop of no steps is no reason to refuse: what it holds happens in no launch.
 // CHECK: cta.kernel @no_step
-// CHECK-SAME: <"L1", proven, "2 accesses, each class never, 1 of them in no launch; sample: M = 16777216, thread = 0">
+// CHECK-SAME: <"L1", proven, "2 accesses, each class never, 1 of them in no launch", "M = 16777216, thread = 0">
 cta.kernel @no_step(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  cta.grid_wait
   %t = cta.thread_id
   %c0 = arith.constant 0 : i32
   %c1 = arith.constant 1 : i32
@@ -43,6 +45,7 @@ cta.kernel @no_step(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a"
 // CHECK: cta.kernel @row_of_a_tile
 // CHECK-SAME: <"L1", proven
 cta.kernel @row_of_a_tile(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  cta.grid_wait
   %yes = arith.constant true
   %zero = arith.constant 0 : i64
   %at = arith.muli %zero, %stride : i64
@@ -55,6 +58,7 @@ cta.kernel @row_of_a_tile(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) source
 // CHECK: cta.kernel @one_step
 // CHECK-SAME: <"L1", proven
 cta.kernel @one_step(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a", "a.stride", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  cta.grid_wait
   %t = cta.thread_id
   %c0 = arith.constant 0 : i32
   %c1 = arith.constant 1 : i32
@@ -76,5 +80,6 @@ cta.kernel @one_step(%a: !cta.matrix<?, 192>, %stride: i64, %m: i32) sources ["a
 // CHECK: cta.kernel @scalar
 // CHECK-SAME: <"L1", proven, "1 accesses
 cta.kernel @scalar(%alpha: !cta.scalar, %value: f32) sources ["alpha", "alpha.value"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  cta.grid_wait
   %x = cta.load_scalar %alpha or %value
 }

@@ -18,12 +18,16 @@ TEST(Schedule, RoundTrip) {
   EXPECT_EQ(*parsed, s);
   EXPECT_EQ(*parseSchedule("  warps=1x8   tile=64x256x64 "), s);
   EXPECT_EQ(*parseSchedule(""), Schedule());
+  Schedule ring{"multistage", {64, 64, 64}, {2, 2}, 3};
+  EXPECT_EQ(print(ring), "kind=multistage tile=64x64x64 warps=2x2 stages=3");
+  EXPECT_EQ(*parseSchedule(print(ring)), ring);
+  EXPECT_EQ(parseSchedule("kind=multistage")->stages, 2);
 }
 
 TEST(Schedule, ErrorsNameTheWord) {
   for (const char *text :
        {"tile=64x64", "tile=64x64x64x64", "tile=0x64x64", "tile=-1x64x64",
-        "tile=99999x64x64", "warps=2", "kind=fast", "stages=3", "tile", "=",
+        "tile=99999x64x64", "warps=2", "kind=fast", "stages=x", "tile", "=",
         "tile=64x64xa"}) {
     auto parsed = parseSchedule(text);
     ASSERT_FALSE(parsed) << text;
@@ -39,7 +43,9 @@ TEST(Schedule, Limits) {
   for (const char *text :
        {"tile=100x128x128", "tile=128x100x128", "tile=128x128x100",
         "tile=512x512x64 warps=2x4", "tile=512x64x256 warps=8x4",
-        "tile=1024x1024x64 warps=8x8"})
+        "tile=1024x1024x64 warps=8x8", "stages=2", "kind=multistage stages=1",
+        "kind=multistage stages=9 tile=16x16x64 warps=1x1",
+        "kind=multistage stages=3"}) // 66 KiB
     EXPECT_FALSE(validate(*parseSchedule(text), chip)) << text;
 }
 

@@ -75,7 +75,7 @@ cta.kernel @value(%v: f32) sources ["alpha.value"] threads 32 schedule #cta.sche
 
 // -----
 
-// expected-error @below {{expected an argument of type matrix, scales, scalar, i64, f32 or i32 as the source of a 'index', got "m"}}
+// expected-error @below {{expected an argument of type matrix, tensor_map, scales, scalar, i64, f32 or i32 as the source of a 'index', got "m"}}
 cta.kernel @index(%m: index) sources ["m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
 }
 
@@ -109,12 +109,12 @@ func.func private @row_bytes(!cta.matrix<?, -8>)
 
 // -----
 
-// expected-error @below {{expected bytes from 1 to 2147483647, got 0}}
+// expected-error @below {{expected bytes of a stage from 1 to 1048576, got 0}}
 func.func private @stage(!cta.stage<0>)
 
 // -----
 
-// expected-error @below {{expected bytes from 1 to 2147483647, got -1}}
+// expected-error @below {{expected bytes of a stage from 1 to 1048576, got -1}}
 func.func private @scale_stage(!cta.scale_stage<-1>)
 
 // -----
@@ -126,3 +126,203 @@ func.func private @warps() attributes {schedule = #cta.schedule<"plain", tile = 
 
 // expected-error @below {{expected tile = [m, n, k] and warps = [m, n], got 1 and 2 numbers}}
 func.func private @tile() attributes {schedule = #cta.schedule<"plain", tile = [16], warps = [1, 1]>}
+
+// -----
+
+cta.kernel @three_words() sources [] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %stage = cta.alloc : !cta.scale_stage<512>
+  %offset = arith.constant 0 : i32
+  // expected-error @below {{expected 1, 2 or 4 words, got 3}}
+  %words:3 = cta.load_scale_words %stage[%offset] : <512> -> !cta.scale_word, !cta.scale_word, !cta.scale_word
+}
+
+// -----
+
+cta.kernel @words_in_arithmetic() sources [] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %stage = cta.alloc : !cta.scale_stage<512>
+  %offset = arith.constant 0 : i32
+  %true = arith.constant true
+  %words:2 = cta.load_scale_words %stage[%offset] : <512> -> !cta.scale_word, !cta.scale_word
+  // expected-error @below {{must not use a value of type '!cta.scale_word': scale factors flow only to scale slots}}
+  %chosen = arith.select %true, %words#0, %words#1 : !cta.scale_word
+}
+
+// -----
+
+func.func @third_lanes(%a: i32, %scale: !cta.scale_word, %c: f32) {
+  // expected-error @below {{attribute 'sa_selector' failed to satisfy constraint: 64-bit signless integer attribute whose value is non-negative whose maximum value is 1}}
+  cta.mma(%a, %a, %a, %a) scaled %scale, (%a, %a) scaled %scale, (%c, %c, %c, %c) {sa_selector = 2 : i64}
+  return
+}
+
+// -----
+
+func.func @fifth_lane(%a: i32, %scale: !cta.scale_word, %c: f32) {
+  // expected-error @below {{attribute 'sb_selector' failed to satisfy constraint: 64-bit signless integer attribute whose value is non-negative whose maximum value is 3}}
+  cta.mma(%a, %a, %a, %a) scaled %scale, (%a, %a) scaled %scale, (%c, %c, %c, %c) {sb_selector = 4 : i64}
+  return
+}
+
+// -----
+
+cta.kernel @overlapping_roles() sources [] threads 64 schedule #cta.schedule<"cooperative", tile = [16, 16, 64], warps = [1, 1], stages = 2> {
+  %count = arith.constant 1 : i32
+  cta.tile_range %tile in %count {
+    cta.role "producer" %thread in warps [0, 2] {
+    }
+    // expected-error @below {{has a warp that another role has}}
+    cta.role "consumer" %thread in warps [1, 1] {
+    }
+  }
+}
+
+// -----
+
+cta.kernel @no_such_warp() sources [] threads 64 schedule #cta.schedule<"cooperative", tile = [16, 16, 64], warps = [1, 1], stages = 2> {
+  %count = arith.constant 1 : i32
+  cta.tile_range %tile in %count {
+    // expected-error @below {{expected some of the kernel's 2 warps, got [1, 2]}}
+    cta.role "producer" %thread in warps [1, 2] {
+    }
+  }
+}
+
+// -----
+
+cta.kernel @no_warp() sources [] threads 64 schedule #cta.schedule<"cooperative", tile = [16, 16, 64], warps = [1, 1], stages = 2> {
+  %count = arith.constant 1 : i32
+  cta.tile_range %tile in %count {
+    // expected-error @below {{expected some of the kernel's 2 warps, got [1, 0]}}
+    cta.role "producer" %thread in warps [1, 0] {
+    }
+  }
+}
+
+// -----
+
+cta.kernel @odd_registers() sources [] threads 128 schedule #cta.schedule<"cooperative", tile = [16, 16, 64], warps = [1, 1], stages = 2> {
+  %count = arith.constant 1 : i32
+  cta.tile_range %tile in %count {
+    // expected-error @below {{expected whole warpgroups and 24 to 256 registers, a multiple of 8, got warps [0, 4] and 44}}
+    cta.role "producer" %thread in warps [0, 4] registers 44 {
+    }
+  }
+}
+
+// -----
+
+cta.kernel @few_registers() sources [] threads 128 schedule #cta.schedule<"cooperative", tile = [16, 16, 64], warps = [1, 1], stages = 2> {
+  %count = arith.constant 1 : i32
+  cta.tile_range %tile in %count {
+    // expected-error @below {{expected whole warpgroups and 24 to 256 registers, a multiple of 8, got warps [0, 4] and 16}}
+    cta.role "producer" %thread in warps [0, 4] registers 16 {
+    }
+  }
+}
+
+// -----
+
+cta.kernel @half_a_warpgroup() sources [] threads 256 schedule #cta.schedule<"cooperative", tile = [16, 16, 64], warps = [1, 1], stages = 2> {
+  %count = arith.constant 1 : i32
+  cta.tile_range %tile in %count {
+    // expected-error @below {{expected whole warpgroups and 24 to 256 registers, a multiple of 8, got warps [2, 4] and 40}}
+    cta.role "producer" %thread in warps [2, 4] registers 40 {
+    }
+  }
+}
+
+// -----
+
+cta.kernel @barrier_in_a_role() sources [] threads 64 schedule #cta.schedule<"cooperative", tile = [16, 16, 64], warps = [1, 1], stages = 2> {
+  %count = arith.constant 1 : i32
+  cta.tile_range %tile in %count {
+    cta.role "producer" %thread in warps [1, 1] {
+      // expected-error @below {{has no place in a role: it is for all threads}}
+      cta.barrier
+    }
+  }
+}
+
+// -----
+
+cta.kernel @barrier_beside_a_role() sources [] threads 64 schedule #cta.schedule<"cooperative", tile = [16, 16, 64], warps = [1, 1], stages = 2> {
+  %count = arith.constant 1 : i32
+  cta.tile_range %tile in %count {
+    // expected-error @below {{has no place beside roles: expected arithmetic}}
+    cta.barrier
+    cta.role "producer" %thread in warps [1, 1] {
+    }
+  }
+}
+
+// -----
+
+cta.kernel @step_beside_a_role() sources [] threads 64 schedule #cta.schedule<"cooperative", tile = [16, 16, 64], warps = [1, 1], stages = 2> {
+  %count = arith.constant 1 : i32
+  %ring = cta.ring stages 2 steps 1
+  cta.tile_range %tile in %count {
+    cta.role "producer" %thread in warps [1, 1] {
+    }
+    // expected-error @below {{has no place beside roles: expected arithmetic}}
+    cta.ring_release %ring[%tile]
+  }
+}
+
+// -----
+
+cta.kernel @thread_id_and_roles() sources [] threads 64 schedule #cta.schedule<"cooperative", tile = [16, 16, 64], warps = [1, 1], stages = 2> {
+  %count = arith.constant 1 : i32
+  // expected-error @below {{has no place in a kernel with roles: the argument of a role is its thread}}
+  %id = cta.thread_id
+  cta.tile_range %tile in %count {
+    cta.role "producer" %thread in warps [1, 1] {
+    }
+  }
+}
+
+// -----
+
+cta.kernel @no_steps() sources [] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  // expected-error @below {{attribute 'steps' failed to satisfy constraint}}
+  %ring = cta.ring stages 2 steps 0
+}
+
+// -----
+
+cta.kernel @claimed_arrivals() sources [] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  // expected-error @below {{expected no attribute but its own}}
+  %ring = cta.ring stages 2 steps 1 {publishing_warps = 3 : i64}
+}
+
+// -----
+
+cta.kernel @claimed_place() sources [] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  // expected-error @below {{expected no offset: it is set when the kernel is lowered}}
+  %stage = cta.alloc {offset = 0 : i64} : !cta.stage<128>
+}
+
+// -----
+
+cta.kernel @more_registers_than_there_are() sources [] threads 384 schedule #cta.schedule<"cooperative", tile = [16, 16, 64], warps = [1, 1], stages = 2> {
+  %count = arith.constant 1 : i32
+  // expected-error @below {{expected registers of all 12 warps or of none, 64512 at most, got 65536 of 12 warps}}
+  cta.tile_range %tile in %count {
+    cta.role "producer" %a in warps [0, 4] registers 40 {
+    }
+    cta.role "one" %b in warps [4, 4] registers 232 {
+    }
+    cta.role "two" %c in warps [8, 4] registers 240 {
+    }
+  }
+}
+
+// -----
+
+cta.kernel @box_without_roles(%a: !cta.matrix<?, 64>, %map: !cta.tensor_map<8, 32>, %stride: i64, %m: i32) sources ["a", "a.map", "a.stride", "m"] threads 32 schedule #cta.schedule<"multistage", tile = [16, 16, 64], warps = [1, 1], stages = 2> {
+  %ring = cta.ring stages 2
+  %stage = cta.alloc in %ring : !cta.stage<256>
+  %zero = arith.constant 0 : i32
+  %mine = arith.constant true
+  // expected-error @below {{expected to be in a role, with a ring that has `steps`}}
+  cta.copy_box %map of %a[%zero, %zero], %stage in %ring at %zero when %mine : !cta.tensor_map<8, 32>, !cta.matrix<?, 64>, !cta.stage<256>
+}

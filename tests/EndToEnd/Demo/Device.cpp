@@ -81,7 +81,6 @@ static Status prepare(const GemmProblem &problem, const DeviceOptions &options,
   nybl_prepare_options prepareOptions = {};
   prepareOptions.size = sizeof prepareOptions;
   prepareOptions.dump_dir = options.dumpDir.c_str();
-  prepareOptions.allow_unproven = 1;
   return check(nybl_prepare(handles.device, print(problem).c_str(),
                             &prepareOptions, &handles.plan));
 }

@@ -5,6 +5,7 @@
 #include "tests/EndToEnd/Gemm/Road.h"
 #include "runtime/Abi/ScaleLayout.h"
 
+#include <chrono>
 #include <cstring>
 #include <dlfcn.h>
 
@@ -46,19 +47,22 @@ void *Session::find(const char *name) {
 }
 
 nybl_plan *Session::plan(const GemmProblem &problem, std::string *error,
-                         const std::string &templateText) {
+                         const std::string &templateText,
+                         const std::string &schedule) {
   std::string line = print(specialise(problem));
-  std::string key = line + templateText;
+  std::string key = line + "\n" + schedule + "\n" + templateText;
+  prepared = NYBL_OK;
   for (auto &[known, plan] : plans)
     if (known == key)
       return plan;
   nybl_prepare_options options = {};
   options.size = sizeof options;
-  options.allow_unproven = 1;
   options.verify_each = 1;
   options.template_text = templateText.empty() ? nullptr : templateText.c_str();
+  options.schedule = schedule.empty() ? nullptr : schedule.c_str();
   nybl_plan *plan = nullptr;
-  if (nybl_prepare(device, line.c_str(), &options, &plan) != NYBL_OK) {
+  prepared = nybl_prepare(device, line.c_str(), &options, &plan);
+  if (prepared != NYBL_OK) {
     *error = nybl_last_error();
     return nullptr;
   }
@@ -85,7 +89,7 @@ struct Padded {
   std::vector<uint8_t> bytes;
   std::vector<bool> real;
   driver::Buffer buffer;
-  uint64_t offset = 0; ///< of the first real byte
+  uint64_t offset = 0; ///< of the first byte that the kernel is told of
 };
 
 constexpr int64_t gap = 16; ///< bytes between rows of data
@@ -105,13 +109,15 @@ Padded padData(const oracle::QuantizedMatrix &m, uint8_t padding) {
 }
 
 Padded padScales(const oracle::QuantizedMatrix &m, ScaleLayout layout,
-                 uint8_t padding) {
+                 uint8_t padding, uint64_t offset) {
   Padded p;
+  p.offset = offset;
   p.bytes = packScales(m, layout, padding);
+  p.bytes.insert(p.bytes.begin(), offset, padding);
   p.real.assign(p.bytes.size(), false);
   for (int64_t r = 0; r < m.rows; ++r)
     for (int64_t b = 0; b < m.blocks(); ++b)
-      p.real[byteOffset(layout, m.blocks(), r, b)] = true;
+      p.real[offset + byteOffset(layout, m.blocks(), r, b)] = true;
   if (p.bytes.empty())
     p.bytes.assign(16, padding), p.real.assign(16, false);
   return p;
@@ -162,7 +168,7 @@ nybl_gemm_args argumentsOf(const GemmProblem &p, int64_t m, const Options &o,
   };
   auto scales = [](const Padded &s, int64_t rows, ScaleLayout layout,
                    int64_t blocks) {
-    return nybl_scales{s.buffer.address(),
+    return nybl_scales{s.buffer.address() + s.offset,
                        static_cast<uint64_t>(byteSize(layout, rows, blocks)),
                        rows, static_cast<uint32_t>(layout), 1};
   };
@@ -201,12 +207,17 @@ Run nybl::road::gemm(Session &session, const GemmProblem &problem,
                      const oracle::QuantizedMatrix &a,
                      const oracle::QuantizedMatrix &b, const Options &options) {
   Run run;
+  run.plan =
+      session.plan(problem, &run.error, options.templateText, options.schedule);
+  run.status = session.prepared;
+  if (!run.plan)
+    return run;
   uint8_t padding = options.poison.value_or(0);
   bool poison = options.poison.has_value();
   Operands on{padData(a, padding),
-              padScales(a, problem.sfa, padding),
+              padScales(a, problem.sfa, padding, options.scaleOffset),
               padData(b, padding),
-              padScales(b, problem.sfb, padding),
+              padScales(b, problem.sfb, padding, options.scaleOffset),
               {},
               {}};
   for (Padded *p : {&on.a, &on.sfa, &on.b, &on.sfb})
@@ -226,17 +237,18 @@ Run nybl::road::gemm(Session &session, const GemmProblem &problem,
   session.extension<decltype(nyblEmuDeclareOutput)>("nyblEmuDeclareOutput")(
       on.d.address(), "d", a.rows, problem.n, stride, byteWidth(problem.d));
 
-  nybl_plan *plan = session.plan(problem, &run.error, options.templateText);
-  if (!plan)
-    return run;
   auto stream = driver::Stream::create(session.memory);
   nybl_gemm_args args = argumentsOf(problem, a.rows, options, on);
   args.stream = stream->handle();
-  run.status = nybl_launch(plan, &args);
+  auto begin = std::chrono::steady_clock::now();
+  run.status = nybl_launch(run.plan, &args);
   if (run.status != NYBL_OK)
     run.error = nybl_last_error();
   if (Status s = stream->synchronize(); !s)
     run.error = s.message();
+  run.launchSeconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
+          .count();
   run.counts.size = sizeof run.counts;
   session.extension<decltype(nyblEmuCounters)>("nyblEmuCounters")(&run.counts);
   collectReports(session, run);

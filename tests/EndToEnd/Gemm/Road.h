@@ -27,9 +27,12 @@ public:
   std::shared_ptr<const driver::Device> memory;
   nybl_library *library = nullptr;
 
-  /// Prepared once for each problem class (and template) of this process.
+  /// Prepared once for each problem class (and template and schedule) of this
+  /// process.
   nybl_plan *plan(const GemmProblem &problem, std::string *error,
-                  const std::string &templateText = "");
+                  const std::string &templateText = "",
+                  const std::string &schedule = "");
+  nybl_status prepared = NYBL_OK; ///< what the last plan() came to
   /// An extension call of the emulated driver.
   template <typename F>
   F *extension(const char *name) {
@@ -45,15 +48,19 @@ struct Options {
   std::optional<uint8_t> poison; ///< fill padding with it and mark it
   bool hostAlpha = false, encodeAlpha = false;
   float alpha = 0.001f;
+  uint64_t scaleOffset = 0;   ///< of the scales in their buffers
   std::string templateText{}; ///< empty: the built-in one
+  std::string schedule{};     ///< empty: chosen
 };
 
 struct Run {
-  nybl_status status = NYBL_OK;
-  std::string error;                ///< of the launch or the device
+  nybl_status status = NYBL_OK;     ///< of prepare, then of the launch
+  std::string error;                ///< of either, or of the device
+  nybl_plan *plan = nullptr;        ///< the session's; null where refused
   std::vector<std::string> reports; ///< the emulator's findings
   std::vector<uint8_t> d;           ///< [M][N], rows without padding
   nyblEmuCounts counts{};
+  double launchSeconds = 0; ///< from the call until the stream is idle
   bool ok() const {
     return status == NYBL_OK && error.empty() && reports.empty();
   }

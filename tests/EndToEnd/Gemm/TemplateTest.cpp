@@ -94,11 +94,13 @@ GemmProblem problemFor(OutputType type) {
 
 /// Runs `text` on the device and in the interpreter; the output of both.
 std::vector<uint8_t> expectWhatItMeans(const GemmProblem &p,
-                                       const std::string &text) {
+                                       const std::string &text,
+                                       const std::string &schedule = "") {
   road::Session *session = road::Session::get();
   EXPECT_TRUE(session);
   road::Options options;
   options.templateText = text;
+  options.schedule = schedule;
   options.poison = 0x7f;
   options.alpha = 0.25f;
   auto a = oracle::randomMatrix(17, p.k, 5, 0x20, 0x40);
@@ -155,6 +157,27 @@ TEST(TemplateNames, OfAStage) {
   GemmProblem p = problemFor(OutputType::F32);
   EXPECT_EQ(expectWhatItMeans(p, changed(builtIn(), "@gemm<", "@stage0<")),
             plainGemm(p));
+}
+
+/// A tile of scale factors that is for both sides lies row by row, though the
+/// rows of multiplies are those of packed factors.
+TEST(TemplateScales, ForBothSides) {
+  GemmProblem p = problemFor(OutputType::F32);
+  std::string text =
+      changed(builtIn(), "tile.yield %s : !tile.acc",
+              "%u = tile.dot_scaled %a, %sa, %a, %sa, %c : "
+              "!tile.tile<[BM, BK]>, !tile.scale_tile<[BM, BK]>, "
+              "!tile.tile<[BM, BK]>, !tile.scale_tile<[BM, BK]>, "
+              "!tile.acc<[BM, BN]>\n"
+              "tile.yield %s : !tile.acc");
+  for (size_t at; (at = text.find(", BN]")) != std::string::npos;)
+    text.replace(at, 5, ", BM]");
+  for (size_t at; (at = text.find("[BN,")) != std::string::npos;)
+    text.replace(at, 4, "[BM,");
+  text = changed(text, "by (BM, BN)", "by (BM, BM)");
+  EXPECT_EQ(
+      expectWhatItMeans(p, text, "kind=multistage tile=64x64x64 warps=1x1"),
+      plainGemm(p));
 }
 
 INSTANTIATE_TEST_SUITE_P(Epilogues, Template, testing::ValuesIn(epilogues),

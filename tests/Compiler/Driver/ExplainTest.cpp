@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Estimates through the compiler's front door: what is in them, and what is
+// refused.
+
+#include "compiler/Driver/Compiler.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+using namespace nybl;
+using namespace nybl::compiler;
+using Json = nlohmann::json;
+
+namespace {
+
+constexpr const char *line = "gemm m=? n=4096 k=7168";
+
+Json explained(const char *problem, const ExplainOptions &options = {}) {
+  auto text = explain(problem, "sm_120a", options);
+  EXPECT_TRUE(text) << text.message();
+  return text ? Json::parse(*text, nullptr, /*allow_exceptions=*/false)
+              : Json::object();
+}
+
+/// Rows of the launches.
+std::vector<int64_t> rowsOf(const char *problem) {
+  std::vector<int64_t> rows;
+  Json json = explained(problem);
+  for (const Json &launch : json["launches"])
+    rows.push_back(launch["m"]);
+  return rows;
+}
+
+TEST(Explain, SomeValuesOfAFreeM) {
+  using Rows = std::vector<int64_t>;
+  EXPECT_EQ(rowsOf(line), Rows({1, 16, 128, 1024, 8192}));
+  EXPECT_EQ(rowsOf("gemm m=1..32 n=64 k=64"), Rows({1, 16}));
+  EXPECT_EQ(rowsOf("gemm m=2..15 n=64 k=64"), Rows({2}));
+  EXPECT_EQ(rowsOf("gemm m=77 n=64 k=64"), Rows({77}));
+}
+
+TEST(Explain, TheLongestResourceBindsAndIsTheEstimate) {
+  Json json = explained(line);
+  ASSERT_EQ(json["launches"].size(), 5u);
+  for (const Json &launch : json["launches"])
+    for (const Json &one : launch["best"]) {
+      double longest = 0;
+      std::string name;
+      for (const Json &resource : one["resources"])
+        if (resource["us"] > longest) {
+          longest = resource["us"];
+          name = resource["name"];
+        }
+      EXPECT_EQ(one["estimate_us"], longest);
+      EXPECT_EQ(one["bound"], name);
+    }
+}
+
+TEST(Explain, TheChosenOneStandsInItsPlace) {
+  ExplainOptions options;
+  options.m = 512;
+  Json launch = explained(line, options)["launches"][0];
+  EXPECT_EQ(launch["chosen"]["schedule"],
+            "kind=plain tile=128x128x128 warps=2x4");
+  EXPECT_GE(launch["place"], 1);
+  EXPECT_LE(launch["place"], launch["candidates"]);
+  options.schedule = launch["best"][0]["schedule"];
+  Json best = explained(line, options);
+  EXPECT_EQ(best["forced"], true);
+  EXPECT_EQ(best["launches"][0]["place"], 1);
+  EXPECT_EQ(best["launches"][0]["chosen"], launch["best"][0]);
+  options.schedule = "tile=48x64x64 warps=1x2"; // in no list of powers of two
+  EXPECT_TRUE(explained(line, options)["launches"][0]["place"].is_null());
+}
+
+TEST(Explain, CardsDiffer) {
+  ExplainOptions options;
+  options.m = 8192;
+  options.schedule = "kind=multistage tile=128x128x128 warps=2x2 stages=2";
+  double whole =
+      explained(line, options)["launches"][0]["chosen"]["estimate_us"];
+  options.card = "rtx-5080";
+  Json small = explained(line, options);
+  EXPECT_EQ(small["card"]["name"], "rtx-5080");
+  EXPECT_GT(small["launches"][0]["chosen"]["estimate_us"], 2 * whole);
+}
+
+TEST(Explain, WhatIsRefused) {
+  struct Case {
+    const char *problem, *chip, *card, *schedule;
+    int64_t m;
+    ErrorCode code;
+    const char *part;
+  } table[] = {
+      {"gemm n=64", "sm_120a", "", "", 1, ErrorCode::Invalid, "k=NUMBER"},
+      {line, "sm_12", "", "", 1, ErrorCode::Invalid, "unknown chip"},
+      {line, "sm_100a", "", "", 1, ErrorCode::Refused, "sm_100a"},
+      {line, "sm_120a", "gb10", "", 1, ErrorCode::Invalid, "unknown card"},
+      {line, "sm_120a", "", "kind=fast", 1, ErrorCode::Invalid, "kind=fast"},
+      {line, "sm_120a", "", "tile=8x8x64", 1, ErrorCode::Invalid, "tile m"},
+      {line, "sm_120a", "", "", -1, ErrorCode::Invalid, "got -1"},
+      {"gemm m=1..8 n=64 k=64", "sm_120a", "", "", 9, ErrorCode::Invalid,
+       "got 9"},
+      {"gemm n=0 k=64", "sm_120a", "", "", 1, ErrorCode::Invalid, "n=0"}};
+  for (const Case &c : table) {
+    auto text = explain(c.problem, c.chip, {c.card, c.schedule, c.m});
+    ASSERT_FALSE(text) << c.part;
+    EXPECT_EQ(text.status().code(), c.code) << text.message();
+    EXPECT_NE(text.message().find(c.part), std::string::npos) << text.message();
+  }
+}
+
+TEST(Explain, SaysTheSameAgain) {
+  auto first = explain(line, "sm_120a", {}),
+       again = explain(line, "sm_120a", {});
+  ASSERT_TRUE(first && again);
+  EXPECT_EQ(*first, *again);
+}
+
+} // namespace

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The state of one CTA and a method for each op: registers of all threads,
+// shared memory by the origin of its bytes.
+#ifndef NYBL_TESTS_CTAINTERPRETER_CTAMACHINE_H
+#define NYBL_TESTS_CTAINTERPRETER_CTAMACHINE_H
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "tests/CtaInterpreter/CtaInterpreter.h"
+#include "tests/CtaInterpreter/CtaRoles.h"
+#include "tests/CtaInterpreter/Operands.h"
+#include "llvm/ADT/DenseMap.h"
+#include <array>
+#include <deque>
+#include <memory>
+#include <set>
+#include <vector>
+
+namespace nybl::enumeration {
+
+/// The registers of an SSA value, one a thread. One of the three is used:
+/// numbers for integers that were computed, zero-extended; bytes for what was
+/// loaded; sums for floats.
+struct Registers {
+  std::vector<uint64_t> numbers;
+  std::vector<Bytes> bytes;
+  std::vector<Sum> sums;
+};
+
+/// One byte of shared memory. Epochs are the barriers so far: two threads that
+/// touch a byte in one epoch, one of them to write, race.
+struct Cell {
+  static constexpr int nobody = -1, several = -2;
+  Origin origin;
+  int writeEpoch = -1, writer = nobody;
+  int readEpoch = -1, reader = nobody;
+  int group = -1; ///< of the copy that writes it, until a wait ends that
+  // Between roles there are no epochs, but how far each was.
+  static constexpr int maxRoles = 4;
+  int writeRole = 0, writeClock = 0;
+  bool isCopied = false;
+  std::array<int, maxRoles> readClocks = {};
+};
+
+class CtaMachine {
+public:
+  CtaMachine(cta::KernelOp kernel, const Launch &launch, Observer &observer);
+  Status run();
+
+private:
+  Status execute(mlir::Block &block);
+  Status execute(mlir::Operation &op);
+  Status executeCta(mlir::Operation &op);
+  Status executeGroup(mlir::Operation &op);
+  Status executeTileRange(cta::TileRangeOp op);
+  Status executeFor(mlir::scf::ForOp op);
+
+  // Roles (CtaRoles.cpp).
+  Status executeRoles(cta::TileRangeOp range);
+  Status runRole(cta::TileRangeOp range, cta::RoleOp own, int number);
+  void checkClaims(cta::RoleOp own);
+  Status executeRingStep(mlir::Operation &op);
+  /// Waits until an iteration may be written, or read.
+  Status claim(mlir::Operation &op, mlir::Value ring, int64_t iteration);
+  Status giveBack(mlir::Operation &op, mlir::Value ring, int64_t iteration);
+  static int64_t stepsOf(mlir::Value ring);
+  bool isWriteBefore(const Cell &cell, int thread) const;
+  bool areReadsBefore(const Cell &cell, int thread) const;
+
+  // Arithmetic (CtaArithmetic.cpp).
+  Status executeArith(mlir::Operation &op);
+  void executeFloat(mlir::Operation &op);
+  Status executeInteger(mlir::Operation &op);
+  Status executeSelect(mlir::Operation &op);
+
+  // Memory (CtaMemory.cpp).
+  void executeAccess(cta::GlobalAccess op);
+  void executeLoad(cta::GlobalAccess op, mlir::Value result, int64_t bytes);
+  void executeStore(cta::StoreOp op);
+  void executeStoreShared(cta::StageAccess op, mlir::Value value);
+  void executeCopy(cta::GlobalAccess op);
+  /// True where the thread has a stage to write, at an aligned offset.
+  bool writesStage(cta::StageAccess op, int thread);
+  /// False, with a fault, where its numbers were loaded.
+  bool isStageComputed(cta::StageAccess op);
+  /// Ends all groups but the last `pending`, then all threads meet.
+  void executeWait(cta::RingWaitOp op);
+  void executeLdMatrix(cta::LdMatrixOp op);
+  /// Of one word or several, one after the other.
+  void executeLoadScaleWords(cta::StageAccess op);
+  void write(cta::StageAccess op, uint64_t offset, int thread,
+             const Origin &origin, int group = -1);
+  Origin read(cta::StageAccess op, uint64_t offset, int thread);
+  /// The byte at an offset of the slot that an access names; null, with a
+  /// fault, past its end.
+  Cell *cellAt(cta::StageAccess op, uint64_t offset, int thread);
+
+  // Multiply (CtaMultiply.cpp).
+  void executeMma(cta::MmaOp op);
+
+  Registers &registersOf(mlir::Value value);
+  std::vector<uint64_t> &numbers(mlir::Value value) {
+    auto &list = registersOf(value).numbers;
+    list.resize(threads);
+    return list;
+  }
+  std::vector<Bytes> &bytes(mlir::Value value) {
+    auto &list = registersOf(value).bytes;
+    list.resize(threads);
+    return list;
+  }
+  std::vector<Sum> &sums(mlir::Value value) {
+    auto &list = registersOf(value).sums;
+    list.resize(threads);
+    return list;
+  }
+  /// False, with a fault, where a value was loaded and not computed.
+  bool isComputed(mlir::Operation *op, mlir::Value value);
+  /// The number all threads hold; a fault where they differ.
+  uint64_t uniform(mlir::Operation *op, mlir::Value value);
+  const Operand &operandOf(mlir::Value base);
+
+  cta::KernelOp kernel;
+  const Launch &launch;
+  Observer &observer;
+  int threads;
+  int64_t cta = 0;
+  int epoch = 0;
+  int group = 0;  ///< of copies, that is open
+  int waited = 0; ///< groups before this one are over
+  llvm::DenseMap<mlir::Value, unsigned> indices;
+  std::deque<Registers> registers; ///< those handed out stay where they are
+  using Shared = llvm::DenseMap<mlir::Value, std::vector<Cell>>;
+  std::shared_ptr<Shared> shared = std::make_shared<Shared>();
+  std::vector<Operand> operands; ///< one for each argument of the kernel
+  // Of the machine of a role: `seen` is how far it knows each role to have
+  // been, itself by way of others; `now` is how far it is.
+  std::shared_ptr<RoleTeam> team;
+  int role = -1, firstThread = 0, now = 1;
+  int64_t tilesDone = 0;
+  Clock seen;
+  llvm::DenseMap<mlir::Value, int64_t> claimed;    ///< iterations of a ring
+  std::set<std::pair<const void *, int64_t>> held; ///< and not given back yet
+};
+
+/// The refusal of an op, by its name.
+Status unknownOp(mlir::Operation &op);
+
+} // namespace nybl::enumeration
+
+#endif // NYBL_TESTS_CTAINTERPRETER_CTAMACHINE_H

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// mma.sync m16n8k64 with block scales, by what meets in it (PTX ISA
+// 9.7.14.5.11 and 9.7.14.3; the same map as cta.mma states).
+
+#include "tests/CtaInterpreter/CtaMachine.h"
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::enumeration;
+
+namespace {
+
+/// The four slots of one row of A or column of B.
+using Slots = std::array<Slot, 4>;
+
+/// 8 bytes of data as one block.
+Origin blockOf(llvm::ArrayRef<Origin> data) {
+  Origin first = data[0];
+  if (first.kind == Origin::Real && first.at % 8 != 0)
+    first.kind = Origin::Mixed;
+  for (int i = 0; i < 8; ++i) {
+    Origin expected = data[0];
+    expected.at += first.kind == Origin::Zero ? 0 : i;
+    if (data[i].kind == Origin::Outside || data[i].kind == Origin::Never)
+      return data[i];
+    if (data[i] != expected)
+      first.kind = Origin::Mixed;
+  }
+  first.at /= 8;
+  return first;
+}
+
+/// `registers` of K elements 0..31 and 32..63, in lanes `lane` .. + 3, 4 bytes
+/// each; the scales' word is `word`.
+Slots slotsOf(Operation *op, const std::vector<Bytes> *const registers[2],
+              int lane, const Bytes &word) {
+  Slots slots;
+  for (int block = 0; block < 4; ++block) {
+    std::array<Origin, 8> data;
+    for (int i = 0; i < 8; ++i)
+      data[i] = (*registers[block / 2])[lane + block % 2 * 2 + i / 4][i % 4];
+    slots[block] = {op, blockOf(data), word[block]};
+  }
+  return slots;
+}
+
+/// One of the two factors of a term: which row it belongs to. True if it
+/// fits what came before.
+bool take(const Origin &factor, int32_t &row, uint8_t &operand,
+          int32_t &blocks) {
+  if (factor.kind == Origin::Zero)
+    return true;
+  bool fits = factor.kind == Origin::Real && factor.at == blocks &&
+              (row < 0 || (row == factor.row && operand == factor.operand));
+  row = factor.row;
+  operand = factor.operand;
+  ++blocks;
+  return fits;
+}
+
+Sum addTerms(Sum sum, const Slots &a, const Slots &b) {
+  for (int block = 0; block < 4; ++block) {
+    const Origin &x = a[block].data, &y = b[block].data;
+    bool met = x.kind == Origin::Zero || y.kind == Origin::Zero || x.at == y.at;
+    bool fits = take(x, sum.row, sum.rowOperand, sum.rowBlocks);
+    fits &= take(y, sum.column, sum.columnOperand, sum.columnBlocks);
+    sum.mixed |= !met || !fits;
+  }
+  return sum;
+}
+
+} // namespace
+
+void CtaMachine::executeMma(cta::MmaOp op) {
+  const std::vector<Bytes> *a[4], *b[2];
+  for (int i = 0; i < 4; ++i)
+    a[i] = &bytes(op.getA()[i]);
+  for (int i = 0; i < 2; ++i)
+    b[i] = &bytes(op.getB()[i]);
+  // Which of the four lanes of a quad have the scales.
+  const int ofRows[2][2] = {{0, 1}, {2, 3}};
+  const int (&quad)[2] = ofRows[op.getSaSelector()];
+  int ofColumns = static_cast<int>(op.getSbSelector());
+  for (int warp = 0; warp < threads; warp += 32) {
+    std::array<Slots, 16> rows;
+    std::array<Slots, 8> columns;
+    for (int row = 0; row < 16; ++row) {
+      int lane = warp + row % 8 * 4;
+      const std::vector<Bytes> *registers[2] = {a[row / 8], a[2 + row / 8]};
+      rows[row] =
+          slotsOf(op, registers, lane, bytes(op.getSa())[lane + quad[row / 8]]);
+    }
+    for (int column = 0; column < 8; ++column) {
+      int lane = warp + column * 4;
+      columns[column] =
+          slotsOf(op, b, lane, bytes(op.getSb())[lane + ofColumns]);
+    }
+    for (const Slots &slots : rows)
+      for (const Slot &slot : slots)
+        observer.slot(slot);
+    for (const Slots &slots : columns)
+      for (const Slot &slot : slots)
+        observer.slot(slot);
+    for (int lane = 0; lane < 32; ++lane)
+      for (int part = 0; part < 4; ++part)
+        sums(op->getResult(part))[warp + lane] = addTerms(
+            sums(op.getAcc()[part])[warp + lane], rows[lane / 4 + part / 2 * 8],
+            columns[lane % 4 * 2 + part % 2]);
+  }
+}

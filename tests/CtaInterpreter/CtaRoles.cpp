@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Roles: the same machine once for each, with registers of its own and the
+// shared memory of all. What came before what is known by vector clocks.
+
+#include "tests/CtaInterpreter/CtaRoles.h"
+#include "tests/CtaInterpreter/CtaMachine.h"
+#include <numeric>
+#include <thread>
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::enumeration;
+
+//===----------------------------------------------------------------------===//
+// Turns
+//===----------------------------------------------------------------------===//
+
+RoleTurns::RoleTurns(int roles, bool lastFirst) : waiting(roles), order(roles) {
+  std::iota(order.begin(), order.end(), 0);
+  if (lastFirst)
+    std::reverse(order.begin(), order.end());
+}
+
+void RoleTurns::choose() {
+  current = -1;
+  for (int role : order)
+    if (waiting[role] && waiting[role]()) {
+      current = role;
+      break;
+    }
+  stuck = current < 0 && llvm::any_of(waiting, [](auto &w) { return !!w; });
+  changed.notify_all();
+}
+
+bool RoleTurns::pass(int role, std::function<bool()> ready) {
+  std::unique_lock lock(mutex);
+  bool isFirst = !waiting[role];
+  waiting[role] = std::move(ready);
+  begun += isFirst;
+  if (begun == static_cast<int>(order.size()) && !stuck)
+    choose();
+  changed.wait(lock, [&] { return current == role || stuck; });
+  return !stuck;
+}
+
+void RoleTurns::end(int role) {
+  std::unique_lock lock(mutex);
+  waiting[role] = nullptr;
+  if (!stuck)
+    choose();
+}
+
+template <typename Op>
+static bool has(cta::RoleOp role, Value ring) {
+  return role
+      .walk([&](Op op) {
+        return op.getRing() == ring ? WalkResult::interrupt()
+                                    : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+RoleTeam::RoleTeam(ArrayRef<cta::RoleOp> roles, bool lastFirst)
+    : turns(static_cast<int>(roles.size()), lastFirst) {
+  auto kernel = roles.front()->getParentOfType<cta::KernelOp>();
+  for (auto ring : kernel.getBody().getOps<cta::RingOp>())
+    for (cta::RoleOp role : roles) {
+      rings[ring].publishers += has<cta::RingPublishOp>(role, ring);
+      rings[ring].releasers += has<cta::RingReleaseOp>(role, ring);
+    }
+}
+
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
+Status CtaMachine::executeRoles(cta::TileRangeOp range) {
+  auto roles = llvm::to_vector(range.getBody().getOps<cta::RoleOp>());
+  if (roles.size() > Cell::maxRoles)
+    return Status::invalid("the interpreter of Cta knows few roles");
+  team = std::make_shared<RoleTeam>(roles, launch.lastRoleFirst);
+  std::vector<CtaMachine> machines(roles.size(), *this);
+  std::vector<Status> results(roles.size(), Status::ok());
+  std::vector<std::thread> hosts;
+  for (size_t i = 0; i < roles.size(); ++i)
+    hosts.emplace_back([&, i] {
+      results[i] = machines[i].runRole(range, roles[i], static_cast<int>(i));
+    });
+  for (std::thread &host : hosts)
+    host.join();
+  if (team->turns.isStuck())
+    return observer.fault(range, "L3", "has roles that wait for ever"),
+           Status::ok();
+  for (Status &result : results)
+    if (!result)
+      return result;
+  return Status::ok();
+}
+
+Status CtaMachine::runRole(cta::TileRangeOp range, cta::RoleOp own,
+                           int number) {
+  role = number;
+  threads = static_cast<int>(own.getThreads());
+  firstThread = 32 * static_cast<int>(own.getFirst());
+  seen.assign(Cell::maxRoles, 0);
+  if (!team->turns.pass(role, [] { return true; }))
+    return Status::invalid("no role can begin");
+  Status status = Status::ok();
+  uint64_t count = uniform(range, range.getCount());
+  for (uint64_t tile = cta; tile < count && status; tile += launch.ctas) {
+    numbers(range.getBody().getArgument(0)).assign(threads, tile);
+    auto &list = numbers(own.getBody().getArgument(0));
+    std::iota(list.begin(), list.end(), 0);
+    for (Operation &op : range.getBody().front())
+      if (!isa<cta::RoleOp>(op) && status)
+        status = execute(op);
+    if (status)
+      status = execute(own.getBody().front());
+    ++tilesDone;
+    if (status)
+      checkClaims(own);
+  }
+  team->turns.end(role);
+  return status;
+}
+
+/// All iterations of a tile, if one of them; and nothing is still claimed.
+void CtaMachine::checkClaims(cta::RoleOp own) {
+  for (auto &[ring, next] : claimed)
+    if (next != tilesDone * stepsOf(ring))
+      observer.fault(own, "L3", "does not take all iterations of a tile");
+  if (!held.empty())
+    observer.fault(own, "L3", "keeps an iteration of a ring");
+}
+
+//===----------------------------------------------------------------------===//
+// Rings
+//===----------------------------------------------------------------------===//
+
+int64_t CtaMachine::stepsOf(Value ring) {
+  return static_cast<int64_t>(
+      ring.getDefiningOp<cta::RingOp>().getSteps().value_or(0));
+}
+
+static void join(Clock &clock, const Clock &other) {
+  clock.resize(std::max(clock.size(), other.size()));
+  for (size_t i = 0; i < other.size(); ++i)
+    clock[i] = std::max(clock[i], other[i]);
+}
+
+Status CtaMachine::claim(Operation &op, Value ring, int64_t iteration) {
+  RingState &state = team->rings[ring];
+  bool writes = isa<cta::RingAcquireOp>(op);
+  int64_t next = claimed.try_emplace(ring, 0).first->second++;
+  if (iteration != next)
+    observer.fault(&op, "L3", "takes an iteration out of its order");
+  int64_t before =
+      iteration -
+      static_cast<int64_t>(ring.getDefiningOp<cta::RingOp>().getStages());
+  auto ready = [&] {
+    if (writes)
+      return before < 0 ||
+             state.iterations[before].released >= std::max(1, state.releasers);
+    return state.iterations[iteration].published >=
+           std::max(1, state.publishers);
+  };
+  if (!team->turns.pass(role, ready))
+    return Status::invalid("a role waits for ever");
+  if (!writes)
+    join(seen, state.iterations[iteration].publishedAt);
+  else if (before >= 0)
+    join(seen, state.iterations[before].releasedAt);
+  held.insert({ring.getAsOpaquePointer(), iteration});
+  return Status::ok();
+}
+
+Status CtaMachine::giveBack(Operation &op, Value ring, int64_t iteration) {
+  bool writes = isa<cta::RingPublishOp>(op);
+  if (!held.erase({ring.getAsOpaquePointer(), iteration}))
+    observer.fault(&op, "L3", "gives back an iteration that it does not have");
+  RingIteration &state = team->rings[ring].iterations[iteration];
+  Clock reached = seen;
+  reached[role] = now++;
+  join(writes ? state.publishedAt : state.releasedAt, reached);
+  ++(writes ? state.published : state.released);
+  if (!team->turns.pass(role, [] { return true; }))
+    return Status::invalid("a role waits for ever");
+  return Status::ok();
+}
+
+Status CtaMachine::executeRingStep(Operation &op) {
+  Value ring = op.getOperand(0), named = op.getOperand(1);
+  if (role < 0 || stepsOf(ring) == 0) {
+    observer.fault(&op, "L3", "is a step between roles where there are none");
+    return Status::ok();
+  }
+  int64_t iteration =
+      static_cast<int64_t>(uniform(&op, named)) + tilesDone * stepsOf(ring);
+  return isa<cta::RingAcquireOp, cta::RingWaitOp>(op)
+             ? claim(op, ring, iteration)
+             : giveBack(op, ring, iteration);
+}
+
+//===----------------------------------------------------------------------===//
+// Order
+//===----------------------------------------------------------------------===//
+
+/// A copy is under way also for the thread that issued it.
+bool CtaMachine::isWriteBefore(const Cell &cell, int thread) const {
+  bool own = cell.writeRole == role && cell.writer == thread && !cell.isCopied;
+  return own || cell.writeClock <= seen[cell.writeRole];
+}
+
+bool CtaMachine::areReadsBefore(const Cell &cell, int thread) const {
+  for (int other = 0; other < Cell::maxRoles; ++other)
+    if (cell.readClocks[other] > seen[other] &&
+        !(other == role && cell.reader == thread))
+      return false;
+  return true;
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The proof against brute force: every tile, step and thread of every M of a
+// range. Where the prover says that a lemma holds, no enumerated launch may
+// break it; and our own kernels break none, proven or not.
+
+#include "runtime/Abi/ScaleLayout.h"
+#include "tests/CtaInterpreter/CtaInstance.h"
+#include "tests/CtaInterpreter/Violations.h"
+
+#include <gtest/gtest.h>
+#include <numeric>
+
+using namespace nybl;
+using namespace nybl::enumeration;
+
+namespace {
+
+constexpr ScaleLayout layouts[] = {ScaleLayout::Linear, ScaleLayout::T128x4,
+                                   ScaleLayout::T8x4};
+
+GemmProblem problemOf(int64_t n, int64_t k, ScaleLayout layout) {
+  GemmProblem p;
+  p.n = n;
+  p.k = k;
+  p.sfa = p.sfb = layout;
+  p.d = k % 32 ? OutputType::BF16 : OutputType::F32;
+  return p;
+}
+
+/// A gemm for these M, and proven where the prover knows the lemma.
+void expectGemm(const GemmProblem &problem, const std::string &schedule,
+                const std::vector<int64_t> &rows, int64_t ctas) {
+  SCOPED_TRACE(print(problem) + ", " + schedule);
+  CtaInstance instance(problem, schedule);
+  ASSERT_TRUE(instance.kernel);
+  Verdict verdict = prove(instance);
+  EXPECT_TRUE(verdict.accepted) << verdict.message;
+  for (const char *lemma : {"L1", "L2", "L3", "L4", "L5", "L6", "L7"})
+    EXPECT_TRUE(verdict.claims(lemma)) << lemma;
+  for (int64_t m : rows) {
+    auto violations = findViolations(instance.kernel, {m, ctas});
+    ASSERT_TRUE(violations) << violations.message();
+    for (const Violation &violation : *violations)
+      ADD_FAILURE() << "M = " << m << ": " << violation.lemma << ": "
+                    << violation.text;
+  }
+}
+
+std::vector<int64_t> everyRowUpTo140() {
+  std::vector<int64_t> rows(141);
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows;
+}
+
+/// K is the parameter, in blocks.
+class Enumeration : public testing::TestWithParam<int> {};
+
+/// One tile of 128 rows, and a second one; few columns, since columns are B's.
+TEST_P(Enumeration, SideA) {
+  for (ScaleLayout layout : layouts)
+    expectGemm(problemOf(5, GetParam() * 16, layout),
+               "tile=128x16x128 warps=4x1", everyRowUpTo140(), 1);
+}
+
+TEST_P(Enumeration, SideB) {
+  for (ScaleLayout layout : layouts)
+    for (int64_t n = 1; n <= 40; ++n)
+      expectGemm(problemOf(n, GetParam() * 16, layout),
+                 "tile=16x32x128 warps=1x2", {3}, 1);
+}
+
+/// The schedule that ships, and tiles of other shapes, by several CTAs.
+TEST_P(Enumeration, Schedules) {
+  for (ScaleLayout layout : layouts) {
+    GemmProblem problem = problemOf(40, GetParam() * 16, layout);
+    expectGemm(problem, "", {1, 129}, 1);
+    expectGemm(problem, "tile=32x16x64 warps=2x1", {1, 40, 97}, 2);
+    expectGemm(problem, "tile=16x16x192 warps=1x1", {31}, 7);
+    for (const char *stages : {"2", "3", "4"})
+      expectGemm(
+          problem,
+          std::string("kind=multistage tile=32x16x64 warps=2x1 stages=") +
+              stages,
+          {1, 40, 97}, 2);
+  }
+}
+
+/// Roles, over tiles that follow on each other in one CTA and in several.
+TEST_P(Enumeration, Cooperative) {
+  for (ScaleLayout layout : layouts) {
+    GemmProblem problem = problemOf(40, GetParam() * 16, layout);
+    for (const char *stages : {"2", "3"})
+      expectGemm(
+          problem,
+          std::string("kind=cooperative tile=32x32x64 warps=2x2 stages=") +
+              stages,
+          {1, 40, 97}, GetParam() % 2 + 1);
+  }
+}
+
+/// Words of one, two and four groups of 32 rows or columns.
+TEST_P(Enumeration, PackedScales) {
+  for (ScaleLayout layout : layouts)
+    for (const char *tile :
+         {"tile=64x32x64 warps=2x1", "tile=64x64x64 warps=1x1",
+          "tile=128x32x128 warps=1x1", "tile=32x128x64 warps=1x1"})
+      expectGemm(problemOf(100, GetParam() * 16, layout),
+                 std::string("kind=multistage ") + tile, {1, 77, 133}, 2);
+}
+
+/// The first and the last tiles of the largest M: nothing wraps there.
+TEST_P(Enumeration, TheLargestRows) {
+  constexpr int64_t m = (int64_t(1) << 24) - 3, tiles = (m + 127) / 128;
+  for (ScaleLayout layout : layouts) {
+    CtaInstance instance(problemOf(5, GetParam() * 16, layout),
+                         "tile=128x16x128 warps=4x1");
+    ASSERT_TRUE(instance.kernel);
+    for (int64_t first : {int64_t(0), tiles / 2, tiles - 2}) {
+      auto violations =
+          findViolations(instance.kernel, {m, tiles, first, first + 2});
+      ASSERT_TRUE(violations) << violations.message();
+      EXPECT_TRUE(violations->empty()) << violations->front().text;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(KBlocks, Enumeration, testing::Range(1, 17));
+
+} // namespace

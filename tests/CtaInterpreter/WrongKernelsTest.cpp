@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The other way round: kernels that were made wrong. The enumeration must find
+// each of them, and the prover may claim no lemma that the enumeration breaks.
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "tests/CtaInterpreter/CtaInstance.h"
+#include "tests/CtaInterpreter/Violations.h"
+
+#include <gtest/gtest.h>
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::enumeration;
+
+namespace {
+
+/// An edit of the built-in gemm, and a lemma that it breaks ("gemm" where it
+/// only computes something else).
+struct Edit {
+  const char *name, *lemma;
+  void (*apply)(cta::KernelOp kernel);
+};
+
+template <typename Op>
+std::vector<Op> all(cta::KernelOp kernel, StringRef source = "") {
+  std::vector<Op> ops;
+  kernel.walk([&](Op op) {
+    if constexpr (requires { op.getBase(); })
+      if (!source.empty() &&
+          kernel.sourceOf(cast<BlockArgument>(op.getBase())) != source)
+        return;
+    ops.push_back(op);
+  });
+  EXPECT_FALSE(ops.empty());
+  return ops;
+}
+
+/// The conjuncts of a guard, outermost last.
+std::vector<Value> conjuncts(Value guard) {
+  auto both = guard.getDefiningOp<arith::AndIOp>();
+  if (!both)
+    return {guard};
+  std::vector<Value> list = conjuncts(both.getLhs());
+  for (Value value : conjuncts(both.getRhs()))
+    list.push_back(value);
+  return list;
+}
+
+/// A guard without its conjunct number `left`: 0 for rows, 1 for blocks or
+/// columns.
+template <typename Op>
+void dropConjunct(cta::KernelOp kernel, StringRef source, size_t left) {
+  for (Op op : all<Op>(kernel, source)) {
+    OpBuilder builder(op);
+    Value guard;
+    for (auto [i, value] : llvm::enumerate(conjuncts(op.getGuard())))
+      if (i != left)
+        guard = guard
+                    ? arith::AndIOp::create(builder, op.getLoc(), guard, value)
+                          .getResult()
+                    : value;
+    op.getGuardMutable().assign(guard);
+  }
+}
+
+/// offset + number at each op.
+template <typename Op>
+void moveOffset(Op op, int64_t number) {
+  OpBuilder builder(op);
+  Value offset = op.getOffset();
+  Value more = arith::ConstantOp::create(
+      builder, op.getLoc(), IntegerAttr::get(offset.getType(), number));
+  op.getOffsetMutable().assign(
+      arith::AddIOp::create(builder, op.getLoc(), offset, more));
+}
+
+template <typename Op>
+void moveOffsets(cta::KernelOp kernel, int64_t number, StringRef source = "") {
+  for (Op op : all<Op>(kernel, source))
+    moveOffset(op, number);
+}
+
+/// Comparisons of rows with M that let one more row pass.
+void weakenRows(cta::KernelOp kernel) {
+  kernel.walk([&](arith::CmpIOp op) {
+    if (op.getRhs() == kernel.argumentFor("m"))
+      op.setPredicate(arith::CmpIPredicate::ule);
+  });
+}
+
+void dropBarriers(cta::KernelOp kernel, size_t which) {
+  for (auto [i, barrier] : llvm::enumerate(all<cta::BarrierOp>(kernel)))
+    if (i == which)
+      barrier.erase();
+}
+
+/// Lanes whose guard does not hold write nothing, instead of zero.
+template <typename Store, typename Load>
+void skipMasked(cta::KernelOp kernel) {
+  for (Store store : all<Store>(kernel))
+    store.getGuardMutable().assign(
+        store.getValue().template getDefiningOp<Load>().getGuard());
+}
+
+void swapScales(cta::KernelOp kernel) {
+  for (cta::MmaOp op : all<cta::MmaOp>(kernel)) {
+    Value a = op.getSa(), b = op.getSb();
+    op.getSaMutable().assign(b);
+    op.getSbMutable().assign(a);
+  }
+}
+
+void swapHalves(cta::KernelOp kernel) {
+  for (cta::MmaOp op : all<cta::MmaOp>(kernel)) {
+    SmallVector<Value> b(op.getB());
+    op.getBMutable().assign({b[1], b[0]});
+  }
+}
+
+/// The operand is said to lie in another layout than the offsets are for.
+void relabel(cta::KernelOp kernel, StringRef source, StringRef layout) {
+  BlockArgument argument = kernel.argumentFor(source);
+  auto type = cast<cta::ScalesType>(argument.getType());
+  argument.setType(cta::ScalesType::get(
+      kernel.getContext(), type.getRows(), type.getBlocks(),
+      StringAttr::get(kernel.getContext(), layout)));
+}
+
+void guardAlways(cta::KernelOp kernel, StringRef source) {
+  for (auto op : all<cta::LoadScaleOp>(kernel, source)) {
+    OpBuilder builder(op);
+    op.getGuardMutable().assign(arith::ConstantOp::create(
+        builder, op.getLoc(), builder.getBoolAttr(true)));
+  }
+}
+
+/// Offsets of rows in 32 bits, which are too few for the last of many rows.
+void narrowOffsets(cta::KernelOp kernel) {
+  for (auto op : all<cta::LoadOp>(kernel, "a")) {
+    OpBuilder builder(op);
+    auto sum = op.getOffset().getDefiningOp<arith::AddIOp>();
+    auto product = sum.getLhs().getDefiningOp<arith::MulIOp>();
+    auto narrow = [&](Value value) -> Value {
+      return arith::TruncIOp::create(builder, op.getLoc(), builder.getI32Type(),
+                                     value);
+    };
+    Value row = narrow(product.getLhs()), stride = narrow(product.getRhs());
+    Value small = arith::MulIOp::create(builder, op.getLoc(), row, stride);
+    Value wide = arith::ExtUIOp::create(builder, op.getLoc(),
+                                        builder.getI64Type(), small);
+    op.getOffsetMutable().assign(
+        arith::AddIOp::create(builder, op.getLoc(), wide, sum.getRhs()));
+  }
+}
+
+/// What was loaded says where it goes.
+void steerByData(cta::KernelOp kernel) {
+  auto store = all<cta::StoreSharedOp>(kernel).front();
+  OpBuilder builder(store);
+  store.getOffsetMutable().assign(arith::TruncIOp::create(
+      builder, store.getLoc(), builder.getI32Type(), store.getValue()));
+}
+
+void storeTwice(cta::KernelOp kernel) {
+  cta::StoreOp store = all<cta::StoreOp>(kernel).front();
+  OpBuilder(store).clone(*store);
+}
+
+void dropStore(cta::KernelOp kernel) {
+  all<cta::StoreOp>(kernel).front().erase();
+}
+
+void dropSteps(cta::KernelOp kernel) {
+  for (scf::ForOp loop : all<scf::ForOp>(kernel))
+    loop.getUpperBoundMutable().assign(loop.getLowerBound());
+}
+
+constexpr Edit edits[] = {
+    {"ScalesOfARowDropped", "L1",
+     [](cta::KernelOp k) { dropConjunct<cta::LoadScaleOp>(k, "sfa", 0); }},
+    {"ScalesOfABlockDropped", "L1",
+     [](cta::KernelOp k) { dropConjunct<cta::LoadScaleOp>(k, "sfa", 1); }},
+    {"ScalesOfBRowDropped", "L1",
+     [](cta::KernelOp k) { dropConjunct<cta::LoadScaleOp>(k, "sfb", 0); }},
+    {"ScalesOfBBlockDropped", "L1",
+     [](cta::KernelOp k) { dropConjunct<cta::LoadScaleOp>(k, "sfb", 1); }},
+    {"ScalesOfAAlways", "L1", [](cta::KernelOp k) { guardAlways(k, "sfa"); }},
+    {"DataOfARowDropped", "L1",
+     [](cta::KernelOp k) { dropConjunct<cta::LoadOp>(k, "a", 0); }},
+    {"DataOfABlockDropped", "L1",
+     [](cta::KernelOp k) { dropConjunct<cta::LoadOp>(k, "a", 1); }},
+    {"DataOfBRowDropped", "L1",
+     [](cta::KernelOp k) { dropConjunct<cta::LoadOp>(k, "b", 0); }},
+    {"StoreRowDropped", "L1",
+     [](cta::KernelOp k) { dropConjunct<cta::StoreOp>(k, "d", 0); }},
+    {"StoreColumnDropped", "L1",
+     [](cta::KernelOp k) { dropConjunct<cta::StoreOp>(k, "d", 1); }},
+    {"RowBoundWeakened", "L1", weakenRows},
+    {"ScaleOneOn", "L1",
+     [](cta::KernelOp k) { moveOffsets<cta::LoadScaleOp>(k, 1, "sfa"); }},
+    {"DataOneBlockOn", "L1",
+     [](cta::KernelOp k) { moveOffsets<cta::LoadOp>(k, 8, "a"); }},
+    {"ElementOneOn", "L1",
+     [](cta::KernelOp k) { moveOffsets<cta::StoreOp>(k, 2, "d"); }},
+    {"LayoutOfA", "L1", [](cta::KernelOp k) { relabel(k, "sfa", "8x4"); }},
+    {"LayoutOfB", "L1", [](cta::KernelOp k) { relabel(k, "sfb", "linear"); }},
+    {"FirstBarrierDropped", "L3", [](cta::KernelOp k) { dropBarriers(k, 0); }},
+    {"SecondBarrierDropped", "L3", [](cta::KernelOp k) { dropBarriers(k, 1); }},
+    {"MaskedScalesSkip", "L3", skipMasked<cta::StoreScaleOp, cta::LoadScaleOp>},
+    {"MaskedDataSkip", "L3", skipMasked<cta::StoreSharedOp, cta::LoadOp>},
+    {"ScaleStageOneOn", "L3",
+     [](cta::KernelOp k) { moveOffsets<cta::StoreScaleOp>(k, 1); }},
+    {"ScaleWordOn", "L2",
+     [](cta::KernelOp k) { moveOffset(all<cta::LoadScaleWordOp>(k)[0], 4); }},
+    {"ScalesSwapped", "L2", swapScales},
+    {"HalvesSwapped", "L2", swapHalves},
+    {"DataHalfOn", "L2",
+     [](cta::KernelOp k) { moveOffset(all<cta::LdMatrixOp>(k)[0], 16); }},
+    {"StoredTwice", "L4", storeTwice},
+    {"NotStored", "L4", dropStore},
+    {"DataSteer", "L5", steerByData},
+    {"NoSteps", "gemm", dropSteps}};
+
+/// Rows of a warp's scale factors as if they were not turned by eights: 8t + g.
+void turnNoScales(cta::KernelOp kernel) {
+  kernel.walk([](cta::LoadScaleWordsOp op) {
+    SmallVector<Value> pending = {op.getOffset()};
+    while (!pending.empty()) {
+      Operation *part = pending.pop_back_val().getDefiningOp();
+      if (!part)
+        continue;
+      auto sum = part->getNumOperands()
+                     ? part->getOperand(0).getDefiningOp<arith::AddIOp>()
+                     : arith::AddIOp();
+      if (isa<arith::RemUIOp>(part) && sum)
+        part->setOperand(0, sum.getLhs());
+      else
+        llvm::append_range(pending, part->getOperands());
+    }
+  });
+}
+
+/// Of kernels that pack scale factors.
+constexpr Edit packedEdits[] = {
+    {"SelectorOfA", "L2",
+     [](cta::KernelOp k) { all<cta::MmaOp>(k)[0].setSaSelector(1); }},
+    {"SelectorOfB", "L2",
+     [](cta::KernelOp k) { all<cta::MmaOp>(k)[0].setSbSelector(2); }},
+    {"WordOfOtherRows", "L2",
+     [](cta::KernelOp k) {
+       for (cta::LoadScaleWordsOp op : all<cta::LoadScaleWordsOp>(k))
+         op.getWords()[0].replaceAllUsesWith(op.getWords()[1]);
+     }},
+    {"ReadOfOtherWords", "L2",
+     [](cta::KernelOp k) { moveOffset(all<cta::LoadScaleWordsOp>(k)[0], -8); }},
+    {"ReadOffAlignment", "L3",
+     [](cta::KernelOp k) { moveOffset(all<cta::LoadScaleWordsOp>(k)[0], 4); }},
+    {"ScalesInTheirOrder", "L2", turnNoScales},
+    {"WordOfNobody", "L3",
+     [](cta::KernelOp k) { all<cta::CopyScalesOp>(k, "sfa")[0].erase(); }}};
+
+class WrongKernel : public testing::TestWithParam<Edit> {};
+
+void expectFound(const Edit &edit, const char *schedule) {
+  GemmProblem problem;
+  problem.n = 21;
+  problem.k = 80;
+  CtaInstance instance(problem, schedule);
+  ASSERT_TRUE(instance.kernel);
+  edit.apply(instance.kernel);
+  Verdict verdict = prove(instance);
+  bool found = false;
+  for (int64_t m : {1, 8, 31, 32, 45}) {
+    auto violations = findViolations(instance.kernel, {m});
+    ASSERT_TRUE(violations) << violations.message();
+    for (const Violation &violation : *violations) {
+      found |= violation.lemma == edit.lemma;
+      EXPECT_FALSE(verdict.claims(violation.lemma))
+          << "M = " << m << ": " << violation.lemma << ": " << violation.text;
+    }
+  }
+  EXPECT_TRUE(found) << edit.lemma << " is not seen to be broken";
+  if (edit.lemma == std::string("L1"))
+    EXPECT_FALSE(verdict.accepted);
+}
+
+TEST_P(WrongKernel, IsFoundAndNotProven) {
+  expectFound(GetParam(), "tile=32x32x128 warps=2x2");
+}
+
+class WrongPackedKernel : public testing::TestWithParam<Edit> {};
+
+TEST_P(WrongPackedKernel, IsFoundAndNotProven) {
+  expectFound(GetParam(), "kind=multistage tile=64x64x64 warps=1x1");
+}
+
+/// Right for every M that is quick to enumerate.
+TEST(WrongKernels, OffsetsThatWrap) {
+  GemmProblem problem;
+  problem.n = 21;
+  problem.k = 80;
+  CtaInstance instance(problem, "tile=32x32x128 warps=2x2");
+  ASSERT_TRUE(instance.kernel);
+  narrowOffsets(instance.kernel);
+  auto small = findViolations(instance.kernel, {45});
+  ASSERT_TRUE(small) << small.message();
+  EXPECT_TRUE(small->empty());
+  constexpr int64_t m = 1 << 24, tiles = m / 32;
+  auto large = findViolations(instance.kernel, {m, tiles, tiles - 1, tiles});
+  ASSERT_TRUE(large) << large.message();
+  ASSERT_FALSE(large->empty());
+  EXPECT_EQ(large->front().lemma, "L6");
+  EXPECT_FALSE(prove(instance).accepted);
+}
+
+INSTANTIATE_TEST_SUITE_P(Edits, WrongPackedKernel,
+                         testing::ValuesIn(packedEdits),
+                         [](const testing::TestParamInfo<Edit> &info) {
+                           return info.param.name;
+                         });
+
+INSTANTIATE_TEST_SUITE_P(Edits, WrongKernel, testing::ValuesIn(edits),
+                         [](const testing::TestParamInfo<Edit> &info) {
+                           return info.param.name;
+                         });
+
+} // namespace

@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Buffers, launches, comparisons.
+
+#include "tests/Mutation/Bed.h"
+#include "runtime/Driver/Memory.h"
+#include "runtime/Launch/Recipe.h"
+#include "tests/Oracle/Data.h"
+#include "tests/Oracle/Gemm.h"
+#include "tools/emulator/include/nybl-emu.h"
+#include <atomic>
+#include <fmt/format.h>
+#include <map>
+
+using namespace nybl;
+using namespace nybl::mutation;
+
+const char *nybl::mutation::name(Sign sign) {
+  constexpr const char *names[] = {"finding", "canvas", "missing", "wrong",
+                                   "refused"};
+  return names[static_cast<unsigned>(sign)];
+}
+
+std::vector<Trial> nybl::mutation::defaultTrials() {
+  constexpr int eager = NYBL_EMU_SCHEDULE_EAGER;
+  constexpr int adversary = NYBL_EMU_SCHEDULE_ADVERSARY;
+  // Alpha as a divisor; rows of more than one tile of a scale layout.
+  return {{33, 1, adversary, true},          {17, 2, eager, false},
+          {16, 0, adversary, false},         {31, 3, eager, true},
+          {5, 1, eager, false, false, true}, {1, 2, adversary, true},
+          {33, 0, eager, false, true},       {140, 2, eager, false}};
+}
+
+namespace {
+
+constexpr int64_t gap = 16;          ///< bytes between rows
+constexpr uint8_t canvasByte = 0xa5; ///< of D before a launch
+constexpr uint8_t padding = 0x7f;    ///< a NaN as a scale
+constexpr float alpha = 0.001f, divisor = 1000;
+static_assert(1 / divisor == alpha);
+
+/// The emulated driver in this process, and its extension.
+struct Machine {
+  std::shared_ptr<const driver::Driver> api;
+  std::shared_ptr<const driver::Device> device;
+#define NYBL_EXTENSION(name) decltype(&::name) name = nullptr;
+#define NYBL_EXTENSIONS                                                        \
+  NYBL_EXTENSION(nyblEmuMarkPoison)                                            \
+  NYBL_EXTENSION(nyblEmuDeclareOutput)                                         \
+  NYBL_EXTENSION(nyblEmuReportCount)                                           \
+  NYBL_EXTENSION(nyblEmuReportText)                                            \
+  NYBL_EXTENSION(nyblEmuClearReports)                                          \
+  NYBL_EXTENSION(nyblEmuResetContext)                                          \
+  NYBL_EXTENSION(nyblEmuSetSchedule)                                           \
+  NYBL_EXTENSION(nyblEmuSetRaces)                                              \
+  NYBL_EXTENSION(cuLaunchKernelEx)                                             \
+  NYBL_EXTENSION(cuLaunchHostFunc)
+  NYBL_EXTENSIONS
+#undef NYBL_EXTENSION
+
+  static Expected<const Machine *> get() {
+    static const Expected<Machine> machine = open();
+    return machine ? Expected<const Machine *>(&*machine)
+                   : Expected<const Machine *>(machine.status());
+  }
+
+private:
+  static Expected<Machine> open() {
+    // A mutant may run on and on.
+    ::setenv("NYBL_EMU_MAX_STEPS", "400000", 1);
+    ::setenv("NYBL_EMU_REPORT", "off", 1);
+    auto api = driver::Driver::open(NYBL_BINARY_DIR "/lib/emu/libcuda.so.1");
+    if (!api)
+      return api.status();
+    auto device = driver::Device::open(*api, 0);
+    if (!device)
+      return device.status();
+    Machine m;
+    m.api = *api;
+    m.device = *device;
+#define NYBL_EXTENSION(name)                                                   \
+  m.name = m.api->extension<decltype(::name)>(#name);                          \
+  if (!m.name)                                                                 \
+    return Status::environment("the emulated driver has no " #name);
+    NYBL_EXTENSIONS
+#undef NYBL_EXTENSION
+    return m;
+  }
+};
+
+/// A buffer's bytes and which of them are real.
+struct Padded {
+  std::vector<uint8_t> bytes;
+  std::vector<bool> real;
+  driver::Buffer buffer;
+
+  void put(int64_t at, uint8_t byte) {
+    bytes[at] = byte;
+    real[at] = true;
+  }
+};
+
+Padded padded(int64_t bytes) {
+  return {std::vector<uint8_t>(bytes, padding), std::vector<bool>(bytes), {}};
+}
+
+Padded padData(const oracle::QuantizedMatrix &m) {
+  int64_t rowBytes = m.k / 2, stride = rowBytes + gap;
+  Padded p = padded((m.rows + 64) * stride);
+  for (int64_t r = 0; r < m.rows; ++r)
+    for (int64_t i = 0; i < rowBytes; ++i)
+      p.put(r * stride + i, m.codes[r * rowBytes + i]);
+  return p;
+}
+
+Padded padScales(const oracle::QuantizedMatrix &m, ScaleLayout layout) {
+  Padded p = padded(byteSize(layout, m.rows, m.blocks()));
+  for (int64_t r = 0; r < m.rows; ++r)
+    for (int64_t b = 0; b < m.blocks(); ++b)
+      p.put(byteOffset(layout, m.blocks(), r, b), m.scale(r, b));
+  return p;
+}
+
+/// Everything of one M.
+struct Operands {
+  static constexpr size_t count = 6;
+  Padded list[count]; ///< a, sfa, b, sfb, alpha, d
+  std::vector<uint8_t> expected;
+  int64_t m;
+
+  Padded &a() { return list[0]; }
+  Padded &scalesA() { return list[1]; }
+  Padded &b() { return list[2]; }
+  Padded &scalesB() { return list[3]; }
+  Padded &alphaCell() { return list[4]; }
+  Padded &d() { return list[5]; }
+};
+
+/// A kernel that lets dependents start, then copies six buffers byte by byte.
+std::string copierPtx() {
+  std::string parameters, body;
+  for (size_t i = 0; i < Operands::count; ++i) {
+    parameters += fmt::format("{}.param .u64 to{}, .param .u64 from{}, "
+                              ".param .u64 n{}",
+                              i ? ", " : "", i, i, i);
+    body += fmt::format("ld.param.u64 %rd1, [to{0}];\n"
+                        "ld.param.u64 %rd2, [from{0}];\n"
+                        "ld.param.u64 %rd3, [n{0}];\n"
+                        "cvt.u64.u32 %rd4, %r1;\n"
+                        "begin{0}: setp.ge.u64 %p1, %rd4, %rd3;\n"
+                        "@%p1 bra end{0};\n"
+                        "add.u64 %rd5, %rd2, %rd4;\n"
+                        "ld.global.b8 %rs1, [%rd5];\n"
+                        "add.u64 %rd5, %rd1, %rd4;\n"
+                        "st.global.b8 [%rd5], %rs1;\n"
+                        "add.u64 %rd4, %rd4, 32;\n"
+                        "bra begin{0};\n"
+                        "end{0}:\n",
+                        i);
+  }
+  return ".version 8.7\n.target sm_120a\n.address_size 64\n"
+         ".visible .entry copier(" +
+         parameters +
+         ")\n{\n.reg .pred %p<2>;\n.reg .b16 %rs<2>;\n.reg .b32 %r<2>;\n"
+         ".reg .b64 %rd<6>;\nmov.u32 %r1, %tid.x;\n"
+         "griddepcontrol.launch_dependents;\n" +
+         body + "ret;\n}\n";
+}
+
+/// A loaded module; nothing where the driver refuses it.
+class Loaded {
+public:
+  Loaded(const Machine &machine, const std::string &ptx,
+         const std::string &kernel)
+      : machine(machine) {
+    const driver::Driver &api = *machine.api;
+    if (api.cuModuleLoadDataEx(&module, ptx.c_str(), 0, nullptr, nullptr) == 0)
+      api.cuModuleGetFunction(&function, module, kernel.c_str());
+  }
+  ~Loaded() {
+    if (module)
+      machine.api->cuModuleUnload(module);
+  }
+  Loaded(const Loaded &) = delete;
+
+  CUfunction function = nullptr;
+
+private:
+  const Machine &machine;
+  CUmodule module = nullptr;
+};
+
+class TestBed : public Bed {
+public:
+  TestBed(const Machine &machine, const GemmProblem &problem,
+          std::vector<Trial> trials)
+      : machine(machine), problem(problem), trials(std::move(trials)) {}
+
+  Status prepare();
+  std::optional<Symptom> run(const std::string &ptx,
+                             const Manifest &manifest) override;
+
+private:
+  Status fill(Operands &operands, int64_t m);
+  Status upload(Padded &p, bool poison);
+  nybl_gemm_args argumentsFor(Operands &on, bool encode) const;
+  std::optional<Symptom> runOnce(CUfunction function, const Trial &trial,
+                                 const launch::Recipe &recipe,
+                                 unsigned threads);
+  int launch(CUfunction function, unsigned grid, unsigned threads,
+             void **parameters, void *stream, bool dependent);
+  Status spoil();
+  int launchCopier(void *stream);
+  std::optional<Symptom> finding();
+  std::optional<Symptom> compare(Operands &on);
+
+  const Machine &machine;
+  GemmProblem problem;
+  std::vector<Trial> trials;
+  std::map<int64_t, Operands> operands; ///< by M
+  /// What dependent grids read, and what is copied there.
+  Operands late, source;
+  std::unique_ptr<Loaded> copier;
+  std::optional<driver::Stream> stream;
+};
+
+Status TestBed::upload(Padded &p, bool poison) {
+  if (p.buffer.bytes() == 0) {
+    auto made = driver::Buffer::allocate(machine.device, p.bytes.size());
+    if (!made)
+      return made.status();
+    p.buffer = std::move(*made);
+  }
+  if (Status s = p.buffer.upload(0, p.bytes.data(), p.bytes.size()); !s)
+    return s;
+  for (size_t i = 0; poison && i < p.bytes.size(); ++i) {
+    size_t begin = i;
+    while (i < p.bytes.size() && !p.real[i])
+      ++i;
+    if (i > begin &&
+        machine.nyblEmuMarkPoison(p.buffer.address() + begin, i - begin) != 0)
+      return Status::environment("padding cannot be marked as poison");
+  }
+  return Status::ok();
+}
+
+Status TestBed::fill(Operands &on, int64_t m) {
+  on.m = m;
+  auto a = oracle::randomMatrix(m, problem.k, 1, 0x20, 0x50);
+  auto b = oracle::randomMatrix(problem.n, problem.k, 2, 0x20, 0x50);
+  on.a() = padData(a);
+  on.scalesA() = padScales(a, problem.sfa);
+  on.b() = padData(b);
+  on.scalesB() = padScales(b, problem.sfb);
+  on.alphaCell() = padded(4);
+  const auto *bits = reinterpret_cast<const uint8_t *>(&alpha);
+  for (int i = 0; i < 4; ++i)
+    on.alphaCell().put(i, bits[i]);
+  int64_t rowBytes = problem.n * byteWidth(problem.d);
+  on.d() = padded((m + 1) * (rowBytes + gap));
+  on.d().bytes.assign(on.d().bytes.size(), canvasByte);
+  auto d = oracle::gemm(a, b, alpha, problem.d, oracle::Model::MmaSim);
+  if (!d)
+    return d.status();
+  on.expected = d->bytes;
+  return Status::ok();
+}
+
+Status TestBed::prepare() {
+  driver::ContextScope scope(*machine.device);
+  for (const Trial &trial : trials) {
+    if (trial.dependent) {
+      if (Status s = fill(source, trial.m); !s)
+        return s;
+      if (Status s = fill(late, trial.m); !s)
+        return s;
+      for (Padded &p : source.list)
+        if (Status s = upload(p, false); !s)
+          return s;
+      continue;
+    }
+    auto [at, isNew] = operands.try_emplace(trial.m);
+    Operands &on = at->second;
+    if (Status s = isNew ? fill(on, trial.m) : Status::ok(); !s)
+      return s;
+    for (Padded &p : on.list)
+      if (Status s = upload(p, &p != &on.d()); !s)
+        return s;
+    machine.nyblEmuDeclareOutput(on.d().buffer.address(), "d", on.m, problem.n,
+                                 problem.n * byteWidth(problem.d) + gap,
+                                 byteWidth(problem.d));
+  }
+  copier = std::make_unique<Loaded>(machine, copierPtx(), "copier");
+  auto made = driver::Stream::create(machine.device);
+  if (!made)
+    return made.status();
+  stream.emplace(std::move(*made));
+  return copier->function
+             ? Status::ok()
+             : Status::environment("the copier kernel does not load");
+}
+
+nybl_gemm_args TestBed::argumentsFor(Operands &on, bool encode) const {
+  auto matrix = [](const Padded &p, int64_t stride) {
+    return nybl_matrix{p.buffer.address(), p.buffer.bytes(), stride};
+  };
+  auto scales = [](const Padded &p, int64_t rows, ScaleLayout layout) {
+    return nybl_scales{p.buffer.address(), p.buffer.bytes(), rows,
+                       static_cast<uint32_t>(layout), 1};
+  };
+  nybl_gemm_args args = {};
+  args.size = sizeof args;
+  args.m = on.m;
+  args.a = matrix(on.a(), problem.k / 2 + gap);
+  args.b = matrix(on.b(), problem.k / 2 + gap);
+  args.a_scales = scales(on.scalesA(), on.m, problem.sfa);
+  args.b_scales = scales(on.scalesB(), problem.n, problem.sfb);
+  args.d = matrix(on.d(), problem.n * byteWidth(problem.d) + gap);
+  args.alpha.kind = NYBL_SCALAR_DEVICE;
+  args.alpha.convention = NYBL_CONVENTION_DECODE;
+  args.alpha.pointer = on.alphaCell().buffer.address();
+  if (encode)
+    args.alpha = {NYBL_SCALAR_HOST, NYBL_CONVENTION_ENCODE, 0, divisor, 0};
+  return args;
+}
+
+int TestBed::launch(CUfunction function, unsigned grid, unsigned threads,
+                    void **parameters, void *on, bool dependent) {
+  CUlaunchAttribute attribute = {};
+  attribute.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+  attribute.value.programmaticStreamSerializationAllowed = 1;
+  CUlaunchConfig config = {};
+  config.gridDimX = grid;
+  config.gridDimY = config.gridDimZ = 1;
+  config.blockDimX = threads;
+  config.blockDimY = config.blockDimZ = 1;
+  config.hStream = static_cast<CUstream>(on);
+  config.attrs = &attribute;
+  config.numAttrs = dependent ? 1 : 0;
+  return machine.cuLaunchKernelEx(&config, function, parameters, nullptr);
+}
+
+/// What a dependent grid sees if it does not wait: NaN scales, other data.
+Status TestBed::spoil() {
+  for (Padded &p : late.list) {
+    Padded spoilt = padded(static_cast<int64_t>(p.bytes.size()));
+    spoilt.buffer = std::move(p.buffer);
+    Status s = upload(spoilt, false);
+    p.buffer = std::move(spoilt.buffer);
+    if (!s)
+      return s;
+  }
+  return Status::ok();
+}
+
+int TestBed::launchCopier(void *on) {
+  uint64_t values[3 * Operands::count];
+  void *parameters[3 * Operands::count];
+  for (size_t i = 0; i < Operands::count; ++i) {
+    values[3 * i] = late.list[i].buffer.address();
+    values[3 * i + 1] = source.list[i].buffer.address();
+    values[3 * i + 2] = source.list[i].buffer.bytes();
+  }
+  for (size_t i = 0; i < 3 * Operands::count; ++i)
+    parameters[i] = &values[i];
+  return launch(copier->function, 1, 32, parameters, on, false);
+}
+
+std::optional<Symptom> TestBed::finding() {
+  std::string text;
+  if (machine.nyblEmuReportCount() > 0) {
+    char line[512];
+    machine.nyblEmuReportText(0, line, sizeof line);
+    text = line;
+  }
+  machine.nyblEmuClearReports();
+  machine.nyblEmuResetContext();
+  return Symptom{Sign::Finding,
+                 text.empty() ? "an error without a report" : text};
+}
+
+std::optional<Symptom> TestBed::compare(Operands &on) {
+  std::vector<uint8_t> got(on.d().bytes.size());
+  if (Status s = on.d().buffer.download(0, got.data(), got.size()); !s)
+    return Symptom{Sign::Refused, s.message()};
+  int64_t width = byteWidth(problem.d), rowBytes = problem.n * width;
+  std::optional<Symptom> wrong;
+  for (size_t i = 0; i < got.size(); ++i) {
+    int64_t row = i / (rowBytes + gap), at = i % (rowBytes + gap);
+    bool real = row < on.m && at < rowBytes;
+    uint8_t expected = real ? on.expected[row * rowBytes + at] : canvasByte;
+    if (got[i] == expected)
+      continue;
+    if (!real)
+      return Symptom{Sign::Canvas, fmt::format("byte {} beside row {} of D, "
+                                               "M = {}, was written",
+                                               at, row, on.m)};
+    if (!wrong)
+      wrong = Symptom{got[i] == canvasByte ? Sign::Missing : Sign::Wrong,
+                      fmt::format("D[{}, {}], M = {}", row, at / width, on.m)};
+  }
+  return wrong;
+}
+
+/// Holds a stream until all that follows is queued.
+struct Gate {
+  std::atomic<bool> open = false;
+  static void wait(void *gate) {
+    while (!static_cast<Gate *>(gate)->open)
+      ;
+  }
+};
+
+std::optional<Symptom> TestBed::runOnce(CUfunction function, const Trial &trial,
+                                        const launch::Recipe &recipe,
+                                        unsigned threads) {
+  Operands &on = trial.dependent ? late : operands.at(trial.m);
+  Status ready = trial.dependent ? spoil()
+                                 : on.d().buffer.upload(0, on.d().bytes.data(),
+                                                        on.d().bytes.size());
+  nybl_gemm_args args = argumentsFor(on, trial.encode);
+  Status allowed = recipe.check(args);
+  if (!ready || !allowed)
+    return Symptom{Sign::Refused, ready ? allowed.message() : ready.message()};
+  launch::ParameterBlock block;
+  Status packed = recipe.pack(args, machine.device->driver(), block);
+  if (!packed)
+    return Symptom{Sign::Refused, packed.message()};
+  machine.nyblEmuSetSchedule(trial.schedule, 0);
+  machine.nyblEmuSetRaces(trial.races, 0);
+  Gate gate;
+  int result = 0;
+  if (trial.dependent) {
+    result = machine.cuLaunchHostFunc(static_cast<CUstream>(stream->handle()),
+                                      Gate::wait, &gate);
+    result = result ? result : launchCopier(stream->handle());
+  }
+  unsigned tiles = static_cast<unsigned>(recipe.tiles(on.m));
+  unsigned grid = trial.grid ? std::min(trial.grid, tiles) : tiles;
+  if (result == 0)
+    result = launch(function, grid, threads, block.data(), stream->handle(),
+                    trial.dependent);
+  gate.open = true;
+  Status done = stream->synchronize();
+  if (machine.nyblEmuReportCount() > 0)
+    return finding();
+  if (result != 0 || !done)
+    return Symptom{Sign::Refused,
+                   done ? "the launch was refused" : done.message()};
+  return compare(on);
+}
+
+std::optional<Symptom> TestBed::run(const std::string &ptx,
+                                    const Manifest &manifest) {
+  driver::ContextScope scope(*machine.device);
+  Expected<launch::Recipe> recipe = launch::Recipe::make(manifest, problem);
+  if (!recipe)
+    return Symptom{Sign::Refused, recipe.message()};
+  Loaded loaded(machine, ptx, manifest.kernel);
+  if (!loaded.function)
+    return Symptom{Sign::Refused, "the PTX does not load"};
+  for (const Trial &trial : trials)
+    if (auto symptom = runOnce(loaded.function, trial, *recipe,
+                               static_cast<unsigned>(manifest.threads)))
+      return symptom;
+  return std::nullopt;
+}
+
+} // namespace
+
+Expected<std::unique_ptr<Bed>> Bed::make(const GemmProblem &problem,
+                                         const std::vector<Trial> &trials) {
+  auto machine = Machine::get();
+  if (!machine)
+    return machine.status();
+  auto bed = std::make_unique<TestBed>(**machine, problem, trials);
+  if (Status s = bed->prepare(); !s)
+    return s;
+  return std::unique_ptr<Bed>(std::move(bed));
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A test bed: one problem's operands on the emulated device, for several M,
+// padding poisoned, and what is right. A kernel is run on it in several ways.
+#ifndef NYBL_TESTS_MUTATION_BED_H
+#define NYBL_TESTS_MUTATION_BED_H
+
+#include "runtime/Abi/Manifest.h"
+#include "runtime/Abi/Problem.h"
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nybl::mutation {
+
+/// How the emulated run showed that a kernel is wrong.
+enum class Sign {
+  Finding, ///< the emulated driver's: poison, bounds, races, a deadlock, ...
+  Canvas,  ///< a byte beside D was written
+  Missing, ///< an element of D was not
+  Wrong,   ///< an element of D has other bits than the oracle's
+  Refused, ///< not launched, or not loaded
+};
+const char *name(Sign sign);
+
+struct Symptom {
+  Sign sign;
+  std::string text;
+};
+
+/// One way to run a kernel.
+struct Trial {
+  int64_t m;
+  unsigned grid; ///< CTAs; 0: as many as the manifest has tiles
+  int schedule;  ///< NYBL_EMU_SCHEDULE_...
+  bool races;
+  /// Launched behind a grid that lets it start before it has written the
+  /// operands.
+  bool dependent = false;
+  /// Alpha is a number of the host's that divides.
+  bool encode = false;
+};
+
+/// Trials, those that find most first.
+std::vector<Trial> defaultTrials();
+
+class Bed {
+public:
+  /// Errors: Environment.
+  static Expected<std::unique_ptr<Bed>> make(const GemmProblem &problem,
+                                             const std::vector<Trial> &trials);
+  virtual ~Bed() = default;
+
+  /// Nothing: all trials gave the oracle's D and no finding.
+  virtual std::optional<Symptom> run(const std::string &ptx,
+                                     const Manifest &manifest) = 0;
+};
+
+} // namespace nybl::mutation
+
+#endif // NYBL_TESTS_MUTATION_BED_H

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Addresses first, since they cost little; then the emulated run.
+
+#include "tests/Mutation/GroundTruth.h"
+#include "compiler/Codegen/TranslateToPtx.h"
+#include "compiler/Driver/MakeManifest.h"
+#include "compiler/Pipeline/Pipeline.h"
+#include "compiler/Select/Select.h"
+#include "dialects/BlockScale/BlockScaleOps.h"
+#include "dialects/BlockScale/Build.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Verifier.h"
+#include "tests/Mutation/Enumerate.h"
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::mutation;
+
+static Status runPhase(Subject &subject, ModuleOp module,
+                       function_ref<void(OpPassManager &)> build) {
+  std::string message;
+  ScopedDiagnosticHandler handler(&subject.context, [&](Diagnostic &d) {
+    if (message.empty())
+      message = d.str();
+    return success();
+  });
+  PassManager passes(&subject.context);
+  passes.enableVerifier(false);
+  build(passes);
+  if (succeeded(verify(module)) && succeeded(passes.run(module)))
+    return Status::ok();
+  return Status::invalid(message.empty() ? "refused without a word" : message);
+}
+
+Status Subject::build(const std::string &schedule) {
+  DialectRegistry registry;
+  compiler::registerDialects(registry);
+  compiler::registerPtxTranslations(registry);
+  context.appendDialectRegistry(registry);
+  context.loadDialect<block_scale::BlockScaleDialect, func::FuncDialect>();
+  context.loadAllAvailableDialects();
+  module = block_scale::buildModule(context, nybl::specialise(problem));
+  return runPhase(*this, *module, [&](OpPassManager &passes) {
+    compiler::buildTilePhase(
+        passes, {"sm_120a", schedule, std::string(compiler::gemmTemplate())});
+    compiler::buildCtaPhase(passes);
+  });
+}
+
+Expected<std::unique_ptr<Subject>> Subject::make(const std::string &line,
+                                                 const std::string &schedule) {
+  auto problem = parseProblem(line);
+  if (!problem)
+    return problem.status();
+  std::unique_ptr<Subject> subject(new Subject(line + ", " + schedule));
+  subject->problem = *problem;
+  if (Status s = subject->build(schedule); !s)
+    return s;
+  auto bed = Bed::make(*problem, defaultTrials());
+  if (!bed)
+    return bed.status();
+  subject->bed = std::move(*bed);
+  return std::move(subject);
+}
+
+static void certify(cta::KernelOp kernel) {
+  MLIRContext *context = kernel.getContext();
+  auto text = [&](const Twine &t) { return StringAttr::get(context, t); };
+  SmallVector<cta::LemmaAttr> lemmas;
+  for (unsigned i = 1; i <= 7; ++i)
+    lemmas.push_back(cta::LemmaAttr::get(context, text("L" + Twine(i)),
+                                         cta::LemmaState::Unproven,
+                                         text("a mutant"), text("")));
+  kernel.removeCertificateAttr();
+  kernel.setCertificateAttr(cta::CertificateAttr::get(
+      context, text("none"), int64_t(1) << 24, text(kernel.hash()),
+      /*questions=*/0, /*searches=*/0, {}, lemmas));
+}
+
+Expected<Lowered> nybl::mutation::lower(Subject &subject, ModuleOp module) {
+  Expected<const Chip *> chip = findChip("sm_120a");
+  if (!chip)
+    return chip.status();
+  cta::KernelOp kernel = *module.getOps<cta::KernelOp>().begin();
+  certify(kernel);
+  Lowered result;
+  result.manifest = compiler::makeManifest(
+      kernel, nybl::specialise(subject.problem), **chip, "");
+  if (Status s = runPhase(subject, module, compiler::buildLowerPhase); !s)
+    return s;
+  auto ptx = compiler::translateToPtx(module, **chip, [](const char *) {});
+  if (!ptx)
+    return ptx.status();
+  result.ptx = *ptx;
+  return result;
+}
+
+Truth nybl::mutation::findTruth(Subject &subject, const Mutant &mutant,
+                                ModuleOp module) {
+  cta::KernelOp kernel = *module.getOps<cta::KernelOp>().begin();
+  {
+    ScopedDiagnosticHandler quiet(&subject.context,
+                                  [](Diagnostic &) { return success(); });
+    if (failed(verify(module)))
+      return {Verdict::Invalid, "verifier", ""};
+  }
+  if (auto harm = harmOfAddresses(kernel, {1, 5, 16, 17, 31, 33, 140}))
+    return {Verdict::Harmful, "addresses", *harm};
+  if (auto harm = harmOfRings(kernel))
+    return {Verdict::Harmful, "protocol", *harm};
+  if (mutant.op->target == Target::Wrap)
+    if (auto harm = harmOfWrapping(subject.kernel(), kernel))
+      return {Verdict::Harmful, "wrap", *harm};
+  Expected<Lowered> lowered = lower(subject, module);
+  if (!lowered)
+    return {Verdict::Invalid, "lowering", lowered.message()};
+  if (auto symptom = subject.bed->run(lowered->ptx, lowered->manifest))
+    return {Verdict::Harmful, nybl::mutation::name(symptom->sign),
+            symptom->text};
+  return {Verdict::Harmless, "", ""};
+}

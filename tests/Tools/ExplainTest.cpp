@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// nybl explain: text, JSON and exit codes, with the fake compiler of
+// tests/Runtime, which names the same figures for every problem.
+
+#include "tests/Tools/Command.h"
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+using namespace nybl::tests;
+using Json = nlohmann::json;
+
+namespace {
+
+Outcome explain(std::vector<std::string> more,
+                const char *problem = "gemm m=1..9 n=24 k=48") {
+  std::vector<std::string> arguments = {"explain", problem, "--chip",
+                                        "sm_120a", "--jit", NYBL_TEST_FAKE_JIT};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return nyblCommand(arguments);
+}
+
+void expectPart(const std::string &text, const char *part) {
+  EXPECT_NE(text.find(part), std::string::npos)
+      << "expected '" << part << "' in: " << text;
+}
+
+TEST(Explain, ReadsAsAPersonWouldSayIt) {
+  Outcome said = explain({});
+  EXPECT_EQ(said.code, 0) << said.err;
+  EXPECT_EQ(said.err, "");
+  for (const char *part :
+       {"gemm m=1..9 n=24 k=48 a=nvfp4",
+        "D [M, 24] in bf16 = alpha * A [M, 48] * B [24, 48] transposed",
+        "M from 1 to 9\n",
+        "sm_120a on fake-card: 4 multiprocessors at 1.50 GHz, 1 MiB of L2, "
+        "memory 1 GB/s, peak 6 TFLOP/s\n",
+        "Estimates: counted, never measured.\n",
+        "M = 3, kind=fake (what `nybl compile` takes, number 2 of 9 by the "
+        "estimate)\n",
+        "estimate 2.50 us, 1.5 TFLOP/s, 25.0 % of the peak; bound by L2\n",
+        "2.50 us   100 %  4.0 KB\n", "1.00 us    40 %  5.0 MB\n",
+        "6 tiles, 4 at a time: 1.5 waves, the last 50.0 % full\n",
+        "4 of 4 multiprocessors busy, 7.0 KB in flight on each\n",
+        "   1  kind=best "})
+    expectPart(said.out, part);
+  expectPart(explain({}, "gemm n=24 k=48").out, "; any M\n");
+  expectPart(explain({}, "gemm m=7 n=24 k=48 alpha=none").out,
+             "D [7, 24] in bf16 = A [7, 48]");
+}
+
+TEST(Explain, JsonIsTheCompilersOwn) {
+  Outcome said = explain({"--json", "--m", "3"});
+  EXPECT_EQ(said.code, 0);
+  Json json = Json::parse(said.out, nullptr, /*allow_exceptions=*/false);
+  ASSERT_TRUE(json.is_object()) << said.out;
+  EXPECT_EQ(json["card"]["name"], "fake-card");
+  EXPECT_EQ(json["launches"][0]["place"], 2);
+}
+
+TEST(Explain, BadInput) {
+  const std::pair<std::vector<std::string>, const char *> table[] = {
+      {{"--schedule", "cubin"}, "the fake refuses"},
+      {{"--card", "any"}, "the fake refuses"},
+      {{"--schedule", "silent"}, "failed with code 1 and gave no reason"},
+      {{"--m", "few"}, "few"},
+      {{"--wat"}, "--wat"}};
+  for (const auto &[arguments, part] : table) {
+    Outcome said = explain(arguments);
+    EXPECT_EQ(said.code, 2) << part;
+    EXPECT_EQ(said.out, "") << part;
+    expectPart(said.err, part);
+  }
+  EXPECT_EQ(explain({}, "gemm n=24 k=47").code, 2);
+  EXPECT_EQ(nyblCommand({"explain", "gemm n=24 k=48"}).code, 2); // no chip
+}
+
+TEST(Explain, AnotherCompilerIsTheEnvironments) {
+  EXPECT_EQ(explain({"--jit", "/nonexistent/libnybl_jit.so"}).code, 2);
+  EXPECT_EQ(nyblCommand({"explain", "gemm n=24 k=48", "--chip", "sm_120a",
+                         "--jit", "/nonexistent/libnybl_jit.so"})
+                .code,
+            3);
+  Outcome garbage = explain({"--schedule", "garbage"});
+  EXPECT_EQ(garbage.code, 3);
+  expectPart(garbage.err, "expected a JSON object");
+}
+
+} // namespace
