@@ -261,6 +261,67 @@ constexpr Edit packedEdits[] = {
     {"WordOfNobody", "L3",
      [](cta::KernelOp k) { all<cta::CopyScalesOp>(k, "sfa")[0].erase(); }}};
 
+template <typename Op>
+void dropStep(cta::KernelOp kernel) {
+  all<Op>(kernel).front().erase();
+}
+
+/// A step of a ring over the copy or read that is `number` of its kind.
+template <typename Step, typename Touch>
+void moveStep(cta::KernelOp kernel, size_t number, bool behind) {
+  Step step = all<Step>(kernel).front();
+  Touch touch = all<Touch>(kernel)[number];
+  behind ? step->moveAfter(touch) : step->moveBefore(touch);
+}
+
+/// The step takes another iteration than the accesses around it.
+template <typename Step>
+void shiftStep(cta::KernelOp kernel) {
+  Step step = all<Step>(kernel).front();
+  OpBuilder builder(step);
+  Value at = step.getIteration();
+  Value one = arith::ConstantOp::create(builder, step.getLoc(),
+                                        IntegerAttr::get(at.getType(), 1));
+  step->setOperand(
+      1, arith::AddIOp::create(builder, step.getLoc(), at, one).getResult());
+}
+
+/// Of kernels with roles: what they owe each other at the ring.
+constexpr Edit roleEdits[] = {
+    {"NotAcquired", "L3", dropStep<cta::RingAcquireOp>},
+    {"NotPublished", "L3", dropStep<cta::RingPublishOp>},
+    {"NotWaitedFor", "L3", dropStep<cta::RingWaitOp>},
+    {"NotReleased", "L3", dropStep<cta::RingReleaseOp>},
+    {"AcquiredLate", "L3",
+     [](cta::KernelOp k) {
+       moveStep<cta::RingAcquireOp, cta::CopyOp>(k, 0, true);
+     }},
+    {"PublishedEarly", "L3",
+     [](cta::KernelOp k) {
+       moveStep<cta::RingPublishOp, cta::CopyScalesOp>(k, 0, false);
+     }},
+    {"WaitedLate", "L3",
+     [](cta::KernelOp k) {
+       moveStep<cta::RingWaitOp, cta::LdMatrixOp>(k, 0, true);
+     }},
+    {"ReleasedEarly", "L3",
+     [](cta::KernelOp k) {
+       moveStep<cta::RingReleaseOp, cta::LdMatrixOp>(k, 1, false);
+     }},
+    {"AcquiresAnother", "L3", shiftStep<cta::RingAcquireOp>},
+    {"PublishesAnother", "L3", shiftStep<cta::RingPublishOp>},
+    {"WaitsForAnother", "L3", shiftStep<cta::RingWaitOp>},
+    {"ReleasesAnother", "L3", shiftStep<cta::RingReleaseOp>},
+    {"OneStepTooFew", "L3",
+     [](cta::KernelOp k) {
+       cta::RingOp ring = all<cta::RingOp>(k).front();
+       ring.setSteps(*ring.getSteps() - 1);
+     }},
+    {"FewerProducers", "L3",
+     [](cta::KernelOp k) { all<cta::RoleOp>(k).front().setCount(2); }},
+    {"NoProducer", "L3",
+     [](cta::KernelOp k) { all<cta::RoleOp>(k).front().erase(); }}};
+
 class WrongKernel : public testing::TestWithParam<Edit> {};
 
 void expectFound(const Edit &edit, const char *schedule) {
@@ -296,6 +357,12 @@ TEST_P(WrongPackedKernel, IsFoundAndNotProven) {
   expectFound(GetParam(), "kind=multistage tile=64x64x64 warps=1x1");
 }
 
+class WrongRoles : public testing::TestWithParam<Edit> {};
+
+TEST_P(WrongRoles, AreFoundAndNotProven) {
+  expectFound(GetParam(), "kind=cooperative tile=32x32x64 warps=2x2 stages=2");
+}
+
 /// Right for every M that is quick to enumerate.
 TEST(WrongKernels, OffsetsThatWrap) {
   GemmProblem problem;
@@ -317,6 +384,11 @@ TEST(WrongKernels, OffsetsThatWrap) {
 
 INSTANTIATE_TEST_SUITE_P(Edits, WrongPackedKernel,
                          testing::ValuesIn(packedEdits),
+                         [](const testing::TestParamInfo<Edit> &info) {
+                           return info.param.name;
+                         });
+
+INSTANTIATE_TEST_SUITE_P(Edits, WrongRoles, testing::ValuesIn(roleEdits),
                          [](const testing::TestParamInfo<Edit> &info) {
                            return info.param.name;
                          });

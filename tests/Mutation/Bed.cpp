@@ -190,6 +190,12 @@ private:
   CUmodule module = nullptr;
 };
 
+/// What a launch says of each CTA.
+struct CtaShape {
+  unsigned threads;
+  unsigned dynamicShared = 0; ///< bytes
+};
+
 class TestBed : public Bed {
 public:
   TestBed(const Machine &machine, const GemmProblem &problem,
@@ -206,8 +212,8 @@ private:
   nybl_gemm_args argumentsFor(Operands &on, bool encode) const;
   std::optional<Symptom> runOnce(CUfunction function, const Trial &trial,
                                  const launch::Recipe &recipe,
-                                 unsigned threads);
-  int launch(CUfunction function, unsigned grid, unsigned threads,
+                                 const CtaShape &cta);
+  int launch(CUfunction function, unsigned grid, const CtaShape &cta,
              void **parameters, void *stream, bool dependent);
   Status spoil();
   int launchCopier(void *stream);
@@ -324,7 +330,7 @@ nybl_gemm_args TestBed::argumentsFor(Operands &on, bool encode) const {
   return args;
 }
 
-int TestBed::launch(CUfunction function, unsigned grid, unsigned threads,
+int TestBed::launch(CUfunction function, unsigned grid, const CtaShape &cta,
                     void **parameters, void *on, bool dependent) {
   CUlaunchAttribute attribute = {};
   attribute.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
@@ -332,8 +338,9 @@ int TestBed::launch(CUfunction function, unsigned grid, unsigned threads,
   CUlaunchConfig config = {};
   config.gridDimX = grid;
   config.gridDimY = config.gridDimZ = 1;
-  config.blockDimX = threads;
+  config.blockDimX = cta.threads;
   config.blockDimY = config.blockDimZ = 1;
+  config.sharedMemBytes = cta.dynamicShared;
   config.hStream = static_cast<CUstream>(on);
   config.attrs = &attribute;
   config.numAttrs = dependent ? 1 : 0;
@@ -363,7 +370,7 @@ int TestBed::launchCopier(void *on) {
   }
   for (size_t i = 0; i < 3 * Operands::count; ++i)
     parameters[i] = &values[i];
-  return launch(copier->function, 1, 32, parameters, on, false);
+  return launch(copier->function, 1, {32}, parameters, on, false);
 }
 
 std::optional<Symptom> TestBed::finding() {
@@ -413,7 +420,7 @@ struct Gate {
 
 std::optional<Symptom> TestBed::runOnce(CUfunction function, const Trial &trial,
                                         const launch::Recipe &recipe,
-                                        unsigned threads) {
+                                        const CtaShape &cta) {
   Operands &on = trial.dependent ? late : operands.at(trial.m);
   Status ready = trial.dependent ? spoil()
                                  : on.d().buffer.upload(0, on.d().bytes.data(),
@@ -438,7 +445,7 @@ std::optional<Symptom> TestBed::runOnce(CUfunction function, const Trial &trial,
   unsigned tiles = static_cast<unsigned>(recipe.tiles(on.m));
   unsigned grid = trial.grid ? std::min(trial.grid, tiles) : tiles;
   if (result == 0)
-    result = launch(function, grid, threads, block.data(), stream->handle(),
+    result = launch(function, grid, cta, block.data(), stream->handle(),
                     trial.dependent);
   gate.open = true;
   Status done = stream->synchronize();
@@ -459,9 +466,10 @@ std::optional<Symptom> TestBed::run(const std::string &ptx,
   Loaded loaded(machine, ptx, manifest.kernel);
   if (!loaded.function)
     return Symptom{Sign::Refused, "the PTX does not load"};
+  CtaShape cta = {static_cast<unsigned>(manifest.threads),
+                  static_cast<unsigned>(manifest.dynamicShared)};
   for (const Trial &trial : trials)
-    if (auto symptom = runOnce(loaded.function, trial, *recipe,
-                               static_cast<unsigned>(manifest.threads)))
+    if (auto symptom = runOnce(loaded.function, trial, *recipe, cta))
       return symptom;
   return std::nullopt;
 }

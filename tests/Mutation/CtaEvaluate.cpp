@@ -64,6 +64,7 @@ enum class Evaluator::Code : uint8_t {
   ShiftRight,
   Compare,
   Tiles,
+  Role,
   Loop,
   If,
   Wait,
@@ -98,6 +99,7 @@ Evaluator::Code Evaluator::codeOf(Operation *op) {
       .Case<arith::ShRUIOp>([](auto) { return Code::ShiftRight; })
       .Case<arith::CmpIOp>([](auto) { return Code::Compare; })
       .Case<cta::TileRangeOp>([](auto) { return Code::Tiles; })
+      .Case<cta::RoleOp>([](auto) { return Code::Role; })
       .Case<scf::ForOp>([](auto) { return Code::Loop; })
       .Case<scf::IfOp>([](auto) { return Code::If; })
       .Case<cta::GridWaitOp>([](auto) { return Code::Wait; })
@@ -330,6 +332,17 @@ bool Evaluator::executeTiles(const Step &step) {
   return count.known;
 }
 
+/// A role's threads alone do what is in it.
+bool Evaluator::executeRole(const Step &step) {
+  auto role = cast<cta::RoleOp>(step.op);
+  uint64_t first = 32 * role.getFirst();
+  if (countOnly || thread < first ||
+      thread - first >= uint64_t(role.getThreads()))
+    return true;
+  cells[step.arguments[0]] = {thread - first, true};
+  return execute(step.body.front());
+}
+
 /// The values `from` become those numbered from `first` on, all at once.
 void Evaluator::carry(const std::vector<unsigned> &from, unsigned first,
                       unsigned number) {
@@ -381,6 +394,9 @@ bool Evaluator::execute(const std::vector<Step> &list) {
     switch (step.code) {
     case Code::Tiles:
       fine = executeTiles(step);
+      break;
+    case Code::Role:
+      fine = executeRole(step);
       break;
     case Code::Loop:
       fine = executeLoop(step);

@@ -88,6 +88,7 @@ private:
   void executeAccess(const Step &step);
   Cell guardOf(const NumberedAccess &numbered) const;
   bool executeTiles(const Step &step);
+  bool executeRole(const Step &step);
   void carry(const std::vector<unsigned> &from, unsigned first, unsigned count);
   Cell compute(const Step &step) const;
 

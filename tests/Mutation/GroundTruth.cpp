@@ -11,6 +11,7 @@
 #include "dialects/BlockScale/Build.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
+#include "tests/CtaInterpreter/Violations.h"
 #include "tests/Mutation/Enumerate.h"
 
 using namespace mlir;
@@ -96,6 +97,25 @@ Expected<Lowered> nybl::mutation::lower(Subject &subject, ModuleOp module) {
   return result;
 }
 
+/// What roles do to each other, seen by doing it: each role goes first once.
+static std::optional<std::string> harmOfRoles(cta::KernelOp kernel) {
+  for (int64_t m : {1, 33, 140})
+    for (bool lastFirst : {false, true}) {
+      enumeration::Launch launch{m, /*ctas=*/2};
+      launch.lastRoleFirst = lastFirst;
+      auto violations = enumeration::findViolations(kernel, launch);
+      if (violations && !violations->empty())
+        return "M = " + std::to_string(m) + ": " + violations->front().lemma +
+               ": " + violations->front().text;
+    }
+  return std::nullopt;
+}
+
+static bool hasRoles(cta::KernelOp kernel) {
+  return kernel.walk([](cta::RoleOp) { return WalkResult::interrupt(); })
+      .wasInterrupted();
+}
+
 Truth nybl::mutation::findTruth(Subject &subject, const Mutant &mutant,
                                 ModuleOp module) {
   cta::KernelOp kernel = *module.getOps<cta::KernelOp>().begin();
@@ -107,7 +127,7 @@ Truth nybl::mutation::findTruth(Subject &subject, const Mutant &mutant,
   }
   if (auto harm = harmOfAddresses(kernel, {1, 5, 16, 17, 31, 33, 140}))
     return {Verdict::Harmful, "addresses", *harm};
-  if (auto harm = harmOfRings(kernel))
+  if (auto harm = hasRoles(kernel) ? harmOfRoles(kernel) : harmOfRings(kernel))
     return {Verdict::Harmful, "protocol", *harm};
   if (mutant.op->target == Target::Wrap)
     if (auto harm = harmOfWrapping(subject.kernel(), kernel))

@@ -11,8 +11,8 @@ using namespace nybl::mutation;
 
 StringRef nybl::mutation::name(Target target) {
   constexpr StringRef names[] = {
-      "mask", "layout", "data load", "store", "lane", "stage",   "sync",
-      "ring", "launch", "wrap",      "flow",  "loop", "epilogue"};
+      "mask", "layout", "data load", "store", "lane", "stage", "sync",
+      "ring", "role",   "launch",    "wrap",  "flow", "loop",  "epilogue"};
   return names[static_cast<unsigned>(target)];
 }
 
@@ -46,6 +46,7 @@ const std::vector<Operator> &nybl::mutation::operators() {
     addOffsetOperators(made);
     addStageOperators(made);
     addRingOperators(made);
+    addRoleOperators(made);
     addLaunchOperators(made);
     addFlowOperators(made);
     return made;

@@ -24,6 +24,7 @@ enum class Target {
   Stage,
   Sync,
   Ring,
+  Role,
   Launch,
   Wrap,
   Flow,
@@ -86,6 +87,7 @@ void addAccessOperators(std::vector<Operator> &operators);
 void addOffsetOperators(std::vector<Operator> &operators);
 void addStageOperators(std::vector<Operator> &operators);
 void addRingOperators(std::vector<Operator> &operators);
+void addRoleOperators(std::vector<Operator> &operators);
 void addLaunchOperators(std::vector<Operator> &operators);
 void addFlowOperators(std::vector<Operator> &operators);
 

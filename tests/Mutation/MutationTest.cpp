@@ -128,6 +128,8 @@ const char *const subjects[][2] = {
      "kind=multistage tile=16x32x64 warps=1x2 stages=3"},
     {"gemm n=104 k=144 sfa=128x4 sfb=8x4 d=bf16",
      "kind=multistage tile=32x128x64 warps=1x2 stages=3"},
+    {"gemm n=40 k=272 sfa=128x4 sfb=8x4 d=bf16",
+     "kind=cooperative tile=64x32x64 warps=4x1 stages=3 fill=async"},
 };
 
 TEST(Mutation, NoHarmfulMutantIsProvenNoHarmlessOneRefuted) {
@@ -160,6 +162,7 @@ TEST(Mutation, NoHarmfulMutantIsProvenNoHarmlessOneRefuted) {
   EXPECT_GE(valid[Target::DataLoad], 30u);
   EXPECT_GE(valid[Target::Launch], 30u);
   EXPECT_GE(valid[Target::Ring], 30u);
+  EXPECT_GE(valid[Target::Role], 4u);
 }
 
 TEST(Mutation, TheKernelsThemselvesAreHarmless) {
