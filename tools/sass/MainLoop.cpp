@@ -50,7 +50,7 @@ static const Loop *busiest(const Counts &multiplies) {
   return best;
 }
 
-Expected<std::optional<LoopFigures>> nybl::sass::mainLoop(const Code &code) {
+Expected<std::vector<size_t>> nybl::sass::mainLoopBody(const Code &code) {
   auto flow = sassFlow(code);
   if (!flow)
     return flow.status();
@@ -59,13 +59,23 @@ Expected<std::optional<LoopFigures>> nybl::sass::mainLoop(const Code &code) {
     if (flow->isReachable(i) && isSassMultiply(code.instructions[i]))
       if (const Loop *loop = flow->innermost(i))
         ++multiplies[loop];
-  const Loop *main = busiest(multiplies);
-  if (!main)
+  std::vector<size_t> body;
+  if (const Loop *main = busiest(multiplies))
+    for (size_t i = 0; i < code.instructions.size(); ++i)
+      if (flow->isReachable(i) && flow->innermost(i) == main)
+        body.push_back(i);
+  return body;
+}
+
+Expected<std::optional<LoopFigures>> nybl::sass::mainLoop(const Code &code) {
+  auto body = mainLoopBody(code);
+  if (!body)
+    return body.status();
+  if (body->empty())
     return std::optional<LoopFigures>();
   LoopFigures figures;
-  figures.address = code.instructions[main->head].place;
-  for (size_t i = 0; i < code.instructions.size(); ++i)
-    if (flow->isReachable(i) && flow->innermost(i) == main)
-      add(figures, code.instructions[i]);
+  figures.address = code.instructions[body->front()].place;
+  for (size_t i : *body)
+    add(figures, code.instructions[i]);
   return std::optional<LoopFigures>(figures);
 }

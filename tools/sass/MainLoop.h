@@ -21,9 +21,13 @@ struct LoopFigures {
   size_t stallCycles = 0;
 };
 
-/// Of the innermost loop with the most multiplies; none where no loop has any.
+/// Places in code.instructions of the innermost loop with the most multiplies,
+/// in their order; none where no loop has any.
 /// Loops inside it that have none, such as the spinning on a barrier, are left
 /// out. Errors: as of sassFlow.
+Expected<std::vector<size_t>> mainLoopBody(const Code &code);
+
+/// Of that loop. Errors: as of sassFlow.
 Expected<std::optional<LoopFigures>> mainLoop(const Code &code);
 
 } // namespace nybl::sass

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What masks cost: the kernel is compiled once more with every guard of a read
+// of global memory true. The loop that multiplies must have the same machine
+// code: masks are the producer's, so that full tiles pay nothing for them.
+
+#include "tests/Mutation/Edit.h"
+#include "tests/Mutation/GroundTruth.h"
+#include "tools/sass/Child.h"
+#include "tools/sass/MainLoop.h"
+#include "tools/sass/NvDisasm.h"
+#include <gtest/gtest.h>
+
+using namespace nybl;
+using namespace nybl::mutation;
+
+namespace {
+
+/// Which threads copy is no mask.
+bool isMine(mlir::OpOperand &guard) {
+  auto scales = dyn_cast<cta::CopyScalesOp>(guard.getOwner());
+  return isa<cta::CopyBoxOp>(guard.getOwner()) ||
+         (scales && guard.get() == scales.getMine());
+}
+
+/// How many guards there were.
+unsigned dropMasks(cta::KernelOp kernel) {
+  unsigned dropped = 0;
+  kernel.walk([&](cta::GlobalAccess access) {
+    if (access.isWrite())
+      return;
+    Edit edit(access);
+    for (mlir::OpOperand *guard : guardsOf(access))
+      if (!isMine(*guard)) {
+        guard->set(edit.truth(true));
+        ++dropped;
+      }
+  });
+  return dropped;
+}
+
+/// The first kernel in the machine code of a PTX text.
+Expected<sass::Code> assemble(const std::string &ptx,
+                              const sass::NvDisasm &tool) {
+  sass::Scratch source, target;
+  source.write(ptx);
+  target.write(" ");
+  sass::Outcome outcome = sass::runChild(
+      NYBL_PTXAS_PATH, {"-arch=sm_120a", source.path(), "-o", target.path()});
+  if (outcome.code != 0)
+    return Status::environment(outcome.out + outcome.err);
+  auto text = sass::disassemble(tool, target.read());
+  if (!text)
+    return text.status();
+  auto code = sass::parseSass(*text);
+  if (!code)
+    return code.status();
+  return std::move(code->front());
+}
+
+/// The loop that multiplies, a line for each instruction, with what its
+/// encoding says beside the text; a label is how far away it is.
+std::vector<std::string> mainLoopText(const sass::Code &code) {
+  auto body = sass::mainLoopBody(code);
+  EXPECT_TRUE(body) << body.message();
+  std::vector<std::string> lines;
+  for (size_t i : body ? *body : std::vector<size_t>()) {
+    const sass::Instruction &in = code.instructions[i];
+    std::string text = in.text();
+    for (auto &[label, target] : code.labels)
+      if (size_t at = text.find(label); at != std::string::npos)
+        text = text.substr(0, at) +
+               (std::binary_search(body->begin(), body->end(), target)
+                    ? std::to_string(int64_t(target) - int64_t(i))
+                    : "out");
+    lines.push_back(text + " /* " + std::to_string(in.control) + " */");
+  }
+  return lines;
+}
+
+class MasksOff : public testing::TestWithParam<const char *> {};
+
+TEST_P(MasksOff, SameConsumerLoop) {
+  auto tool = sass::findNvDisasm("");
+  if (!tool)
+    GTEST_SKIP() << "no nvdisasm; './dev test' fetches it";
+  auto subject = Subject::make(
+      "gemm m=? n=256 k=1024 sfa=128x4 sfb=128x4 d=bf16", GetParam());
+  ASSERT_TRUE(subject) << subject.message();
+  mlir::OwningOpRef<mlir::ModuleOp> open = (*subject)->module->clone();
+  EXPECT_GT(dropMasks(*open->getOps<cta::KernelOp>().begin()), 0u);
+  auto masked = lower(**subject, *(*subject)->module);
+  auto unmasked = lower(**subject, *open);
+  ASSERT_TRUE(masked) << masked.message();
+  ASSERT_TRUE(unmasked) << unmasked.message();
+  EXPECT_NE(masked->ptx, unmasked->ptx);
+  auto with = assemble(masked->ptx, *tool);
+  auto without = assemble(unmasked->ptx, *tool);
+  ASSERT_TRUE(with) << with.message();
+  ASSERT_TRUE(without) << without.message();
+  std::vector<std::string> loop = mainLoopText(*with);
+  EXPECT_GE(loop.size(), 32u);
+  EXPECT_EQ(loop, mainLoopText(*without));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Schedules, MasksOff,
+    testing::Values("kind=cooperative",
+                    "kind=cooperative tile=128x256x128 fill=tma",
+                    "kind=cooperative tile=128x128x128 fill=tma",
+                    "kind=cooperative tile=128x128x128 fill=async"));
+
+} // namespace
