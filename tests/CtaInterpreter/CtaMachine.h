@@ -79,6 +79,8 @@ private:
   void executeStore(cta::StoreOp op);
   void executeStoreShared(cta::StageAccess op, mlir::Value value);
   void executeCopy(cta::GlobalAccess op);
+  void executeBox(cta::CopyBoxOp op);
+  void copyBox(cta::CopyBoxOp op, int thread);
   /// True where the thread has a stage to write, at an aligned offset.
   bool writesStage(cta::StageAccess op, int thread);
   /// False, with a fault, where its numbers were loaded.

@@ -22,6 +22,8 @@ static bool passes(cta::GlobalAccess op, unsigned element,
 
 /// Tells the observer of each thread's access, then does what the op does.
 void CtaMachine::executeAccess(cta::GlobalAccess op) {
+  if (auto box = dyn_cast<cta::CopyBoxOp>(op.getOperation()))
+    return executeBox(box);
   Value base = op.getBase();
   const Operand &operand = operandOf(base);
   Value offset = op.getByteOffset();
@@ -189,6 +191,46 @@ void CtaMachine::executeCopy(cta::GlobalAccess op) {
         write(stage, to + i, thread,
               inside ? operand.at(from + i) : Origin{Origin::Zero}, group);
     }
+  }
+}
+
+/// One thread copies all of it.
+void CtaMachine::executeBox(cta::CopyBoxOp op) {
+  for (Value value :
+       {op.getRow(), op.getColumn(), op.getIteration(), op.getMine()})
+    if (!isComputed(op, value))
+      return;
+  int copies = 0;
+  for (int thread = 0; thread < threads; ++thread)
+    if (numbers(op.getMine())[thread]) {
+      copyBox(op, thread);
+      ++copies;
+    }
+  if (copies != 1)
+    observer.fault(op, "L3",
+                   "is done by " + std::to_string(copies) +
+                       " threads, and the ring counts on one");
+}
+
+/// Coordinates are signed; what the map does not hold becomes zero.
+void CtaMachine::copyBox(cta::CopyBoxOp op, int thread) {
+  auto map = cast<cta::TensorMapType>(op.getMap().getType());
+  const Operand &operand = operandOf(op.getBase());
+  auto firstRow = static_cast<int32_t>(numbers(op.getRow())[thread]);
+  auto firstByte = static_cast<int32_t>(numbers(op.getColumn())[thread]);
+  for (int64_t at = 0; at < map.getRows() * map.getBytes(); ++at) {
+    int64_t row = firstRow + at / map.getBytes();
+    int64_t byte = firstByte + at % map.getBytes();
+    bool inside =
+        row >= 0 && row < operand.rows() && byte >= 0 && byte < operand.width();
+    uint64_t from = row * operand.stride() + byte;
+    Origin origin = inside ? operand.at(from) : Origin{Origin::Zero};
+    if (inside)
+      observer.access({op, cast<BlockArgument>(op.getBase()).getArgNumber(),
+                       static_cast<unsigned>(firstThread + thread), from,
+                       /*bytes=*/1, /*guard=*/true, /*isWrite=*/false, origin,
+                       origin});
+    write(op, map.swizzled(at), thread, origin, group);
   }
 }
 

@@ -99,6 +99,18 @@ TEST_P(Enumeration, Cooperative) {
   }
 }
 
+/// Boxes of 32, 64 and 128 bytes, whose swizzles differ; K in pairs of blocks.
+TEST_P(Enumeration, Boxes) {
+  for (ScaleLayout layout : layouts) {
+    GemmProblem problem = problemOf(40, GetParam() * 32, layout);
+    for (const char *tile :
+         {"32x32x64 warps=2x2", "64x32x128 warps=4x1", "32x64x256 warps=2x2"})
+      expectGemm(problem,
+                 std::string("kind=cooperative fill=tma stages=2 tile=") + tile,
+                 {1, 40, 97}, GetParam() % 2 + 1);
+  }
+}
+
 /// Words of one, two and four groups of 32 rows or columns.
 TEST_P(Enumeration, PackedScales) {
   for (ScaleLayout layout : layouts)

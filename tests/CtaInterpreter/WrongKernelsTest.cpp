@@ -322,12 +322,54 @@ constexpr Edit roleEdits[] = {
     {"NoProducer", "L3",
      [](cta::KernelOp k) { all<cta::RoleOp>(k).front().erase(); }}};
 
+/// operand + number at each box of an operand.
+void moveBoxes(cta::KernelOp kernel, StringRef source, bool rows, int number) {
+  for (cta::CopyBoxOp box : all<cta::CopyBoxOp>(kernel, source)) {
+    OpBuilder builder(box);
+    Value at = rows ? box.getRow() : box.getColumn();
+    Value more = arith::ConstantOp::create(
+        builder, box.getLoc(), IntegerAttr::get(at.getType(), number));
+    Value moved = arith::AddIOp::create(builder, box.getLoc(), at, more);
+    (rows ? box.getRowMutable() : box.getColumnMutable()).assign(moved);
+  }
+}
+
+void copyBoxesBy(cta::KernelOp kernel, bool threads) {
+  for (cta::CopyBoxOp box : all<cta::CopyBoxOp>(kernel)) {
+    OpBuilder builder(box);
+    box.getMineMutable().assign(arith::ConstantOp::create(
+        builder, box.getLoc(), builder.getBoolAttr(threads)));
+  }
+}
+
+/// Of kernels that copy by TMA.
+constexpr Edit boxEdits[] = {
+    {"OneRowOn", "gemm", [](cta::KernelOp k) { moveBoxes(k, "a", true, 1); }},
+    {"OneBlockOn", "L2", [](cta::KernelOp k) { moveBoxes(k, "b", false, 8); }},
+    {"OneStepOn", "L2", [](cta::KernelOp k) { moveBoxes(k, "a", false, 32); }},
+    {"ByAllThreads", "L3", [](cta::KernelOp k) { copyBoxesBy(k, true); }},
+    {"ByNoThread", "L3", [](cta::KernelOp k) { copyBoxesBy(k, false); }},
+    {"Dropped", "L3",
+     [](cta::KernelOp k) { all<cta::CopyBoxOp>(k, "b")[0].erase(); }},
+    {"Unswizzled", "L2",
+     [](cta::KernelOp k) {
+       for (arith::XOrIOp op : all<arith::XOrIOp>(k))
+         op.replaceAllUsesWith(op.getLhs());
+     }},
+    {"PublishedBefore", "L3",
+     [](cta::KernelOp k) {
+       moveStep<cta::RingPublishOp, cta::CopyBoxOp>(k, 0, false);
+     }},
+    {"AcquiredBehind", "L3", [](cta::KernelOp k) {
+       moveStep<cta::RingAcquireOp, cta::CopyBoxOp>(k, 0, true);
+     }}};
+
 class WrongKernel : public testing::TestWithParam<Edit> {};
 
-void expectFound(const Edit &edit, const char *schedule) {
+void expectFound(const Edit &edit, const char *schedule, int64_t k = 80) {
   GemmProblem problem;
   problem.n = 21;
-  problem.k = 80;
+  problem.k = k;
   CtaInstance instance(problem, schedule);
   ASSERT_TRUE(instance.kernel);
   edit.apply(instance.kernel);
@@ -363,6 +405,13 @@ TEST_P(WrongRoles, AreFoundAndNotProven) {
   expectFound(GetParam(), "kind=cooperative tile=32x32x64 warps=2x2 stages=2");
 }
 
+class WrongBoxes : public testing::TestWithParam<Edit> {};
+
+TEST_P(WrongBoxes, AreFoundAndNotProven) {
+  expectFound(GetParam(),
+              "kind=cooperative tile=32x32x64 warps=2x2 stages=2 fill=tma", 96);
+}
+
 /// Right for every M that is quick to enumerate.
 TEST(WrongKernels, OffsetsThatWrap) {
   GemmProblem problem;
@@ -389,6 +438,11 @@ INSTANTIATE_TEST_SUITE_P(Edits, WrongPackedKernel,
                          });
 
 INSTANTIATE_TEST_SUITE_P(Edits, WrongRoles, testing::ValuesIn(roleEdits),
+                         [](const testing::TestParamInfo<Edit> &info) {
+                           return info.param.name;
+                         });
+
+INSTANTIATE_TEST_SUITE_P(Edits, WrongBoxes, testing::ValuesIn(boxEdits),
                          [](const testing::TestParamInfo<Edit> &info) {
                            return info.param.name;
                          });
