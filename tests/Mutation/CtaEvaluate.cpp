@@ -13,7 +13,12 @@ using namespace nybl::mutation;
 
 SmallVector<Access> nybl::mutation::accessesOf(Operation *op) {
   SmallVector<Access> list;
-  if (auto global = dyn_cast<cta::GlobalAccess>(op))
+  auto box = dyn_cast<cta::CopyBoxOp>(op);
+  if (box) // reads what its map holds, wherever it lies
+    for (Value coordinate : {box.getRow(), box.getColumn()})
+      list.push_back(
+          {box.getMap(), coordinate, Value(), {box.getMine()}, 0, 1});
+  else if (auto global = dyn_cast<cta::GlobalAccess>(op))
     for (unsigned i = 0; i < global.getElementCount(); ++i)
       list.push_back({global.getBase(), global.getByteOffset(), Value(),
                       global.getGuards(i), i * global.getElementBytes(),

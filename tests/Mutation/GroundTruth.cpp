@@ -99,15 +99,14 @@ Expected<Lowered> nybl::mutation::lower(Subject &subject, ModuleOp module) {
 
 /// What roles do to each other, seen by doing it: each role goes first once.
 static std::optional<std::string> harmOfRoles(cta::KernelOp kernel) {
-  for (int64_t m : {1, 33, 140})
-    for (bool lastFirst : {false, true}) {
-      enumeration::Launch launch{m, /*ctas=*/2};
-      launch.lastRoleFirst = lastFirst;
-      auto violations = enumeration::findViolations(kernel, launch);
-      if (violations && !violations->empty())
-        return "M = " + std::to_string(m) + ": " + violations->front().lemma +
-               ": " + violations->front().text;
-    }
+  for (auto [m, lastFirst] : {std::pair(1, false), {140, true}, {97, false}}) {
+    enumeration::Launch launch{m, /*ctas=*/2};
+    launch.lastRoleFirst = lastFirst;
+    auto violations = enumeration::findViolations(kernel, launch);
+    if (violations && !violations->empty())
+      return "M = " + std::to_string(m) + ": " + violations->front().lemma +
+             ": " + violations->front().text;
+  }
   return std::nullopt;
 }
 

@@ -303,6 +303,20 @@ Target familyOf(cta::GlobalAccess access) {
                                                           : Target::DataLoad;
 }
 
+/// Boxes that begin elsewhere.
+void moveBox(Sites &sites) {
+  for (cta::CopyBoxOp box : all<cta::CopyBoxOp>(sites.kernel))
+    for (OpOperand *at : {&box.getRowMutable(), &box.getColumnMutable()})
+      for (int64_t by : {1, -1, 16, 32})
+        sites.add(box,
+                  (at == &box.getRowMutable() ? "row" : "byte") +
+                      Twine(" moved by ") + Twine(by),
+                  [box, at, by] {
+                    Edit e(box);
+                    at->set(e.plus(at->get(), by));
+                  });
+}
+
 } // namespace
 
 void nybl::mutation::addOffsetOperators(std::vector<Operator> &operators) {
@@ -321,4 +335,5 @@ void nybl::mutation::addOffsetOperators(std::vector<Operator> &operators) {
                                  entry.list({sites, access, offset});
                              });
                            }});
+  operators.push_back({"box.moved", Target::DataLoad, moveBox});
 }

@@ -12,7 +12,8 @@ using namespace nybl::mutation;
 
 namespace {
 
-/// An access of shared memory, and its offset within the stage.
+/// An access of shared memory, and its offset within the stage. (Boxes have
+/// none: they fill it.)
 struct Shared {
   Operation *op;
   OpOperand *stage, *offset;
@@ -28,7 +29,8 @@ SmallVector<Shared> sharedAccesses(cta::KernelOp kernel) {
       if (operand.get() == access.getStageOffset())
         shared.offset = &operand;
     }
-    found.push_back(shared);
+    if (shared.offset)
+      found.push_back(shared);
   });
   return found;
 }
