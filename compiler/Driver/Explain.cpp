@@ -71,6 +71,8 @@ Json describeEstimate(const GemmProblem &problem, int64_t m, const Chip &chip,
 Expected<Json> explainLaunch(const GemmProblem &problem, int64_t m,
                              const Chip &chip, const Card &card,
                              const Schedule &chosen) {
+  if (m == 0)
+    return Json{{"m", 0}}; // nothing is launched
   auto ranked = rank(problem, m, chip, card);
   if (!ranked)
     return ranked.status();
@@ -151,6 +153,7 @@ Expected<std::string> nybl::compiler::explain(std::string_view problemLine,
   Json json = {{"problem", print(*problem)},
                {"chip", (*chip)->name},
                {"card", describeCard(**chip, **card)},
+               {"figures", "estimates: counted, never measured"},
                {"forced", !options.schedule.empty()},
                {"launches", launches}};
   return json.dump();

@@ -3,9 +3,11 @@
 // Text and limits of schedules.
 
 #include "compiler/Select/Schedule.h"
+#include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
 #include <span>
+#include <vector>
 
 using namespace nybl;
 using namespace nybl::compiler;
@@ -87,6 +89,7 @@ static Status parseWord(std::string_view word, Schedule &schedule) {
 Expected<Schedule> nybl::compiler::parseSchedule(std::string_view text) {
   Schedule schedule;
   schedule.stages = 0; // not given
+  std::vector<std::string_view> keys;
   while (true) {
     size_t begin = text.find_first_not_of(" \t");
     if (begin == text.npos) {
@@ -95,8 +98,14 @@ Expected<Schedule> nybl::compiler::parseSchedule(std::string_view text) {
       return schedule;
     }
     size_t end = std::min(text.find_first_of(" \t", begin), text.size());
-    Status status = parseWord(text.substr(begin, end - begin), schedule);
-    if (!status)
+    std::string_view word = text.substr(begin, end - begin);
+    std::string_view key = word.substr(0, word.find('='));
+    if (std::ranges::find(keys, key) != keys.end())
+      return Status::invalid(fmt::format(
+          "at '{}' of the schedule: expected each key once, got '{}' again",
+          word, key));
+    keys.push_back(key);
+    if (Status status = parseWord(word, schedule); !status)
       return status;
     text.remove_prefix(end);
   }

@@ -6,6 +6,7 @@
 #include "tests/Tools/Command.h"
 #include "tools/sass/NvDisasm.h"
 #include <cstdlib>
+#include <filesystem>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -143,6 +144,29 @@ TEST_F(VerifySass, CubinOfAnotherKernel) {
       verify({"--cubin", folder / "k.cubin", "--ptx", folder / "other.ptx"});
   EXPECT_EQ(outcome.code, 2);
   expectPart(outcome.err, "do not belong together");
+}
+
+TEST_F(VerifySass, CubinOfMoreKernels) {
+  std::string head = ".version 8.7\n.target sm_120a\n.address_size 64\n"
+                     ".visible .entry k() { ret; }\n";
+  verifyPtx(head + ".visible .entry l() { ret; }\n", "sm_120a");
+  writeText(folder / "one.ptx", head);
+  Outcome outcome =
+      verify({"--cubin", folder / "k.cubin", "--ptx", folder / "one.ptx"});
+  EXPECT_EQ(outcome.code, 2);
+  expectPart(outcome.err, "found 'l' besides");
+}
+
+TEST(NvDisasm, ASignalIsNamed) {
+  Folder folder;
+  std::string path = folder / "nvdisasm";
+  writeText(path, "#!/bin/sh\n[ \"$1\" = --version ] && echo 'it is, V1.2.3' "
+                  "&& exit\nkill -9 $$\n");
+  std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  Outcome outcome = nyblCommand({"verify-sass", line, "--chip", "sm_120a"},
+                                {{"NYBL_NVDISASM", path}});
+  EXPECT_EQ(outcome.code, 3);
+  expectPart(outcome.err, "did not run to its end: signal Killed");
 }
 
 TEST(NvDisasm, MissingSaysHowToGetIt) {

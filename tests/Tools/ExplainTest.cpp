@@ -64,6 +64,12 @@ TEST(Explain, BadInput) {
       {{"--card", "any"}, "the fake refuses"},
       {{"--schedule", "silent"}, "failed with code 1 and gave no reason"},
       {{"--m", "few"}, "few"},
+      {{"--m", "010"}, "got '010'"},
+      {{"--m", "99999999999999999999"}, "expected a decimal number"},
+      {{"--m", "-1"}, "got '-1'"},
+      {{"--m", ""}, "--m"},
+      {{"--card", ""}, "--card"},
+      {{"--schedule", ""}, "--schedule"},
       {{"--wat"}, "--wat"}};
   for (const auto &[arguments, part] : table) {
     Outcome said = explain(arguments);

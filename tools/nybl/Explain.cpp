@@ -216,6 +216,19 @@ Status runExplain(const Options &options) {
   return Status::ok();
 }
 
+/// What was given empty would read as not given.
+std::string expectText(const std::string &text) {
+  return text.empty() ? "expected a value, got an empty one" : "";
+}
+
+/// CLI11 reads 010 as eight, and what no 64 bits hold as the largest.
+std::string expectNumber(const std::string &text) {
+  bool plain = !text.empty() && text.size() < 19 &&
+               text.find_first_not_of("0123456789") == std::string::npos &&
+               (text.size() == 1 || text[0] != '0');
+  return plain ? "" : "expected a decimal number of rows, got '" + text + "'";
+}
+
 } // namespace
 
 void nybl::cli::addExplain(CLI::App &app, int &code) {
@@ -228,11 +241,14 @@ void nybl::cli::addExplain(CLI::App &app, int &code) {
       ->required();
   verb->add_option("--card", options->card,
                    "the card, as rtx-5090; without it the chip's reference "
-                   "product");
+                   "product")
+      ->check(expectText);
   verb->add_option("--m", options->m,
-                   "rows of A; without it the problem's, or some of them");
+                   "rows of A; without it the problem's, or some of them")
+      ->check(expectNumber);
   verb->add_option("--schedule", options->schedule,
-                   "\"key=value ...\"; without it what `nybl compile` takes");
+                   "\"key=value ...\"; without it what `nybl compile` takes")
+      ->check(expectText);
   verb->add_option("--jit", options->jit, "path of libnybl_jit.so");
   verb->add_flag("--json", options->json, "print one JSON object");
   verb->callback([options, &code] { code = report(runExplain(*options)); });

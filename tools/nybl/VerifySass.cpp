@@ -95,6 +95,15 @@ Expected<Pair> pairOf(const Options &options) {
                          "little of either");
 }
 
+/// The first kernel of a cubin that the PTX does not have.
+const sass::Code *firstWithout(const std::vector<sass::Code> &ptx,
+                               const std::vector<sass::Code> &cubin) {
+  auto found = std::ranges::find_if(cubin, [&](const sass::Code &kernel) {
+    return std::ranges::find(ptx, kernel.name, &sass::Code::name) == ptx.end();
+  });
+  return found == cubin.end() ? nullptr : &*found;
+}
+
 Expected<std::vector<Kernel>> check(const Pair &pair,
                                     const sass::NvDisasm &tool) {
   auto ptx = sass::parsePtx(pair.ptx);
@@ -106,6 +115,11 @@ Expected<std::vector<Kernel>> check(const Pair &pair,
   auto code = sass::parseSass(*text);
   if (!code)
     return code.status();
+  if (const sass::Code *other = firstWithout(*ptx, *code))
+    return Status::invalid("expected the kernels of the PTX in the cubin, "
+                           "found '" +
+                           other->name +
+                           "' besides: they do not belong together");
   std::vector<Kernel> kernels;
   for (const sass::Code &from : *ptx) {
     auto to = std::find_if(code->begin(), code->end(), [&](const auto &kernel) {

@@ -4,10 +4,13 @@
 
 #include "tools/sass/Child.h"
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,6 +50,22 @@ std::string Scratch::read() const {
   return text;
 }
 
+/// A disassembler that takes longer is stuck.
+static constexpr int secondsAllowed = 300;
+
+/// True where nobody can tell: kernels before Linux 5.3.
+static bool endsWithin(pid_t child, int seconds) {
+  int handle = static_cast<int>(syscall(SYS_pidfd_open, child, 0));
+  if (handle < 0)
+    return true;
+  pollfd ended = {handle, POLLIN, 0};
+  int count = 0;
+  while ((count = poll(&ended, 1, seconds * 1000)) < 0 && errno == EINTR)
+    ;
+  close(handle);
+  return count != 0;
+}
+
 Outcome nybl::sass::runChild(const std::string &path,
                              std::vector<std::string> arguments) {
   Scratch out, err;
@@ -69,8 +88,16 @@ Outcome nybl::sass::runChild(const std::string &path,
   posix_spawn_file_actions_destroy(&actions);
   if (failed)
     return {-1, "", std::strerror(failed)};
+  bool late = !endsWithin(child, secondsAllowed);
+  if (late)
+    kill(child, SIGKILL);
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR)
     ;
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, out.read(), err.read()};
+  if (WIFEXITED(status))
+    return {WEXITSTATUS(status), out.read(), err.read()};
+  std::string how = late ? "it did not end within " +
+                               std::to_string(secondsAllowed) + " seconds"
+                         : std::string("signal ") + strsignal(WTERMSIG(status));
+  return {-1, out.read(), how + "\n" + err.read()};
 }

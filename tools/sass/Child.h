@@ -27,10 +27,12 @@ private:
 };
 
 struct Outcome {
-  int code; ///< 127 and -1: did not run
+  int code; ///< 127 and -1: did not run, or did not end by itself
   std::string out, err;
 };
 
+/// Waits for its end; a child that is still there after five minutes is killed,
+/// and `err` begins with the reason, as with any child that a signal ends.
 Outcome runChild(const std::string &path, std::vector<std::string> arguments);
 
 } // namespace nybl::sass

@@ -79,7 +79,8 @@ Expected<std::string> nybl::sass::disassemble(const NvDisasm &tool,
     return Status::environment("the cubin does not fit into a file in memory");
   Outcome outcome = runChild(tool.path, {"-c", "-hex", image.path()});
   if (outcome.code < 0)
-    return Status::environment(tool.path + " did not run: " + outcome.err);
+    return Status::environment(
+        tool.path + " did not run to its end: " + firstLine(outcome.err));
   if (outcome.code != 0)
     return Status::invalid(
         "expected a cubin that nvdisasm " + tool.version +

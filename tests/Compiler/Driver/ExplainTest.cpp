@@ -74,6 +74,14 @@ TEST(Explain, TheChosenOneStandsInItsPlace) {
   EXPECT_TRUE(explained(line, options)["launches"][0]["place"].is_null());
 }
 
+TEST(Explain, WithoutRowsNothingIsEstimated) {
+  ExplainOptions options;
+  options.m = 0;
+  Json json = explained(line, options);
+  EXPECT_EQ(json["launches"], Json::parse(R"([{"m": 0}])"));
+  EXPECT_EQ(json["figures"], "estimates: counted, never measured");
+}
+
 TEST(Explain, CardsDiffer) {
   ExplainOptions options;
   options.m = 8192;

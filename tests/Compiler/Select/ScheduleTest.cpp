@@ -37,6 +37,16 @@ TEST(Schedule, ErrorsNameTheWord) {
   }
 }
 
+TEST(Schedule, EachKeyOnce) {
+  auto twice = parseSchedule("stages=2 kind=multistage stages=3");
+  ASSERT_FALSE(twice);
+  EXPECT_NE(twice.message().find("at 'stages=3' of the schedule: expected each "
+                                 "key once"),
+            std::string::npos)
+      << twice.message();
+  EXPECT_FALSE(parseSchedule("kind=plain kind=plain"));
+}
+
 TEST(Schedule, Limits) {
   const Chip &chip = **findChip("sm_120a");
   EXPECT_TRUE(validate(Schedule(), chip));
