@@ -30,6 +30,8 @@ private:
   /// An empty loop over this CTA's tiles.
   scf::ForOp makeLoop(ValueRange carried);
   void expand(cta::RoleOp role);
+  /// Behind what it does for the last tile.
+  void releaseGrid();
   void setRegisters(cta::RoleOp role);
   /// Iterations of `ring` are `base` later.
   void shiftIterations(Operation *root, Value ring, Value base);
@@ -108,6 +110,22 @@ static void countArrivals(cta::RoleOp role, StringRef attribute) {
   }
 }
 
+static bool publishes(cta::RoleOp role) {
+  return role.walk([](cta::RingPublishOp) { return WalkResult::interrupt(); })
+      .wasInterrupted();
+}
+
+/// Dependent grids may start as soon as a thread of each CTA allows it (PTX
+/// ISA, griddepcontrol): the first role that loads does so behind its last
+/// load, while others still multiply and store. Whoever reads what they store
+/// waits for the whole grid.
+void TileRangeExpander::releaseGrid() {
+  auto kernel = range->getParentOfType<cta::KernelOp>();
+  for (auto release : kernel.getBody().getOps<cta::GridReleaseOp>())
+    return release->moveBefore(builder.getInsertionBlock(),
+                               builder.getInsertionPoint());
+}
+
 void TileRangeExpander::expand(cta::RoleOp role) {
   countArrivals<cta::RingPublishOp>(role, publishingWarps);
   countArrivals<cta::RingReleaseOp>(role, releasingWarps);
@@ -147,6 +165,9 @@ void TileRangeExpander::expand(cta::RoleOp role) {
   }
   if (!rings.empty())
     scf::YieldOp::create(builder, location, next);
+  builder.setInsertionPointAfter(loop);
+  if (publishes(role))
+    releaseGrid();
 }
 
 } // namespace

@@ -29,6 +29,9 @@
 // ORDER: "@$1 mbarrier.arrive.shared.b64 _, [$0];"
 // ORDER: arith.constant 6 : i32
 // ORDER: arith.remui
+// Dependent grids may start behind the last load.
+// ORDER: nvvm.griddepcontrol launch_dependents
+// ORDER-NOT: griddepcontrol
 // ORDER: scf.if
 // ORDER: mbarrier.try_wait.parity.shared.b64 done, [$0], $1;
 // ORDER-NOT: cp.async
