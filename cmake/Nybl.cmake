@@ -89,6 +89,13 @@ function(nybl_test name)
   endforeach()
 endfunction()
 
+# nybl_fuzzed(TARGET): where fuzzers are built, what an input reaches in this target leads libFuzzer to the next one.
+function(nybl_fuzzed target)
+  if(NYBL_FUZZ)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
+endfunction()
+
 # nybl_fuzzer(NAME SOURCES... [LINK TARGETS...]): a libFuzzer target, and a replay of its corpus as a test.
 function(nybl_fuzzer name)
   if(NOT NYBL_FUZZ)
@@ -97,7 +104,7 @@ function(nybl_fuzzer name)
   cmake_parse_arguments(arg "" "CORPUS" "LINK" ${ARGN})
   add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/runtime/include)
-  target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link) # the rest only where NYBL_SANITIZE says so
+  nybl_fuzzed(${name})
   target_link_libraries(${name} PRIVATE ${arg_LINK} -fsanitize=fuzzer)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
   # What it finds worth keeping goes into the first folder, not into the sources.

@@ -75,6 +75,11 @@ RoleTeam::RoleTeam(ArrayRef<cta::RoleOp> roles, bool lastFirst)
 // Tiles
 //===----------------------------------------------------------------------===//
 
+/// No error of the interpreter, which are Invalid: it is told as a fault.
+static Status waitsForEver() {
+  return Status::refused("a role waits for ever");
+}
+
 Status CtaMachine::executeRoles(cta::TileRangeOp range) {
   auto roles = llvm::to_vector(range.getBody().getOps<cta::RoleOp>());
   if (roles.size() > Cell::maxRoles)
@@ -89,12 +94,11 @@ Status CtaMachine::executeRoles(cta::TileRangeOp range) {
     });
   for (std::thread &host : hosts)
     host.join();
-  if (team->turns.isStuck())
-    return observer.fault(range, "L3", "has roles that wait for ever"),
-           Status::ok();
   for (Status &result : results)
-    if (!result)
+    if (!result && result.code() != ErrorCode::Refused)
       return result;
+  if (team->turns.isStuck())
+    observer.fault(range, "L3", "has roles that wait for ever");
   return Status::ok();
 }
 
@@ -105,7 +109,7 @@ Status CtaMachine::runRole(cta::TileRangeOp range, cta::RoleOp own,
   firstThread = 32 * static_cast<int>(own.getFirst());
   seen.assign(Cell::maxRoles, 0);
   if (!team->turns.pass(role, [] { return true; }))
-    return Status::invalid("no role can begin");
+    return waitsForEver();
   Status status = Status::ok();
   uint64_t count = uniform(range, range.getCount());
   for (uint64_t tile = cta; tile < count && status; tile += launch.ctas) {
@@ -166,7 +170,7 @@ Status CtaMachine::claim(Operation &op, Value ring, int64_t iteration) {
            std::max(1, state.publishers);
   };
   if (!team->turns.pass(role, ready))
-    return Status::invalid("a role waits for ever");
+    return waitsForEver();
   if (!writes)
     join(seen, state.iterations[iteration].publishedAt);
   else if (before >= 0)
@@ -185,7 +189,7 @@ Status CtaMachine::giveBack(Operation &op, Value ring, int64_t iteration) {
   join(writes ? state.publishedAt : state.releasedAt, reached);
   ++(writes ? state.published : state.released);
   if (!team->turns.pass(role, [] { return true; }))
-    return Status::invalid("a role waits for ever");
+    return waitsForEver();
   return Status::ok();
 }
 

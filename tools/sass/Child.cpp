@@ -50,9 +50,6 @@ std::string Scratch::read() const {
   return text;
 }
 
-/// A disassembler that takes longer is stuck.
-static constexpr int secondsAllowed = 300;
-
 /// True where nobody can tell: kernels before Linux 5.3.
 static bool endsWithin(pid_t child, int seconds) {
   int handle = static_cast<int>(syscall(SYS_pidfd_open, child, 0));
@@ -67,7 +64,7 @@ static bool endsWithin(pid_t child, int seconds) {
 }
 
 Outcome nybl::sass::runChild(const std::string &path,
-                             std::vector<std::string> arguments) {
+                             std::vector<std::string> arguments, int seconds) {
   Scratch out, err;
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -88,7 +85,7 @@ Outcome nybl::sass::runChild(const std::string &path,
   posix_spawn_file_actions_destroy(&actions);
   if (failed)
     return {-1, "", std::strerror(failed)};
-  bool late = !endsWithin(child, secondsAllowed);
+  bool late = !endsWithin(child, seconds);
   if (late)
     kill(child, SIGKILL);
   int status = 0;
@@ -96,8 +93,8 @@ Outcome nybl::sass::runChild(const std::string &path,
     ;
   if (WIFEXITED(status))
     return {WEXITSTATUS(status), out.read(), err.read()};
-  std::string how = late ? "it did not end within " +
-                               std::to_string(secondsAllowed) + " seconds"
-                         : std::string("signal ") + strsignal(WTERMSIG(status));
+  std::string how =
+      late ? "it did not end within " + std::to_string(seconds) + " seconds"
+           : std::string("signal ") + strsignal(WTERMSIG(status));
   return {-1, out.read(), how + "\n" + err.read()};
 }

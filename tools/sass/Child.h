@@ -31,9 +31,10 @@ struct Outcome {
   std::string out, err;
 };
 
-/// Waits for its end; a child that is still there after five minutes is killed,
+/// Waits for its end; a child that is still there after `seconds` is killed,
 /// and `err` begins with the reason, as with any child that a signal ends.
-Outcome runChild(const std::string &path, std::vector<std::string> arguments);
+Outcome runChild(const std::string &path, std::vector<std::string> arguments,
+                 int seconds = 300);
 
 } // namespace nybl::sass
 

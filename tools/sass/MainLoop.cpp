@@ -50,7 +50,7 @@ static const Loop *busiest(const Counts &multiplies) {
   return best;
 }
 
-Expected<std::vector<size_t>> nybl::sass::mainLoopBody(const Code &code) {
+Expected<LoopBody> nybl::sass::mainLoopBody(const Code &code) {
   auto flow = sassFlow(code);
   if (!flow)
     return flow.status();
@@ -59,11 +59,13 @@ Expected<std::vector<size_t>> nybl::sass::mainLoopBody(const Code &code) {
     if (flow->isReachable(i) && isSassMultiply(code.instructions[i]))
       if (const Loop *loop = flow->innermost(i))
         ++multiplies[loop];
-  std::vector<size_t> body;
-  if (const Loop *main = busiest(multiplies))
-    for (size_t i = 0; i < code.instructions.size(); ++i)
-      if (flow->isReachable(i) && flow->innermost(i) == main)
-        body.push_back(i);
+  const Loop *main = busiest(multiplies);
+  if (!main)
+    return LoopBody();
+  LoopBody body{main->head, {}};
+  for (size_t i = 0; i < code.instructions.size(); ++i)
+    if (flow->isReachable(i) && flow->innermost(i) == main)
+      body.places.push_back(i);
   return body;
 }
 
@@ -71,11 +73,11 @@ Expected<std::optional<LoopFigures>> nybl::sass::mainLoop(const Code &code) {
   auto body = mainLoopBody(code);
   if (!body)
     return body.status();
-  if (body->empty())
+  if (body->places.empty())
     return std::optional<LoopFigures>();
   LoopFigures figures;
-  figures.address = code.instructions[body->front()].place;
-  for (size_t i : *body)
+  figures.address = code.instructions[body->head].place;
+  for (size_t i : body->places)
     add(figures, code.instructions[i]);
   return std::optional<LoopFigures>(figures);
 }

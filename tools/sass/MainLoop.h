@@ -21,11 +21,16 @@ struct LoopFigures {
   size_t stallCycles = 0;
 };
 
-/// Places in code.instructions of the innermost loop with the most multiplies,
-/// in their order; none where no loop has any.
+struct LoopBody {
+  size_t head = 0;
+  std::vector<size_t> places; ///< the head's among them; in their order
+};
+
+/// Places in code.instructions of the innermost loop with the most multiplies;
+/// none where no loop has any.
 /// Loops inside it that have none, such as the spinning on a barrier, are left
 /// out. Errors: as of sassFlow.
-Expected<std::vector<size_t>> mainLoopBody(const Code &code);
+Expected<LoopBody> mainLoopBody(const Code &code);
 
 /// Of that loop. Errors: as of sassFlow.
 Expected<std::optional<LoopFigures>> mainLoop(const Code &code);

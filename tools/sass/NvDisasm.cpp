@@ -63,8 +63,10 @@ Expected<NvDisasm> nybl::sass::findNvDisasm(const std::string &given) {
     Outcome outcome = runChild(path, {"--version"});
     size_t at = outcome.out.find(", V");
     if (outcome.code != 0 || at == std::string::npos)
-      return Status::environment("expected nvdisasm at " + path +
-                                 ", but it does not print a version" + advice);
+      return Status::environment(
+          "expected nvdisasm at " + path + ", but it does not print a version" +
+          (outcome.code < 0 ? ": " + firstLine(outcome.err) : std::string()) +
+          advice);
     std::string version = outcome.out.substr(at + 3);
     return NvDisasm{
         path, version.substr(0, version.find_first_not_of("0123456789."))};
