@@ -89,6 +89,15 @@ function(nybl_test name)
   endforeach()
 endfunction()
 
+# nybl_test_ptxas(VARIABLE): the ptxas that NYBL_PTXAS names, or the toolkit's; unset where there is neither.
+macro(nybl_test_ptxas variable)
+  if(DEFINED ENV{NYBL_PTXAS} AND EXISTS $ENV{NYBL_PTXAS})
+    set(${variable} $ENV{NYBL_PTXAS})
+  elseif(EXISTS ${NYBL_CUDA_INCLUDE}/../bin/ptxas)
+    set(${variable} ${NYBL_CUDA_INCLUDE}/../bin/ptxas)
+  endif()
+endmacro()
+
 # nybl_fuzzed(TARGET): where fuzzers are built, what an input reaches in this target leads libFuzzer to the next one.
 function(nybl_fuzzed target)
   if(NYBL_FUZZ)

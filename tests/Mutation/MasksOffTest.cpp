@@ -6,9 +6,9 @@
 
 #include "tests/Mutation/Edit.h"
 #include "tests/Mutation/GroundTruth.h"
+#include "tests/Sass/TestTool.h"
 #include "tools/sass/Child.h"
 #include "tools/sass/MainLoop.h"
-#include "tools/sass/NvDisasm.h"
 #include <gtest/gtest.h>
 
 using namespace nybl;
@@ -21,14 +21,6 @@ bool isMine(mlir::OpOperand &guard) {
   auto scales = dyn_cast<cta::CopyScalesOp>(guard.getOwner());
   return isa<cta::CopyBoxOp>(guard.getOwner()) ||
          (scales && guard.get() == scales.getMine());
-}
-
-Expected<sass::NvDisasm> findTool() {
-  auto tool = sass::findNvDisasm("");
-  return tool ? std::move(tool)
-              : sass::findNvDisasm(
-                    NYBL_SOURCE_DIR
-                    "/build/packages/nvdisasm/nvidia/cu13/bin/nvdisasm");
 }
 
 /// How many guards there were.
@@ -120,7 +112,7 @@ Expected<Loops> loopsOf(const char *schedule, const sass::NvDisasm &tool) {
 class MasksOffBy : public testing::TestWithParam<const char *> {};
 
 TEST_P(MasksOffBy, SameConsumerLoop) {
-  auto tool = findTool();
+  auto tool = tests::findNvDisasm();
   if (!tool)
     GTEST_SKIP() << "no nvdisasm; './dev test' fetches it";
   auto loops = loopsOf(GetParam(), *tool);
@@ -131,7 +123,7 @@ TEST_P(MasksOffBy, SameConsumerLoop) {
 
 /// Without roles those that multiply have the masks: that shows here.
 TEST(MasksOff, OtherLoopWithoutRoles) {
-  auto tool = findTool();
+  auto tool = tests::findNvDisasm();
   if (!tool)
     GTEST_SKIP() << "no nvdisasm; './dev test' fetches it";
   auto loops = loopsOf("kind=plain", *tool);

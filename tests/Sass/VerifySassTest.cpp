@@ -3,8 +3,8 @@
 // nybl verify-sass from end to end: the compiler's kernels, and two PTX texts
 // of which ptxas is known to lose something.
 
+#include "tests/Sass/TestTool.h"
 #include "tests/Tools/Command.h"
-#include "tools/sass/NvDisasm.h"
 #include <cstdlib>
 #include <filesystem>
 #include <gtest/gtest.h>
@@ -20,10 +20,7 @@ constexpr const char *line = "gemm m=? n=1536 k=384 sfa=128x4 sfb=128x4 d=bf16";
 /// nvdisasm as the test finds it, so that all presets use one.
 std::string nvdisasmPath() {
   static const std::string path = [] {
-    auto tool = nybl::sass::findNvDisasm("");
-    if (!tool)
-      tool = nybl::sass::findNvDisasm(
-          NYBL_SOURCE_DIR "/build/packages/nvdisasm/nvidia/cu13/bin/nvdisasm");
+    auto tool = findNvDisasm();
     return tool ? tool->path : std::string();
   }();
   return path;
