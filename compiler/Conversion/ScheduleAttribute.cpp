@@ -9,10 +9,13 @@ using namespace nybl::compiler;
 
 cta::ScheduleAttr nybl::compiler::attributeOf(mlir::MLIRContext *context,
                                               const Schedule &s) {
-  return cta::ScheduleAttr::get(context, mlir::StringAttr::get(context, s.kind),
-                                s.tile, s.warps, s.stages,
-                                s.byTma ? mlir::StringAttr::get(context, "tma")
-                                        : mlir::StringAttr());
+  auto word = [&](const char *text, bool isGiven) {
+    return isGiven ? mlir::StringAttr::get(context, text) : mlir::StringAttr();
+  };
+  return cta::ScheduleAttr::get(context, word(s.kind.c_str(), true), s.tile,
+                                s.warps, s.stages, word("tma", s.byTma),
+                                word("tma", s.storesByTma),
+                                word("ab", s.swapped), s.split, s.group);
 }
 
 Schedule nybl::compiler::scheduleOf(cta::ScheduleAttr attribute) {
@@ -22,5 +25,9 @@ Schedule nybl::compiler::scheduleOf(cta::ScheduleAttr attribute) {
   llvm::copy(attribute.getWarps(), schedule.warps.begin());
   schedule.stages = attribute.getStages();
   schedule.byTma = bool(attribute.getFill());
+  schedule.storesByTma = bool(attribute.getStore());
+  schedule.swapped = bool(attribute.getSwap());
+  schedule.split = attribute.getSplit();
+  schedule.group = attribute.getGroup();
   return schedule;
 }

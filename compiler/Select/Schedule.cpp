@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -18,7 +19,17 @@ std::string nybl::compiler::print(const Schedule &s) {
                   s.tile[1], s.tile[2], s.warps[0], s.warps[1]);
   if (s.stages != 1)
     text += fmt::format(" stages={}", s.stages);
-  return s.byTma ? text + " fill=tma" : text;
+  if (s.byTma)
+    text += " fill=tma";
+  if (s.storesByTma)
+    text += " store=tma";
+  if (s.swapped)
+    text += " swap=ab";
+  if (s.split != 1)
+    text += fmt::format(" split={}", s.split);
+  if (s.group != 1)
+    text += fmt::format(" group={}", s.group);
+  return text;
 }
 
 /// "128x64" into `numbers`; true if it holds exactly that many, each
@@ -36,54 +47,70 @@ static bool parseProduct(std::string_view text, std::span<int64_t> numbers) {
   return at == end;
 }
 
+/// One of two words: the first says no, the second yes.
+static bool parseChoice(std::string_view text, std::string_view no,
+                        std::string_view yes, bool &choice) {
+  choice = text == yes;
+  return choice || text == no;
+}
+
+static bool parseKind(std::string_view text, std::string &kind) {
+  kind = text;
+  return text == "plain" || text == "multistage" || text == "cooperative" ||
+         text == "pingpong";
+}
+
+/// What a value of `key` must look like, and whether this one does.
+struct ParsedValue {
+  bool good;
+  const char *expected;
+};
+
+static std::optional<ParsedValue>
+parseValue(std::string_view key, std::string_view value, Schedule &s) {
+  auto one = [](int64_t &number) { return std::span(&number, 1); };
+  if (key == "kind")
+    return ParsedValue{parseKind(value, s.kind), "plain, multistage, "
+                                                 "cooperative or pingpong"};
+  if (key == "tile")
+    return ParsedValue{parseProduct(value, s.tile),
+                       "MxNxK, such as 128x128x128"};
+  if (key == "warps")
+    return ParsedValue{parseProduct(value, s.warps), "MxN, such as 2x4"};
+  if (key == "stages")
+    return ParsedValue{parseProduct(value, one(s.stages)), "N, such as 3"};
+  if (key == "fill")
+    return ParsedValue{parseChoice(value, "async", "tma", s.byTma),
+                       "tma or async"};
+  if (key == "store")
+    return ParsedValue{parseChoice(value, "direct", "tma", s.storesByTma),
+                       "tma or direct"};
+  if (key == "swap")
+    return ParsedValue{parseChoice(value, "none", "ab", s.swapped),
+                       "ab or none"};
+  if (key == "split")
+    return ParsedValue{parseProduct(value, one(s.split)), "N, such as 4"};
+  if (key == "group")
+    return ParsedValue{parseProduct(value, one(s.group)), "N, such as 8"};
+  return std::nullopt;
+}
+
 static Status parseWord(std::string_view word, Schedule &schedule) {
   size_t equals = word.find('=');
   std::string_view key = word.substr(0, equals);
   std::string_view value =
       equals == word.npos ? std::string_view() : word.substr(equals + 1);
-  if (key == "kind") {
-    if (value != "plain" && value != "multistage" && value != "cooperative")
-      return Status::invalid(
-          fmt::format("at '{}' of the schedule: expected kind=plain, "
-                      "kind=multistage or kind=cooperative, got '{}'",
-                      word, value));
-    schedule.kind = value;
+  std::optional<ParsedValue> parsed = parseValue(key, value, schedule);
+  if (!parsed)
+    return Status::invalid(fmt::format(
+        "at '{}' of the schedule: unknown key '{}', expected kind, tile, "
+        "warps, stages, fill, store, swap, split or group",
+        word, key));
+  if (parsed->good)
     return Status::ok();
-  }
-  if (key == "tile")
-    return parseProduct(value, schedule.tile)
-               ? Status::ok()
-               : Status::invalid(
-                     fmt::format("at '{}' of the schedule: expected "
-                                 "tile=MxNxK, such as 128x128x128",
-                                 word));
-  if (key == "warps")
-    return parseProduct(value, schedule.warps)
-               ? Status::ok()
-               : Status::invalid(
-                     fmt::format("at '{}' of the schedule: expected "
-                                 "warps=MxN, such as 2x4",
-                                 word));
-  if (key == "stages")
-    return parseProduct(value, std::span(&schedule.stages, 1))
-               ? Status::ok()
-               : Status::invalid(
-                     fmt::format("at '{}' of the schedule: expected stages=N, "
-                                 "such as 3",
-                                 word));
-  if (key == "fill") {
-    if (value != "tma" && value != "async")
-      return Status::invalid(
-          fmt::format("at '{}' of the schedule: expected fill=tma or "
-                      "fill=async, got '{}'",
-                      word, value));
-    schedule.byTma = value == "tma";
-    return Status::ok();
-  }
   return Status::invalid(
-      fmt::format("at '{}' of the schedule: unknown key '{}', "
-                  "expected kind, tile, warps, stages or fill",
-                  word, key));
+      fmt::format("at '{}' of the schedule: expected {}={}, got '{}'", word,
+                  key, parsed->expected, value));
 }
 
 Expected<Schedule> nybl::compiler::parseSchedule(std::string_view text) {
@@ -132,23 +159,32 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
         fmt::format("expected at most 1024 threads, got {}", s.threads()));
   if (s.kind == "plain" ? s.stages != 1 : s.stages < 2 || s.stages > 8)
     return refuse("expected 1 stage of kind=plain, 2 to 8 of the others");
+  for (auto [isAsked, what] :
+       {std::pair(s.kind == "pingpong", "kind=pingpong"),
+        std::pair(s.storesByTma, "store=tma"), std::pair(s.swapped, "swap=ab"),
+        std::pair(s.split != 1, "split"), std::pair(s.group != 1, "group")})
+    if (isAsked)
+      return refuse(fmt::format("{} cannot be laid out yet", what));
   if (s.hasRoles() && s.warps[0] * s.warps[1] % 4 != 0)
-    return refuse("expected whole warpgroups of kind=cooperative: a multiple "
-                  "of 4 warps");
+    return refuse(fmt::format("expected whole warpgroups of kind={}: a "
+                              "multiple of 4 warps",
+                              s.kind));
   if (s.byTma && (!s.hasRoles() || s.tile[2] > 256 || s.tile[0] > 256 ||
                   s.tile[1] > 256 || (s.tile[2] & (s.tile[2] - 1)) != 0))
-    return refuse("expected kind=cooperative and at most 256 rows, with a K "
-                  "step of 64, 128 or 256, where fill=tma");
+    return refuse("expected roles (kind=cooperative, kind=pingpong) and at "
+                  "most 256 rows, with a K step of 64, 128 or 256, where "
+                  "fill=tma");
   int64_t accumulators = s.tile[0] * s.tile[1] / (s.warps[0] * s.warps[1] * 32);
   if (accumulators > 128)
     return refuse(fmt::format("expected at most 128 accumulators a thread, got "
                               "{}: use more warps or a smaller tile",
                               accumulators));
-  if (s.hasRoles() && accumulators > 64 && s.warps[0] * s.warps[1] > 8)
+  if (int64_t warps = s.consumers() * s.warps[0] * s.warps[1];
+      s.hasRoles() && accumulators > 64 && warps > 8)
     return refuse(fmt::format("expected at most 8 warps that multiply where a "
                               "thread has more than 64 accumulators, got {} "
                               "warps: registers do not suffice",
-                              s.warps[0] * s.warps[1]));
+                              warps));
   int64_t shared = sharedBytes(s);
   int64_t limit = s.hasRoles() ? chip.sharedPerCta : chip.staticSharedPerCta;
   if (shared > limit)

@@ -20,23 +20,34 @@ inline constexpr int64_t producerWarps = 4;
 
 struct Schedule {
   /// "plain"; "multistage": all warps copy and multiply; "cooperative": some
-  /// copy while the others multiply one tile.
+  /// copy while the others multiply one tile; "pingpong": two groups of warps
+  /// multiply a tile each, by turns, so that one stores while the other
+  /// multiplies.
   std::string kind = "plain";
   std::array<int64_t, 3> tile{128, 128, 128}; ///< CTA tile m, n, k in elements
-  std::array<int64_t, 2> warps{2, 4};         ///< that multiply, along m and n
+  std::array<int64_t, 2> warps{2, 4}; ///< that multiply a tile, along m and n
   int64_t stages = 1; ///< K steps in shared memory; 2 to 8, of plain 1
 
-  bool byTma = false; ///< data is copied by TMA; cooperative ones alone
+  bool byTma = false;       ///< data is copied by TMA; where there are roles
+  bool storesByTma = false; ///< D leaves by TMA; where there are roles
+  bool swapped = false;     ///< columns of D are the rows of multiplies
+  int64_t split = 1;        ///< CTAs that share the K steps of a tile
+  int64_t group = 1; ///< rows of tiles that are walked over together, column
+                     ///< by column
 
-  bool hasRoles() const { return kind == "cooperative"; }
+  bool hasRoles() const { return kind == "cooperative" || kind == "pingpong"; }
+  /// Groups of warps that multiply a tile each.
+  int64_t consumers() const { return kind == "pingpong" ? 2 : 1; }
   int64_t threads() const {
-    return 32 * (warps[0] * warps[1] + (hasRoles() ? producerWarps : 0));
+    return 32 * (consumers() * warps[0] * warps[1] +
+                 (hasRoles() ? producerWarps : 0));
   }
   friend bool operator==(const Schedule &, const Schedule &) = default;
 };
 
-/// "kind=plain tile=128x128x128 warps=2x4"; parseSchedule(print(s)) == s. One
-/// that is not plain ends with " stages=3", one by TMA with " fill=tma".
+/// "kind=plain tile=128x128x128 warps=2x4"; parseSchedule(print(s)) == s. What
+/// is not the default follows: " stages=3 fill=tma store=tma swap=ab split=2
+/// group=8".
 std::string print(const Schedule &schedule);
 
 /// Keys in any order; one left out keeps its default (two stages where

@@ -88,19 +88,35 @@ LogicalResult TensorMapType::verify(EmitError emitError, int64_t rows,
                      << rows << " of " << bytes;
 }
 
+/// One of `words`, or none.
+static LogicalResult verifyWord(EmitError emitError, StringRef key,
+                                StringAttr word, StringRef expected) {
+  if (!word || word.getValue() == expected)
+    return success();
+  return emitError() << "expected " << key << " = \"" << expected
+                     << "\" of a schedule, or none, got " << word;
+}
+
 LogicalResult ScheduleAttr::verify(EmitError emitError, StringAttr kind,
                                    ArrayRef<int64_t> tile,
                                    ArrayRef<int64_t> warps, int64_t stages,
-                                   StringAttr fill) {
-  if (fill && (fill.getValue() != "tma" || kind.getValue() != "cooperative"))
-    return emitError() << "expected fill = \"tma\" of a cooperative schedule, "
-                          "or none, got "
-                       << fill;
+                                   StringAttr fill, StringAttr store,
+                                   StringAttr swap, int64_t split,
+                                   int64_t group) {
   bool plain = kind.getValue() == "plain";
-  if (!plain && kind.getValue() != "multistage" &&
-      kind.getValue() != "cooperative")
-    return emitError() << "expected the schedule plain, multistage or "
-                          "cooperative, got "
+  bool hasRoles =
+      kind.getValue() == "cooperative" || kind.getValue() == "pingpong";
+  if (!plain && !hasRoles && kind.getValue() != "multistage")
+    return emitError() << "expected the schedule plain, multistage, "
+                          "cooperative or pingpong, got "
+                       << kind.getValue();
+  if (failed(verifyWord(emitError, "fill", fill, "tma")) ||
+      failed(verifyWord(emitError, "store", store, "tma")) ||
+      failed(verifyWord(emitError, "swap", swap, "ab")))
+    return failure();
+  if ((fill || store) && !hasRoles)
+    return emitError() << "expected a schedule with roles where TMA fills or "
+                          "stores, got "
                        << kind.getValue();
   if (plain ? stages != 1 : stages < 2 || stages > 8)
     return emitError() << "expected 1 stage of a plain schedule, 2 to 8 of the "
@@ -109,7 +125,8 @@ LogicalResult ScheduleAttr::verify(EmitError emitError, StringAttr kind,
   if (tile.size() != 3 || warps.size() != 2)
     return emitError() << "expected tile = [m, n, k] and warps = [m, n], got "
                        << tile.size() << " and " << warps.size() << " numbers";
-  for (int64_t extent : llvm::concat<const int64_t>(tile, warps))
+  const std::array<int64_t, 2> counts{split, group};
+  for (int64_t extent : llvm::concat<const int64_t>(tile, warps, counts))
     if (failed(verifyCount(emitError, "extents of a schedule", extent)))
       return failure();
   return success();

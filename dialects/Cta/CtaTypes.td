@@ -13,21 +13,30 @@ class Cta_Attr<string name, string attrMnemonic> : AttrDef<Cta_Dialect, name> {
 def Cta_ScheduleAttr : Cta_Attr<"Schedule", "schedule"> {
   let summary = "how a kernel is laid out over warps; chosen by Select";
   let description = [{
-    `kind` names the schedule, plain, multistage or cooperative; [m, n, k] is the
-    CTA tile in elements; warps that multiply are arranged [m, n] and each
-    computes an equal part of the tile; `stages` is the slots of the ring; `fill`
-    = "tma" has data copied by TMA, else it is by cp.async.
+    `kind` names the schedule, plain, multistage, cooperative or pingpong; [m, n,
+    k] is the CTA tile in elements; warps that multiply one tile are arranged [m,
+    n] and each computes an equal part of it; `stages` is the slots of the ring;
+    `fill` = "tma" has data copied by TMA, else it is by cp.async; `store` = "tma"
+    has D leave by TMA, else it is stored from registers; `swap` = "ab" makes
+    columns of D the rows of multiplies; `split` CTAs share the K steps of a tile;
+    tiles are walked over in groups of `group` rows of tiles.
     `#cta.schedule<plain, tile = [128, 128, 128], warps = [2, 4]>`
   }];
   let parameters = (ins "::mlir::StringAttr":$kind,
                         ArrayRefParameter<"int64_t">:$tile,
                         ArrayRefParameter<"int64_t">:$warps,
                         DefaultValuedParameter<"int64_t", "1">:$stages,
-                        OptionalParameter<"::mlir::StringAttr">:$fill);
+                        OptionalParameter<"::mlir::StringAttr">:$fill,
+                        OptionalParameter<"::mlir::StringAttr">:$store,
+                        OptionalParameter<"::mlir::StringAttr">:$swap,
+                        DefaultValuedParameter<"int64_t", "1">:$split,
+                        DefaultValuedParameter<"int64_t", "1">:$group);
   let genVerifyDecl = 1;
   let assemblyFormat = [{
     `<` $kind `,` `tile` `=` `[` $tile `]` `,` `warps` `=` `[` $warps `]`
-    (`,` `stages` `=` $stages^)? (`,` `fill` `=` $fill^)? `>`
+    (`,` `stages` `=` $stages^)? (`,` `fill` `=` $fill^)?
+    (`,` `store` `=` $store^)? (`,` `swap` `=` $swap^)?
+    (`,` `split` `=` $split^)? (`,` `group` `=` $group^)? `>`
   }];
 }
 

@@ -184,7 +184,8 @@ void otherSchedule(Sites &sites) {
                   cta::ScheduleAttr s = kernel.getSchedule();
                   kernel.setScheduleAttr(cta::ScheduleAttr::get(
                       kernel.getContext(), s.getKind(), tile, s.getWarps(),
-                      s.getStages(), s.getFill()));
+                      s.getStages(), s.getFill(), s.getStore(), s.getSwap(),
+                      s.getSplit(), s.getGroup()));
                 });
     }
 }

@@ -22,12 +22,16 @@ TEST(Schedule, RoundTrip) {
   EXPECT_EQ(print(ring), "kind=multistage tile=64x64x64 warps=2x2 stages=3");
   EXPECT_EQ(*parseSchedule(print(ring)), ring);
   EXPECT_EQ(parseSchedule("kind=multistage")->stages, 2);
+  const char *all = "kind=pingpong tile=128x128x128 warps=2x2 stages=3 "
+                    "fill=tma store=tma swap=ab split=2 group=8";
+  EXPECT_EQ(print(*parseSchedule(all)), all);
 }
 
 TEST(Schedule, ErrorsNameTheWord) {
   for (const char *text :
        {"tile=64x64", "tile=64x64x64x64", "tile=0x64x64", "tile=-1x64x64",
         "tile=99999x64x64", "warps=2", "kind=fast", "stages=x", "tile", "=",
+        "fill=all", "store=", "swap=ba", "split=0", "group=-1",
         "tile=64x64xa"}) {
     auto parsed = parseSchedule(text);
     ASSERT_FALSE(parsed) << text;
