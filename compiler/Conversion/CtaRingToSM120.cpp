@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Rings of the pass cta-to-sm120. Within one role, cp.async groups and a
-// barrier; between roles, two mbarriers for each slot: `full` completes a phase
-// for each iteration that was published, `empty` one for each that was
-// released.
+// Rings of the pass cta-to-sm120, and turns. Within one role, cp.async groups
+// and a barrier; between roles, two mbarriers for each slot: `full` completes a
+// phase for each iteration that was published, `empty` one for each that was
+// released. Turns are a mbarrier for each group.
 
 #include "compiler/Conversion/CtaRoles.h"
 #include "compiler/Conversion/CtaToSM120.h"
@@ -25,9 +25,9 @@ bool isBetweenRoles(Value ring) { return ringOf(ring).getSteps().has_value(); }
 /// empty[stages].
 class Step {
 public:
-  Step(OpBuilder &b, Location loc, cta::RingOp ring, Value barriers,
+  Step(OpBuilder &b, Location loc, int64_t stages, Value barriers,
        Value iteration)
-      : b(b), loc(loc), stages(ring.getStages()), barriers(barriers),
+      : b(b), loc(loc), stages(stages), barriers(barriers),
         iteration(iteration) {}
 
   // Values are made one after the other: the order of arguments is each C++
@@ -98,37 +98,88 @@ int64_t arrivalsOf(cta::RingOp ring, StringRef attribute) {
   return warps ? warps.getInt() : 1; // nobody ever arrives
 }
 
+/// One mbarrier for each number of arrivals, of which each takes so many.
+Value placeBarriers(OpBuilder &b, Operation *op, ArrayRef<int64_t> arrivals,
+                    StringRef name) {
+  Location loc = op->getLoc();
+  auto pointer = LLVM::LLVMPointerType::get(b.getContext(), sharedSpace);
+  Value barriers = sharedArray(b, loc, op->getParentOfType<ModuleOp>(),
+                               arrivals.size() * mbarrierBytes, name);
+  Value thread = NVVM::ThreadIdXOp::create(b, loc, b.getI32Type());
+  Value zero = LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(0));
+  Value first =
+      LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::eq, thread, zero);
+  for (auto [i, count] : llvm::enumerate(arrivals)) {
+    Value at = LLVM::GEPOp::create(b, loc, pointer, b.getI64Type(), barriers,
+                                   ArrayRef<LLVM::GEPArg>{int32_t(i)});
+    inlinePtx(b, loc, {}, {at, first},
+              "@$1 mbarrier.init.shared.b64 [$0], " + std::to_string(count) +
+                  ";",
+              "r,b,~{memory}");
+  }
+  inlinePtx(b, loc, {}, {}, "fence.mbarrier_init.release.cluster;",
+            "~{memory}");
+  NVVM::BarrierOp::create(b, loc);
+  return barriers;
+}
+
 struct LowerRing : Lowering<cta::RingOp> {
   using Lowering::Lowering;
   LogicalResult matchAndRewrite(cta::RingOp op, OpAdaptor,
                                 ConversionPatternRewriter &b) const override {
-    Location loc = op.getLoc();
-    auto pointer = LLVM::LLVMPointerType::get(getContext(), sharedSpace);
     if (!op.getSteps()) { // nothing is left of it but its slots
+      auto pointer = LLVM::LLVMPointerType::get(getContext(), sharedSpace);
       b.replaceOpWithNewOp<LLVM::ZeroOp>(op, pointer);
       return success();
     }
-    int64_t stages = op.getStages();
-    Value barriers = sharedArray(b, loc, op->getParentOfType<ModuleOp>(),
-                                 2 * stages * mbarrierBytes, "barriers");
-    Value thread = NVVM::ThreadIdXOp::create(b, loc, b.getI32Type());
-    Value zero = LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(0));
-    Value first =
-        LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::eq, thread, zero);
-    for (int64_t i = 0; i < 2 * stages; ++i) {
-      int64_t arrivals =
-          arrivalsOf(op, i < stages ? publishingWarps : releasingWarps);
-      Value at = LLVM::GEPOp::create(b, loc, pointer, b.getI64Type(), barriers,
-                                     ArrayRef<LLVM::GEPArg>{int32_t(i)});
-      inlinePtx(b, loc, {}, {at, first},
-                "@$1 mbarrier.init.shared.b64 [$0], " +
-                    std::to_string(arrivals) + ";",
-                "r,b,~{memory}");
-    }
-    inlinePtx(b, loc, {}, {}, "fence.mbarrier_init.release.cluster;",
-              "~{memory}");
-    NVVM::BarrierOp::create(b, loc);
-    b.replaceOp(op, barriers);
+    SmallVector<int64_t> arrivals(op.getStages(),
+                                  arrivalsOf(op, publishingWarps));
+    arrivals.append(op.getStages(), arrivalsOf(op, releasingWarps));
+    b.replaceOp(op, placeBarriers(b, op, arrivals, "barriers"));
+    return success();
+  }
+};
+
+/// A barrier for each group: it completes a phase for each turn that the group
+/// has passed. The CTA's tile n is its iteration n, as of a ring.
+struct LowerTurns : Lowering<cta::TurnsOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::TurnsOp op, OpAdaptor,
+                                ConversionPatternRewriter &b) const override {
+    SmallVector<int64_t> arrivals(op.getGroups(), op.getWarps());
+    b.replaceOp(op, placeBarriers(b, op, arrivals, "turns"));
+    return success();
+  }
+};
+
+int64_t groupsOf(Value turns) {
+  return turns.getDefiningOp<cta::TurnsOp>().getGroups();
+}
+
+/// The tile before the first counts as passed, as a phase before the first
+/// does.
+struct LowerTakeTurn : Lowering<cta::TakeTurnOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::TakeTurnOp op, OpAdaptor a,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    int64_t groups = groupsOf(op.getTurns());
+    Value back =
+        LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(2 * groups - 1));
+    Value before = LLVM::AddOp::create(b, loc, a.getNumber(), back);
+    Step(b, loc, groups, a.getTurns(), before).waitFull();
+    b.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerPassTurn : Lowering<cta::PassTurnOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::PassTurnOp op, OpAdaptor a,
+                                ConversionPatternRewriter &b) const override {
+    Step(b, op.getLoc(), groupsOf(op.getTurns()), a.getTurns(), a.getNumber())
+        .arriveFull();
+    b.eraseOp(op);
     return success();
   }
 };
@@ -140,7 +191,7 @@ struct LowerRingStep : Lowering<Op> {
   LogicalResult matchAndRewrite(Op op, typename Op::Adaptor a,
                                 ConversionPatternRewriter &b) const override {
     if (isBetweenRoles(op.getRing())) {
-      Step step(b, op.getLoc(), ringOf(op.getRing()), a.getRing(),
+      Step step(b, op.getLoc(), ringOf(op.getRing()).getStages(), a.getRing(),
                 a.getIteration());
       between(op, step);
     } else {
@@ -177,13 +228,14 @@ private:
 
 Value nybl::compiler::fullBarrier(OpBuilder &b, Location loc, cta::RingOp ring,
                                   Value barriers, Value iteration) {
-  return Step(b, loc, ring, barriers, iteration).full();
+  return Step(b, loc, ring.getStages(), barriers, iteration).full();
 }
 
 void nybl::compiler::addRingPatterns(TypeConverter &types,
                                      RewritePatternSet &patterns) {
   patterns
-      .add<LowerRing, LowerRingStep<cta::RingAcquireOp>,
-           LowerRingStep<cta::RingPublishOp>, LowerRingStep<cta::RingWaitOp>,
-           LowerRingStep<cta::RingReleaseOp>>(types, patterns.getContext());
+      .add<LowerRing, LowerTurns, LowerTakeTurn, LowerPassTurn,
+           LowerRingStep<cta::RingAcquireOp>, LowerRingStep<cta::RingPublishOp>,
+           LowerRingStep<cta::RingWaitOp>, LowerRingStep<cta::RingReleaseOp>>(
+          types, patterns.getContext());
 }

@@ -4,6 +4,8 @@
 // around it.
 
 #include "compiler/Conversion/CtaRoles.h"
+#include "compiler/Conversion/Index.h"
+#include "compiler/Conversion/TileOrder.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -27,9 +29,21 @@ private:
     return arith::ConstantOp::create(builder, location,
                                      builder.getI32IntegerAttr(value));
   }
-  /// An empty loop over this CTA's tiles.
-  scf::ForOp makeLoop(ValueRange carried);
+  /// An empty loop over the numbers of this CTA's tiles: the CTA's index, + the
+  /// grid's size, ..., or of these each `groups`-th from number `group` on.
+  scf::ForOp makeLoop(ValueRange carried, int64_t groups = 1,
+                      Value group = Value());
+  /// The index of the tile that has this number.
+  Value tileAt(Value number);
   void expand(cta::RoleOp role);
+  void expandTile(cta::RoleOp role, scf::ForOp loop, Value own);
+  /// Rings start at this group's first tile, and so do turns.
+  SmallVector<Value> firstCounts(cta::RoleOp role, Value group);
+  /// The loop's counts go on to the group's next tile.
+  void countOn(cta::RoleOp role, scf::ForOp loop);
+  /// What take_turn and pass_turn wait for and arrive at.
+  void placeTurns(cta::RoleOp role);
+  void numberTurns(Operation *root, Value number);
   /// Behind what it does for the last tile.
   void releaseGrid();
   void setRegisters(cta::RoleOp role);
@@ -41,24 +55,44 @@ private:
   Location location;
 };
 
-scf::ForOp TileRangeExpander::makeLoop(ValueRange carried) {
+scf::ForOp TileRangeExpander::makeLoop(ValueRange carried, int64_t groups,
+                                       Value group) {
   Type i32 = builder.getI32Type();
   Value first = NVVM::BlockIdXOp::create(builder, location, i32);
-  Value grid = NVVM::GridDimXOp::create(builder, location, i32);
-  // The index cannot wrap: count is proven (L6) to leave room for a grid more.
-  return scf::ForOp::create(builder, location, first, range.getCount(), grid,
+  Value step = NVVM::GridDimXOp::create(builder, location, i32);
+  // The number cannot wrap: count is proven (L6) to leave room for `groups`
+  // grids more.
+  if (groups > 1) {
+    Value skipped = arith::MulIOp::create(builder, location, group, step);
+    first = arith::AddIOp::create(builder, location, first, skipped);
+    step = arith::MulIOp::create(builder, location, step, number(groups));
+  }
+  return scf::ForOp::create(builder, location, first, range.getCount(), step,
                             carried);
+}
+
+Value TileRangeExpander::tileAt(Value number) {
+  if (!range.getGroup())
+    return number;
+  int64_t columns = *range.getColumns();
+  Index rows = Index(builder, range.getCount()) / columns;
+  return compiler::tileAt(Index(builder, number), rows, columns,
+                          int64_t(*range.getGroup()));
 }
 
 void TileRangeExpander::run() {
   Block &body = range.getBody().front();
   if (range.getBody().getOps<cta::RoleOp>().empty()) {
     scf::ForOp loop = makeLoop({});
-    body.getArgument(0).replaceAllUsesWith(loop.getInductionVar());
     Block *into = loop.getBody();
+    builder.setInsertionPointToStart(into);
+    body.getArgument(0).replaceAllUsesWith(tileAt(loop.getInductionVar()));
     into->getOperations().splice(into->getTerminator()->getIterator(),
                                  body.getOperations());
   } else {
+    // All threads see barriers made before any has a role.
+    for (auto role : range.getBody().getOps<cta::RoleOp>())
+      placeTurns(role);
     for (auto role : range.getBody().getOps<cta::RoleOp>())
       expand(role);
   }
@@ -98,14 +132,15 @@ void TileRangeExpander::shiftIterations(Operation *root, Value ring,
   });
 }
 
-/// Each of its warps arrives once at the ring's barriers.
+/// Each warp of the group that has the tile arrives once at the ring's
+/// barriers.
 template <typename Op>
 static void countArrivals(cta::RoleOp role, StringRef attribute) {
   llvm::SmallSetVector<Operation *, 4> rings;
   role.walk([&](Op op) { rings.insert(op.getRing().getDefiningOp()); });
   for (Operation *ring : rings) {
     auto before = ring->getAttrOfType<IntegerAttr>(attribute);
-    int64_t warps = (before ? before.getInt() : 0) + int64_t(role.getCount());
+    int64_t warps = (before ? before.getInt() : 0) + role.getThreads() / 32;
     ring->setAttr(attribute, Builder(ring).getI64IntegerAttr(warps));
   }
 }
@@ -126,6 +161,88 @@ void TileRangeExpander::releaseGrid() {
                                builder.getInsertionPoint());
 }
 
+static SmallVector<cta::RingOp> ringsOf(cta::TileRangeOp range) {
+  auto kernel = range->getParentOfType<cta::KernelOp>();
+  return llvm::to_vector(kernel.getBody().getOps<cta::RingOp>());
+}
+
+void TileRangeExpander::placeTurns(cta::RoleOp role) {
+  SmallVector<Operation *> turns;
+  role.walk([&](Operation *op) {
+    if (isa<cta::TakeTurnOp, cta::PassTurnOp>(op))
+      turns.push_back(op);
+  });
+  if (turns.empty())
+    return;
+  Value place = cta::TurnsOp::create(builder, location, role.getGroups(),
+                                     role.getThreads() / 32);
+  // The number comes with the loop.
+  for (Operation *op : turns)
+    if (auto take = dyn_cast<cta::TakeTurnOp>(op))
+      take.getTurnsMutable().assign(place);
+    else
+      cast<cta::PassTurnOp>(op).getTurnsMutable().assign(place);
+}
+
+void TileRangeExpander::numberTurns(Operation *root, Value number) {
+  root->walk([&](Operation *op) {
+    if (auto take = dyn_cast<cta::TakeTurnOp>(op))
+      take.getNumberMutable().assign(number);
+    else if (auto pass = dyn_cast<cta::PassTurnOp>(op))
+      pass.getNumberMutable().assign(number);
+  });
+}
+
+SmallVector<Value> TileRangeExpander::firstCounts(cta::RoleOp role,
+                                                  Value group) {
+  SmallVector<Value> counts;
+  for (cta::RingOp ring : ringsOf(range)) {
+    Value first = number(0);
+    if (group) {
+      int64_t rounds = 2 * int64_t(ring.getStages());
+      int64_t steps = int64_t(ring.getSteps().value_or(0)) % rounds;
+      Index before = Index(builder, group) * steps;
+      first = before % rounds;
+    }
+    counts.push_back(first);
+  }
+  if (group)
+    counts.push_back(group);
+  return counts;
+}
+
+void TileRangeExpander::countOn(cta::RoleOp role, scf::ForOp loop) {
+  int64_t groups = role.getGroups();
+  SmallVector<Value> next;
+  auto add = [&](Value base, int64_t more, int64_t rounds) {
+    next.push_back((Index(builder, base) + more % rounds) % rounds);
+  };
+  Block::BlockArgListType bases = loop.getRegionIterArgs();
+  for (auto [ring, base] : llvm::zip(ringsOf(range), bases)) {
+    shiftIterations(loop, ring, base);
+    add(base, groups * int64_t(ring.getSteps().value_or(0)),
+        2 * int64_t(ring.getStages()));
+  }
+  if (role.getTurns()) {
+    numberTurns(loop, bases.back());
+    add(bases.back(), groups, 2 * groups);
+  }
+  if (!next.empty())
+    scf::YieldOp::create(builder, location, next);
+}
+
+void TileRangeExpander::expandTile(cta::RoleOp role, scf::ForOp loop,
+                                   Value own) {
+  IRMapping mapping;
+  mapping.map(range.getBody().getArgument(0), tileAt(loop.getInductionVar()));
+  mapping.map(role.getBody().getArgument(0), own);
+  for (Operation &op : range.getBody().front())
+    if (!isa<cta::RoleOp>(op))
+      builder.clone(op, mapping);
+  for (Operation &op : role.getBody().front())
+    builder.clone(op, mapping);
+}
+
 void TileRangeExpander::expand(cta::RoleOp role) {
   countArrivals<cta::RingPublishOp>(role, publishingWarps);
   countArrivals<cta::RingReleaseOp>(role, releasingWarps);
@@ -136,35 +253,20 @@ void TileRangeExpander::expand(cta::RoleOp role) {
                                     number(32 * role.getFirst()));
   Value has =
       arith::CmpIOp::create(builder, location, arith::CmpIPredicate::ult, own,
-                            number(role.getThreads()));
+                            number(32 * role.getCount()));
   auto branch = scf::IfOp::create(builder, location, has);
   builder.setInsertionPointToStart(branch.thenBlock());
   setRegisters(role);
-
-  SmallVector<cta::RingOp> rings;
-  for (auto ring :
-       range->getParentOfType<cta::KernelOp>().getBody().getOps<cta::RingOp>())
-    rings.push_back(ring);
-  scf::ForOp loop = makeLoop(SmallVector<Value>(rings.size(), number(0)));
-  builder.setInsertionPointToStart(loop.getBody());
-  IRMapping mapping;
-  mapping.map(range.getBody().getArgument(0), loop.getInductionVar());
-  mapping.map(role.getBody().getArgument(0), own);
-  for (Operation &op : range.getBody().front())
-    if (!isa<cta::RoleOp>(op))
-      builder.clone(op, mapping);
-  for (Operation &op : role.getBody().front())
-    builder.clone(op, mapping);
-  SmallVector<Value> next;
-  for (auto [ring, base] : llvm::zip(rings, loop.getRegionIterArgs())) {
-    shiftIterations(loop, ring, base);
-    Value sum = arith::AddIOp::create(builder, location, base,
-                                      number(ring.getSteps().value_or(0)));
-    next.push_back(arith::RemUIOp::create(builder, location, sum,
-                                          number(2 * ring.getStages())));
+  Value group;
+  if (role.getTurns()) {
+    group = Index(builder, own) / role.getThreads();
+    own = Index(builder, own) % role.getThreads();
   }
-  if (!rings.empty())
-    scf::YieldOp::create(builder, location, next);
+  SmallVector<Value> counts = firstCounts(role, group);
+  scf::ForOp loop = makeLoop(counts, role.getGroups(), group);
+  builder.setInsertionPointToStart(loop.getBody());
+  expandTile(role, loop, own);
+  countOn(role, loop);
   builder.setInsertionPointAfter(loop);
   if (publishes(role))
     releaseGrid();

@@ -36,6 +36,7 @@ struct CtaTypeConverter : TypeConverter {
     addConversion([](Type type) { return type; });
     // Its mbarriers, where it is between roles.
     addConversion([=](cta::RingType) -> Type { return pointer(sharedSpace); });
+    addConversion([=](cta::TurnsType) -> Type { return pointer(sharedSpace); });
     addConversion(
         [=](cta::MatrixType) -> Type { return pointer(globalSpace); });
     addConversion(

@@ -46,6 +46,18 @@ Index compiler::operator/(Index a, int64_t b) {
 Index compiler::operator%(Index a, int64_t b) {
   return Index(*a.builder, emit<arith::RemUIOp>(*a.builder, a, a.constant(b)));
 }
+Index compiler::operator-(Index a, Index b) {
+  return Index(*a.builder, emit<arith::SubIOp>(*a.builder, a, b));
+}
+Index compiler::operator/(Index a, Index b) {
+  return Index(*a.builder, emit<arith::DivUIOp>(*a.builder, a, b));
+}
+Index compiler::operator%(Index a, Index b) {
+  return Index(*a.builder, emit<arith::RemUIOp>(*a.builder, a, b));
+}
+Index compiler::min(Index a, int64_t b) {
+  return Index(*a.builder, emit<arith::MinUIOp>(*a.builder, a, a.constant(b)));
+}
 Index compiler::operator^(Index a, Index b) {
   return {*a.builder,
           arith::XOrIOp::create(*a.builder, a.builder->getUnknownLoc(), a, b)};

@@ -15,13 +15,17 @@ Index operator+(Index a, int64_t b);
 Index operator*(Index a, int64_t b);
 Index operator/(Index a, int64_t b);
 Index operator%(Index a, int64_t b);
+Index operator-(Index a, Index b);
+Index operator/(Index a, Index b);
+Index operator%(Index a, Index b);
+Index min(Index a, int64_t b);
 Index operator^(Index a, Index b);
 mlir::Value operator<(Index a, Index b);
 mlir::Value operator<(Index a, int64_t b);
 
-/// Arithmetic on i32 or i64 values, written as formulas. `+ * / %` take numbers
-/// or indices of the same width; values are non-negative, so / and % are
-/// unsigned.
+/// Arithmetic on i32 or i64 values, written as formulas. Operators take numbers
+/// or indices of the same width; values are non-negative, so / % and min are
+/// unsigned, and - takes what is at most as large.
 class Index {
 public:
   Index(mlir::OpBuilder &builder, mlir::Value value)
@@ -36,6 +40,10 @@ public:
   friend Index operator*(Index a, int64_t b);
   friend Index operator/(Index a, int64_t b);
   friend Index operator%(Index a, int64_t b);
+  friend Index operator-(Index a, Index b);
+  friend Index operator/(Index a, Index b);
+  friend Index operator%(Index a, Index b);
+  friend Index min(Index a, int64_t b);
   friend Index operator^(Index a, Index b);
   /// i1: a < b
   friend mlir::Value operator<(Index a, Index b);

@@ -22,11 +22,14 @@ static constexpr int64_t manyAccumulators = 64;
 static constexpr int64_t producerRegisters = 40, consumerRegisters = 232;
 
 void TileCooperative::beginRole(StringRef name, int64_t first, int64_t count,
-                                int64_t registers) {
+                                int64_t registers, int64_t groups) {
+  auto where = [&](bool isGiven, int64_t value) {
+    return isGiven ? builder.getI64IntegerAttr(value) : IntegerAttr();
+  };
   bool differ = mFragments * nFragments * 4 > manyAccumulators;
-  auto role = cta::RoleOp::create(builder, location, name, first, count,
-                                  differ ? builder.getI64IntegerAttr(registers)
-                                         : IntegerAttr());
+  auto role =
+      cta::RoleOp::create(builder, location, name, first, count * groups,
+                          where(groups > 1, groups), where(differ, registers));
   Block &body = role.getBody().emplaceBlock();
   body.addArgument(builder.getI32Type(), location);
   builder.setInsertionPointToEnd(&body);
@@ -35,7 +38,8 @@ void TileCooperative::beginRole(StringRef name, int64_t first, int64_t count,
 
 LogicalResult TileCooperative::convertProducer(tile::ForeachTileOp op) {
   OpBuilder::InsertionGuard guard(builder);
-  beginRole("producer", warpsM * warpsN, producerWarps, producerRegisters);
+  beginRole("producer", consumers * warpsM * warpsN, producerWarps,
+            producerRegisters);
   for (Operation &inner : op.getBody().front()) {
     LogicalResult result = success();
     if (auto accumulate = dyn_cast<tile::AccumulateOp>(inner))
@@ -67,10 +71,20 @@ LogicalResult TileCooperative::fillSteps(tile::AccumulateOp op) {
 
 LogicalResult TileCooperative::convertConsumer(tile::ForeachTileOp op) {
   OpBuilder::InsertionGuard guard(builder);
-  beginRole("consumer", 0, warpsM * warpsN, consumerRegisters);
-  for (Operation &inner : op.getBody().front())
+  beginRole("consumer", 0, warpsM * warpsN, consumerRegisters, consumers);
+  // A turn lasts from the first K step to the last.
+  auto loops = llvm::to_vector(
+      llvm::make_filter_range(op.getBody().getOps<tile::AccumulateOp>(),
+                              [&](auto loop) { return rings.contains(loop); }));
+  bool takesTurns = consumers > 1 && !loops.empty();
+  for (Operation &inner : op.getBody().front()) {
+    if (takesTurns && loops.front() == &inner)
+      cta::TakeTurnOp::create(builder, location, Value(), Value());
     if (failed(convertInTile(inner)))
       return failure();
+    if (takesTurns && loops.back() == &inner)
+      cta::PassTurnOp::create(builder, location, Value(), Value());
+  }
   return success();
 }
 

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The cooperative schedule: a producer fills the slots of a ring while the
-// consumers, all of them on one tile, multiply what is there.
+// The schedules with roles: a producer fills the slots of a ring while
+// consumers multiply what is there. In the cooperative one all consumers are on
+// one tile; in ping-pong two groups of them have a tile each, by turns: one
+// stores while the other multiplies.
 #ifndef NYBL_COMPILER_CONVERSION_TILECOOPERATIVE_H
 #define NYBL_COMPILER_CONVERSION_TILECOOPERATIVE_H
 
+#include "compiler/Conversion/ScheduleAttribute.h"
 #include "compiler/Conversion/TileRing.h"
 
 namespace nybl::compiler {
 
 class TileCooperative : public TileRing {
 public:
-  using TileRing::TileRing;
+  TileCooperative(cta::KernelOp kernel, tile::KernelOp source,
+                  cta::ScheduleAttr schedule)
+      : TileRing(kernel, source, schedule),
+        consumers(scheduleOf(schedule).consumers()) {}
 
 private:
   mlir::LogicalResult convertTile(tile::ForeachTileOp op) override;
@@ -24,8 +30,9 @@ private:
   /// The role's body is where the builder is from here on. `registers`: what a
   /// thread has, where roles are to have different numbers.
   void beginRole(llvm::StringRef name, int64_t first, int64_t count,
-                 int64_t registers);
+                 int64_t registers, int64_t groups = 1);
 
+  int64_t consumers; ///< groups of warps that have tiles of their own
   /// Of each accumulate that has steps.
   llvm::DenseMap<mlir::Operation *, mlir::Value> rings;
 };

@@ -15,9 +15,10 @@ TileEmitter::TileEmitter(cta::KernelOp kernel, tile::KernelOp source,
       builder(OpBuilder::atBlockEnd(&kernel.getBody().front())),
       frameBuilder(builder), location(source.getLoc()),
       tileM(schedule.getTile()[0]), tileN(schedule.getTile()[1]),
-      tileK(schedule.getTile()[2]), warpsM(schedule.getWarps()[0]),
-      warpsN(schedule.getWarps()[1]), threads(0),
-      mFragments(tileM / warpsM / 16), nFragments(tileN / warpsN / 8) {
+      tileK(schedule.getTile()[2]), group(schedule.getGroup()),
+      warpsM(schedule.getWarps()[0]), warpsN(schedule.getWarps()[1]),
+      threads(0), mFragments(tileM / warpsM / 16),
+      nFragments(tileN / warpsN / 8) {
   // L7: no access of global memory before the grids this one depends on ended.
   cta::GridWaitOp::create(builder, location);
 }
@@ -71,7 +72,8 @@ LogicalResult TileEmitter::convertTopLevel(Operation &op) {
   return cloneArithmetic(op);
 }
 
-/// Tiles of one row of tiles follow one another: they share A.
+/// Tiles of one row of tiles follow one another: they share A. In groups of
+/// rows those that run together share B too.
 LogicalResult TileEmitter::convertForeachTile(tile::ForeachTileOp op) {
   std::optional<int64_t> columns = tile::constantSize(op.getExtents()[1]);
   std::optional<int64_t> stepM = tile::constantSize(op.getSteps()[0]);
@@ -85,7 +87,12 @@ LogicalResult TileEmitter::convertForeachTile(tile::ForeachTileOp op) {
                           "column, to walk over");
   int64_t tilesN = (*columns + tileN - 1) / tileN;
   Index count = (rowsOf(*rows) + (tileM - 1)) / tileM * tilesN;
-  auto range = cta::TileRangeOp::create(builder, location, count);
+  bool grouped = group > 1;
+  auto attribute = [&](int64_t value) {
+    return grouped ? builder.getI64IntegerAttr(value) : IntegerAttr();
+  };
+  auto range = cta::TileRangeOp::create(builder, location, count,
+                                        attribute(tilesN), attribute(group));
   frameBuilder.setInsertionPoint(range);
   Block *body = new Block();
   range.getBody().push_back(body);

@@ -157,7 +157,7 @@ protected:
   mlir::OpBuilder builder;      ///< at the end of what is being emitted
   mlir::OpBuilder frameBuilder; ///< before the tile range: allocs, scalars
   mlir::Location location;
-  int64_t tileM, tileN, tileK, warpsM, warpsN, threads;
+  int64_t tileM, tileN, tileK, group, warpsM, warpsN, threads;
   int64_t mFragments, nFragments; ///< of one warp: 16 rows, 8 columns each
   RowMap mapA, mapB;              ///< a schedule may choose others
   /// Of this thread; see cta.mma for g and t.

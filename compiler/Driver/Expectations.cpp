@@ -32,6 +32,17 @@ static void countRing(mlir::Operation *op, PtxCounts &counts) {
   counts.mbarrierWaits += waits || llvm::isa<cta::RingAcquireOp>(op);
 }
 
+/// The groups of a role have an mbarrier each, which all threads see made.
+static void countTurns(mlir::Operation *op, PtxCounts &counts) {
+  bool takes = llvm::isa<cta::TakeTurnOp>(op);
+  if (takes) {
+    counts.mbarriers += llvm::cast<cta::RoleOp>(op->getParentOp()).getGroups();
+    ++counts.barriers;
+  }
+  counts.mbarrierWaits += takes;
+  counts.arrivals += llvm::isa<cta::PassTurnOp>(op);
+}
+
 PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
   PtxCounts counts;
   kernel.walk([&](mlir::Operation *op) {
@@ -48,6 +59,7 @@ PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
     counts.expectations += llvm::isa<cta::CopyBoxOp>(op);
     counts.scaleCopies += llvm::isa<cta::CopyScalesOp>(op);
     countRing(op, counts);
+    countTurns(op, counts);
   });
   return counts;
 }
@@ -55,8 +67,13 @@ PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
 /// mbarriers are declared, whatever the stages are.
 static int64_t barrierBytes(cta::KernelOp kernel) {
   int64_t bytes = 0;
+  constexpr int64_t alignment = 128, turnBytes = 8;
+  kernel.walk([&](cta::TakeTurnOp op) {
+    auto role = llvm::cast<cta::RoleOp>(op->getParentOp());
+    bytes += llvm::alignTo(turnBytes * role.getGroups(), alignment);
+  });
   for (auto ring : kernel.getBody().getOps<cta::RingOp>())
-    bytes += ring.getSteps() ? llvm::alignTo(2 * 8 * ring.getStages(), 128) : 0;
+    bytes += ring.getSteps() ? llvm::alignTo(2 * 8 * ring.getStages(), alignment) : 0;
   // What the launch gives begins at its alignment, behind them.
   return llvm::alignTo(bytes, stageAlignment);
 }

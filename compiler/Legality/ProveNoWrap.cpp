@@ -13,17 +13,28 @@ using namespace nybl::compiler;
 FailureOr<Shown> nybl::compiler::proveNoWrap(Proof &proof) {
   cta::KernelOp kernel = proof.kernel;
   Slicer &slicer = proof.slicer;
-  // The tile loop adds the grid's size (at most the count) to an index below
-  // the count.
+  // The tile loop adds the grid's size (at most the count) to a number below
+  // the count, for each group that takes tiles by turns. In groups of rows, the
+  // count is divided by what is in a row.
   WalkResult result = kernel.walk([&](cta::TileRangeOp range) -> WalkResult {
     FailureOr<AffineExpr> count = slicer.index(range.getCount());
     if (failed(count))
       return failure();
-    if (slicer.bounds(*count).high * 2 <= largestOf(32))
+    int64_t grids = 1;
+    for (auto role : range.getBody().getOps<cta::RoleOp>())
+      grids = std::max(grids, role.getGroups());
+    if (slicer.bounds(*count).high * (1 + grids) > largestOf(32))
+      return range.emitError("not proven: ")
+             << 1 + grids
+             << " times the number of tiles may not fit 32 bits with M up to "
+             << rowsMax;
+    if (!range.getGroup() ||
+        isSame(slicer, *count % int64_t(*range.getColumns()),
+               slicer.constant(0)))
       return success();
-    return range.emitError("not proven: twice the number of tiles may not fit "
-                           "32 bits with M up to ")
-           << rowsMax;
+    return range.emitError("not proven: expected a multiple of ")
+           << int64_t(*range.getColumns())
+           << " tiles, that lie in rows of so many";
   });
   if (result.wasInterrupted())
     return failure();

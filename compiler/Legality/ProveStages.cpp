@@ -224,6 +224,11 @@ static FailureOr<size_t> proveOrderOfAll(Proof &proof) {
                << found->what;
 }
 
+static bool takesTurns(cta::KernelOp kernel) {
+  return kernel.walk([](cta::TakeTurnOp) { return WalkResult::interrupt(); })
+      .wasInterrupted();
+}
+
 FailureOr<Shown> nybl::compiler::proveStages(Proof &proof) {
   if (failed(describeStages(proof)))
     return failure();
@@ -238,7 +243,10 @@ FailureOr<Shown> nybl::compiler::proveStages(Proof &proof) {
                    std::to_string(*events) +
                    (roles ? " claims of a tile, and the ring's protocol in "
                             "every order of two warps that write and two that "
-                            "read"
+                            "read" +
+                                std::string(takesTurns(proof.kernel)
+                                                ? "; so are tiles by turns"
+                                                : "")
                           : " events of two tiles, in every order of two "
                             "threads"),
                proof.stages.empty() ? "no stage" : "byte 0 of stage 0"};

@@ -5,10 +5,15 @@
 // time nobody waits for ever: of a writer and a reader that wait, the one whose
 // iteration comes first in that order waits for nothing that the other has yet
 // to do.
+//
+// The groups of a role that take tiles by turns are one reader after another:
+// the turn of a tile begins when all have passed the one before (TurnModel),
+// and all claims are made in a turn. So at a ring they are as one.
 
 #include "compiler/Legality/RoleOrder.h"
 #include "compiler/Legality/Prove.h"
 #include "compiler/Legality/RingModel.h"
+#include "compiler/Legality/TurnModel.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -38,6 +43,7 @@ private:
   LogicalResult trace(Block &block);
   LogicalResult traceLoop(scf::ForOp loop);
   LogicalResult traceWait(cta::RingWaitOp wait);
+  LogicalResult traceTurn(Operation *op);
   LogicalResult traceAccess(cta::StageAccess access);
   LogicalResult open(Operation *op, Value ring, Value iteration, bool writes);
   LogicalResult close(Operation *op, Value ring, Value iteration, bool writes);
@@ -49,6 +55,8 @@ private:
   Proof &proof;
   std::optional<Claim> current;
   int64_t step = 0;
+  bool hasTurn = false;
+  int64_t turns = 0; ///< that were taken
   static constexpr size_t maxClaims = 4096;
 };
 
@@ -82,6 +90,9 @@ LogicalResult RoleTracer::open(Operation *op, Value ring, Value iteration,
   if (current)
     return op->emitError("not proven: expected one claim on a ring at a time "
                          "in a role");
+  if (role.getTurns() && !hasTurn)
+    return refute(op) << "this claims an iteration of a ring outside the "
+                         "group's turn";
   if (claims.size() == maxClaims)
     return op->emitError("not proven: expected at most ")
            << maxClaims << " K steps in a tile; use a larger K step";
@@ -109,6 +120,20 @@ LogicalResult RoleTracer::traceWait(cta::RingWaitOp wait) {
                "not proven: expected `pending` 0 between roles, got ")
            << wait.getPending();
   return open(wait, wait.getRing(), wait.getIteration(), false);
+}
+
+/// One turn a tile, given back with nothing claimed.
+LogicalResult RoleTracer::traceTurn(Operation *op) {
+  bool takes = isa<cta::TakeTurnOp>(op);
+  if (op->getNumOperands() != 0)
+    return op->emitError("not proven: expected a turn without a number: those "
+                         "come when the kernel is lowered");
+  if (takes == hasTurn || current)
+    return op->emitError("not proven: expected a turn to be taken, then "
+                         "passed, outside claims on rings");
+  hasTurn = takes;
+  turns += takes;
+  return success();
 }
 
 LogicalResult RoleTracer::traceAccess(cta::StageAccess access) {
@@ -153,6 +178,8 @@ LogicalResult RoleTracer::trace(Block &block) {
       result = traceLoop(loop);
     else if (auto access = dyn_cast<cta::StageAccess>(op))
       result = traceAccess(access);
+    else if (isa<cta::TakeTurnOp, cta::PassTurnOp>(op))
+      result = traceTurn(&op);
     else if (auto ring = dyn_cast<cta::RingAcquireOp>(op))
       result = open(ring, ring.getRing(), ring.getIteration(), true);
     else if (auto ring = dyn_cast<cta::RingPublishOp>(op))
@@ -172,6 +199,14 @@ LogicalResult RoleTracer::run() {
     return failure();
   if (current)
     return refute(role) << "a claim of this role on a ring is never given back";
+  if (hasTurn || turns > 1)
+    return role.emitError("not proven: expected one turn in a tile, taken and "
+                          "passed, got ")
+           << turns << (hasTurn ? ", of which one is kept" : "");
+  if (turns == 0)
+    return success();
+  if (std::optional<std::string> wrong = exploreTurns({role.getGroups()}))
+    return role.emitError("not proven: ") << *wrong;
   return success();
 }
 
@@ -243,6 +278,9 @@ FailureOr<size_t> nybl::compiler::proveRoleOrder(Proof &proof) {
     if (tracer.claims.empty())
       continue;
     bool writes = tracer.claims.front().writes;
+    if (writes && role.getTurns())
+      return role.emitError("not proven: expected who writes rings to do so "
+                            "for every tile, not by turns");
     std::vector<Claim> &claims = writes ? writer : reader;
     if (!claims.empty() || !llvm::all_of(tracer.claims, [&](const Claim &c) {
           return c.writes == writes;

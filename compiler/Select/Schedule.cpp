@@ -160,9 +160,8 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
   if (s.kind == "plain" ? s.stages != 1 : s.stages < 2 || s.stages > 8)
     return refuse("expected 1 stage of kind=plain, 2 to 8 of the others");
   for (auto [isAsked, what] :
-       {std::pair(s.kind == "pingpong", "kind=pingpong"),
-        std::pair(s.storesByTma, "store=tma"), std::pair(s.swapped, "swap=ab"),
-        std::pair(s.split != 1, "split"), std::pair(s.group != 1, "group")})
+       {std::pair(s.storesByTma, "store=tma"), std::pair(s.swapped, "swap=ab"),
+        std::pair(s.split != 1, "split")})
     if (isAsked)
       return refuse(fmt::format("{} cannot be laid out yet", what));
   if (s.hasRoles() && s.warps[0] * s.warps[1] % 4 != 0)

@@ -88,7 +88,74 @@ LogicalResult TensorMapType::verify(EmitError emitError, int64_t rows,
                      << rows << " of " << bytes;
 }
 
-/// One of `words`, or none.
+static ParseResult parseNumbers(AsmParser &parser, StringRef key,
+                                SmallVector<int64_t> &numbers) {
+  auto parseNumber = [&] {
+    return parser.parseInteger(numbers.emplace_back());
+  };
+  return failure(parser.parseComma() || parser.parseKeyword(key) ||
+                 parser.parseEqual() ||
+                 parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
+                                                parseNumber));
+}
+
+Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
+  StringAttr kind, fill, store, swap;
+  SmallVector<int64_t> tile, warps;
+  int64_t stages = 1, split = 1, group = 1;
+  if (parser.parseLess() || parser.parseAttribute(kind) ||
+      parseNumbers(parser, "tile", tile) ||
+      parseNumbers(parser, "warps", warps))
+    return {};
+  while (succeeded(parser.parseOptionalComma())) {
+    StringRef key;
+    SMLoc at = parser.getCurrentLocation();
+    if (parser.parseKeyword(&key) || parser.parseEqual())
+      return {};
+    StringAttr *word = key == "fill"    ? &fill
+                       : key == "store" ? &store
+                       : key == "swap"  ? &swap
+                                        : nullptr;
+    int64_t *number = key == "stages"  ? &stages
+                      : key == "split" ? &split
+                      : key == "group" ? &group
+                                       : nullptr;
+    if (!word && !number)
+      return parser.emitError(at, "expected stages, fill, store, swap, split "
+                                  "or group, got '")
+                 << key << "'",
+             Attribute();
+    if (word ? failed(parser.parseAttribute(*word))
+             : failed(parser.parseInteger(*number)))
+      return {};
+  }
+  if (parser.parseGreater())
+    return {};
+  return parser.getChecked<ScheduleAttr>(parser.getContext(), kind, tile, warps,
+                                         stages, fill, store, swap, split,
+                                         group);
+}
+
+void ScheduleAttr::print(AsmPrinter &printer) const {
+  printer << "<" << getKind() << ", tile = [";
+  llvm::interleaveComma(getTile(), printer);
+  printer << "], warps = [";
+  llvm::interleaveComma(getWarps(), printer);
+  printer << "]";
+  for (auto [key, number] :
+       {std::pair("stages", getStages()), std::pair("split", getSplit()),
+        std::pair("group", getGroup())})
+    if (number != 1)
+      printer << ", " << key << " = " << number;
+  for (auto [key, word] :
+       {std::pair("fill", getFill()), std::pair("store", getStore()),
+        std::pair("swap", getSwap())})
+    if (word)
+      printer << ", " << key << " = " << word;
+  printer << ">";
+}
+
+/// `expected`, or none.
 static LogicalResult verifyWord(EmitError emitError, StringRef key,
                                 StringAttr word, StringRef expected) {
   if (!word || word.getValue() == expected)

@@ -251,7 +251,23 @@ LogicalResult TileRangeOp::verifyRegions() {
   if (getBody().getNumArguments() != 1 ||
       !getBody().getArgument(0).getType().isInteger(32))
     return emitOpError("expected one i32 block argument, the tile's index");
+  if (failed(verifyOrder()))
+    return failure();
   return verifyRoles();
+}
+
+/// So that a group's tiles fit a number of 31 bits.
+LogicalResult TileRangeOp::verifyOrder() {
+  if (getColumns().has_value() != getGroup().has_value())
+    return emitOpError("expected both `columns` and `group`, or neither");
+  constexpr int64_t most = (int64_t(1) << 31) - 1;
+  if (!getGroup() || (*getColumns() >= 1 && *getColumns() <= most &&
+                      *getGroup() >= 1 && *getGroup() <= most / *getColumns()))
+    return success();
+  return emitOpError("expected 1 or more columns and rows in a group, and at "
+                     "most ")
+         << most << " tiles in it, got " << int64_t(*getColumns()) << " and "
+         << int64_t(*getGroup());
 }
 
 /// No warp has two roles, and beside roles there is arithmetic alone.
@@ -294,7 +310,7 @@ LogicalResult TileRangeOp::verifyRegisters() {
   int64_t asked = 0, asking = 0;
   for (auto role : getBody().getOps<RoleOp>())
     if (std::optional<uint64_t> registers = role.getRegisters()) {
-      asked += role.getThreads() * int64_t(*registers);
+      asked += 32 * int64_t(role.getCount()) * int64_t(*registers);
       asking += int64_t(role.getCount());
     }
   if (asking == 0 || (asking == warps && asked <= most))
@@ -311,7 +327,7 @@ LogicalResult TileRangeOp::verifyRegisters() {
 ParseResult RoleOp::parse(OpAsmParser &parser, OperationState &state) {
   OpAsmParser::Argument thread;
   StringAttr name;
-  int64_t first = 0, count = 0, registers = 0;
+  int64_t first = 0, count = 0, turns = 0, registers = 0;
   Builder &builder = parser.getBuilder();
   if (parser.parseAttribute(name, "name", state.attributes) ||
       parser.parseArgument(thread) || parser.parseKeyword("in") ||
@@ -321,6 +337,11 @@ ParseResult RoleOp::parse(OpAsmParser &parser, OperationState &state) {
     return failure();
   state.addAttribute("first", builder.getI64IntegerAttr(first));
   state.addAttribute("count", builder.getI64IntegerAttr(count));
+  if (succeeded(parser.parseOptionalKeyword("turns"))) {
+    if (parser.parseInteger(turns))
+      return failure();
+    state.addAttribute("turns", builder.getI64IntegerAttr(turns));
+  }
   if (succeeded(parser.parseOptionalKeyword("registers"))) {
     if (parser.parseInteger(registers))
       return failure();
@@ -333,6 +354,8 @@ ParseResult RoleOp::parse(OpAsmParser &parser, OperationState &state) {
 void RoleOp::print(OpAsmPrinter &printer) {
   printer << " " << getNameAttr() << " " << getBody().getArgument(0)
           << " in warps [" << getFirst() << ", " << getCount() << "]";
+  if (getTurns())
+    printer << " turns " << *getTurns();
   if (getRegisters())
     printer << " registers " << *getRegisters();
   printer << " ";
@@ -344,12 +367,19 @@ LogicalResult RoleOp::verifyRegions() {
   if (getBody().getNumArguments() != 1 ||
       !getBody().getArgument(0).getType().isInteger(32))
     return emitOpError("expected one i32 block argument, the thread's number");
+  if (std::optional<uint64_t> turns = getTurns();
+      turns && (*turns < 2 || *turns > 8 || getCount() % *turns != 0))
+    return emitOpError("expected 2 to 8 turns of equal groups of warps, got ")
+           << *turns << " of " << getCount() << " warps";
   std::optional<uint64_t> registers = getRegisters();
   if (registers && (getFirst() % 4 != 0 || getCount() % 4 != 0 ||
                     *registers < 24 || *registers > 256 || *registers % 8 != 0))
     return emitOpError("expected whole warpgroups and 24 to 256 registers, a "
                        "multiple of 8, got warps [")
            << getFirst() << ", " << getCount() << "] and " << *registers;
+  for (Operation &op : getBody().front())
+    if (isa<TakeTurnOp, PassTurnOp>(op) && !getTurns())
+      return op.emitOpError("expected a role with `turns`");
   WalkResult result = walk([](BarrierOp barrier) -> WalkResult {
     return barrier.emitOpError("has no place in a role: it is for all threads");
   });

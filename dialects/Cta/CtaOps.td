@@ -68,13 +68,19 @@ def Cta_TileRangeOp : Cta_Op<"tile_range", [SingleBlock, NoTerminator,
   let description = [{
     A contract over the grid: every tile index below `count` is handed to
     exactly one CTA, whatever the grid's size (>= 1). The plain scheduler walks
-    tile = CTA index, + grid size, ... The block argument is the index.
+    number = CTA index, + grid size, ... The block argument is the tile's index.
+
+    Without `group` that is the number. With it, tiles lie in rows of `columns`
+    (`count` is a multiple of that), and number n is the n-th tile of a walk that
+    takes `group` rows at a time, column by column (TileOrder.h).
   }];
-  let arguments = (ins I32:$count);
+  let arguments = (ins I32:$count, OptionalAttr<I64Attr>:$columns,
+                       OptionalAttr<I64Attr>:$group);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
+    ::llvm::LogicalResult verifyOrder();
     ::llvm::LogicalResult verifyRoles();
     ::llvm::LogicalResult verifyRegisters();
   }];
@@ -91,18 +97,52 @@ def Cta_RoleOp : Cta_Op<"role", [SingleBlock, NoTerminator,
     the thread's number within its role; a kernel that has roles has no
     cta.thread_id.
 
+    With `turns` T its warps are T equal groups, and each of the CTA's tiles is
+    one group's: tile number n of the CTA that of group n mod T. Then a thread's
+    number is that within its group.
+
     `registers`, if given: what each of its threads asks for once it has begun;
     then a role is made of whole warpgroups (PTX ISA, setmaxnreg).
-    `cta.role "producer" %thread in warps [8, 4] registers 40 { ... }`
+    `cta.role "consumer" %thread in warps [0, 8] turns 2 registers 232 { ... }`
   }];
   let arguments = (ins StrAttr:$name, I64Attr:$first, I64Attr:$count,
+                       OptionalAttr<I64Attr>:$turns,
                        OptionalAttr<I64Attr>:$registers);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
-    int64_t getThreads() { return 32 * int64_t(getCount()); }
+    /// Groups of warps, each of which has tiles of its own.
+    int64_t getGroups() { return getTurns().value_or(1); }
+    /// Of one group: those that do a tile together.
+    int64_t getThreads() { return 32 * int64_t(getCount()) / getGroups(); }
   }];
+}
+
+def Cta_TurnsOp : Cta_Op<"turns", [HasParent<"KernelOp">]> {
+  let summary = "what the groups of a role tell each other turns by; made when a kernel is lowered";
+  let arguments = (ins I64Attr:$groups, I64Attr:$warps);
+  let results = (outs Cta_TurnsType:$result);
+  let assemblyFormat = "$groups `of` $warps `warps` attr-dict";
+}
+
+class Cta_Turn<string mnemonic> : Cta_Op<mnemonic, [
+    AttrSizedOperandSegments, HasParent<"RoleOp">]> {
+  // The number of the CTA's tile; both are set when a kernel is lowered.
+  let arguments = (ins Optional<Cta_TurnsType>:$turns, Optional<I32>:$number);
+  let assemblyFormat = "(`of` $turns^ `[` $number `]`)? attr-dict";
+}
+
+def Cta_TakeTurnOp : Cta_Turn<"take_turn"> {
+  let summary = "waits until the group that has the CTA's tile before this one has passed its turn";
+  let description = [{
+    Claims on rings are made within a turn: who waits for an iteration that is
+    more than a round away could take an earlier one for it.
+  }];
+}
+
+def Cta_PassTurnOp : Cta_Turn<"pass_turn"> {
+  let summary = "the group that has the CTA's next tile may take its turn";
 }
 
 def Cta_BarrierOp : Cta_Op<"barrier"> {

@@ -32,12 +32,8 @@ def Cta_ScheduleAttr : Cta_Attr<"Schedule", "schedule"> {
                         DefaultValuedParameter<"int64_t", "1">:$split,
                         DefaultValuedParameter<"int64_t", "1">:$group);
   let genVerifyDecl = 1;
-  let assemblyFormat = [{
-    `<` $kind `,` `tile` `=` `[` $tile `]` `,` `warps` `=` `[` $warps `]`
-    (`,` `stages` `=` $stages^)? (`,` `fill` `=` $fill^)?
-    (`,` `store` `=` $store^)? (`,` `swap` `=` $swap^)?
-    (`,` `split` `=` $split^)? (`,` `group` `=` $group^)? `>`
-  }];
+  // What is the default is left out.
+  let hasCustomAssemblyFormat = 1;
 }
 
 def Cta_LemmaState : I32EnumAttr<"LemmaState", "what is known of a lemma", [
@@ -150,6 +146,11 @@ def Cta_TensorMapType : Cta_Type<"TensorMap", "tensor_map"> {
 def Cta_RingType : Cta_Type<"Ring", "ring"> {
   let builderCall = "$_builder.getType<::nybl::cta::RingType>()";
   let summary = "slots of shared memory that are filled ahead of their use";
+}
+
+def Cta_TurnsType : Cta_Type<"Turns", "turns"> {
+  let builderCall = "$_builder.getType<::nybl::cta::TurnsType>()";
+  let summary = "what the groups of a role tell each other turns by";
 }
 
 def Cta_StageType : Cta_Type<"Stage", "stage"> {

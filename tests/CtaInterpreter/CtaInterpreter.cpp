@@ -113,6 +113,8 @@ Status CtaMachine::executeCta(Operation &op) {
         bool between = role >= 0 || stepsOf(o.getRing()) != 0;
         return between ? executeRingStep(op) : executeGroup(op);
       })
+      .Case<cta::TakeTurnOp, cta::PassTurnOp>(
+          [&](auto) { return executeTurn(op); })
       .Case<cta::GridWaitOp, cta::GridReleaseOp, cta::RingOp>(
           [](auto) { return Status::ok(); })
       .Case([&](cta::GlobalAccess o) { return executeAccess(o), Status::ok(); })

@@ -57,7 +57,9 @@ private:
 
   // Roles (CtaRoles.cpp).
   Status executeRoles(cta::TileRangeOp range);
-  Status runRole(cta::TileRangeOp range, cta::RoleOp own, int number);
+  /// `runner` is one group of the role's warps.
+  Status runRole(cta::TileRangeOp range, const RoleRunner &runner, int number);
+  Status executeTurn(mlir::Operation &op);
   void checkClaims(cta::RoleOp own);
   Status executeRingStep(mlir::Operation &op);
   /// Waits until an iteration may be written, or read.
@@ -139,7 +141,8 @@ private:
   // been, itself by way of others; `now` is how far it is.
   std::shared_ptr<RoleTeam> team;
   int role = -1, firstThread = 0, now = 1;
-  int64_t tilesDone = 0;
+  int64_t tileNumber = 0; ///< of the CTA's tiles
+  bool hasTurn = false;
   Clock seen;
   llvm::DenseMap<mlir::Value, int64_t> claimed;    ///< iterations of a ring
   std::set<std::pair<const void *, int64_t>> held; ///< and not given back yet

@@ -61,8 +61,17 @@ static bool has(cta::RoleOp role, Value ring) {
       .wasInterrupted();
 }
 
+static std::vector<RoleRunner> runnersOf(ArrayRef<cta::RoleOp> roles) {
+  std::vector<RoleRunner> runners;
+  for (cta::RoleOp role : roles)
+    for (int64_t group = 0; group < role.getGroups(); ++group)
+      runners.push_back({role, group});
+  return runners;
+}
+
 RoleTeam::RoleTeam(ArrayRef<cta::RoleOp> roles, bool lastFirst)
-    : turns(static_cast<int>(roles.size()), lastFirst) {
+    : runners(runnersOf(roles)),
+      turns(static_cast<int>(runners.size()), lastFirst) {
   auto kernel = roles.front()->getParentOfType<cta::KernelOp>();
   for (auto ring : kernel.getBody().getOps<cta::RingOp>())
     for (cta::RoleOp role : roles) {
@@ -82,15 +91,16 @@ static Status waitsForEver() {
 
 Status CtaMachine::executeRoles(cta::TileRangeOp range) {
   auto roles = llvm::to_vector(range.getBody().getOps<cta::RoleOp>());
-  if (roles.size() > Cell::maxRoles)
-    return Status::invalid("the interpreter of Cta knows few roles");
   team = std::make_shared<RoleTeam>(roles, launch.lastRoleFirst);
-  std::vector<CtaMachine> machines(roles.size(), *this);
-  std::vector<Status> results(roles.size(), Status::ok());
+  const std::vector<RoleRunner> &runners = team->runners;
+  if (runners.size() > Cell::maxRoles)
+    return Status::invalid("the interpreter of Cta knows few roles");
+  std::vector<CtaMachine> machines(runners.size(), *this);
+  std::vector<Status> results(runners.size(), Status::ok());
   std::vector<std::thread> hosts;
-  for (size_t i = 0; i < roles.size(); ++i)
+  for (size_t i = 0; i < runners.size(); ++i)
     hosts.emplace_back([&, i] {
-      results[i] = machines[i].runRole(range, roles[i], static_cast<int>(i));
+      results[i] = machines[i].runRole(range, runners[i], static_cast<int>(i));
     });
   for (std::thread &host : hosts)
     host.join();
@@ -102,17 +112,25 @@ Status CtaMachine::executeRoles(cta::TileRangeOp range) {
   return Status::ok();
 }
 
-Status CtaMachine::runRole(cta::TileRangeOp range, cta::RoleOp own,
+Status CtaMachine::runRole(cta::TileRangeOp range, const RoleRunner &runner,
                            int number) {
+  cta::RoleOp own = runner.role;
   role = number;
   threads = static_cast<int>(own.getThreads());
-  firstThread = 32 * static_cast<int>(own.getFirst());
+  firstThread = static_cast<int>(32 * int64_t(own.getFirst()) +
+                                 runner.group * own.getThreads());
   seen.assign(Cell::maxRoles, 0);
   if (!team->turns.pass(role, [] { return true; }))
     return waitsForEver();
   Status status = Status::ok();
   uint64_t count = uniform(range, range.getCount());
-  for (uint64_t tile = cta; tile < count && status; tile += launch.ctas) {
+  tileNumber = 0;
+  for (uint64_t tile = cta; tile < count && status;
+       tile += launch.ctas, ++tileNumber) {
+    if (tileNumber % own.getGroups() != runner.group)
+      continue;
+    for (auto &[ring, next] : claimed)
+      next = tileNumber * stepsOf(ring);
     numbers(range.getBody().getArgument(0)).assign(threads, tile);
     auto &list = numbers(own.getBody().getArgument(0));
     std::iota(list.begin(), list.end(), 0);
@@ -121,7 +139,6 @@ Status CtaMachine::runRole(cta::TileRangeOp range, cta::RoleOp own,
         status = execute(op);
     if (status)
       status = execute(own.getBody().front());
-    ++tilesDone;
     if (status)
       checkClaims(own);
   }
@@ -132,7 +149,7 @@ Status CtaMachine::runRole(cta::TileRangeOp range, cta::RoleOp own,
 /// All iterations of a tile, if one of them; and nothing is still claimed.
 void CtaMachine::checkClaims(cta::RoleOp own) {
   for (auto &[ring, next] : claimed)
-    if (next != tilesDone * stepsOf(ring))
+    if (next != (tileNumber + 1) * stepsOf(ring))
       observer.fault(own, "L3", "does not take all iterations of a tile");
   if (!held.empty())
     observer.fault(own, "L3", "keeps an iteration of a ring");
@@ -155,8 +172,11 @@ static void join(Clock &clock, const Clock &other) {
 
 Status CtaMachine::claim(Operation &op, Value ring, int64_t iteration) {
   RingState &state = team->rings[ring];
+  if (team->runners[role].role.getTurns() && !hasTurn)
+    observer.fault(&op, "L3", "claims an iteration outside its turn");
   bool writes = isa<cta::RingAcquireOp>(op);
-  int64_t next = claimed.try_emplace(ring, 0).first->second++;
+  int64_t next =
+      claimed.try_emplace(ring, tileNumber * stepsOf(ring)).first->second++;
   if (iteration != next)
     observer.fault(&op, "L3", "takes an iteration out of its order");
   int64_t before =
@@ -200,10 +220,36 @@ Status CtaMachine::executeRingStep(Operation &op) {
     return Status::ok();
   }
   int64_t iteration =
-      static_cast<int64_t>(uniform(&op, named)) + tilesDone * stepsOf(ring);
+      static_cast<int64_t>(uniform(&op, named)) + tileNumber * stepsOf(ring);
   return isa<cta::RingAcquireOp, cta::RingWaitOp>(op)
              ? claim(op, ring, iteration)
              : giveBack(op, ring, iteration);
+}
+
+/// What the one before did in its turn comes before what this one does.
+Status CtaMachine::executeTurn(Operation &op) {
+  if (role < 0) {
+    observer.fault(&op, "L3", "is a turn where there are no roles");
+    return Status::ok();
+  }
+  const RoleRunner &own = team->runners[role];
+  PassedTurns &passed = team->passed[own.role];
+  auto ready = [&] { return passed.count >= tileNumber; };
+  bool passes = isa<cta::PassTurnOp>(op);
+  hasTurn = !passes;
+  if (passes) {
+    if (passed.count != tileNumber)
+      observer.fault(&op, "L3", "passes a turn that it does not have");
+    join(passed.at, seen);
+    passed.at.resize(Cell::maxRoles);
+    passed.at[role] = std::max(passed.at[role], now++);
+    ++passed.count;
+  } else if (!team->turns.pass(role, ready)) {
+    return waitsForEver();
+  } else {
+    join(seen, passed.at);
+  }
+  return Status::ok();
 }
 
 //===----------------------------------------------------------------------===//

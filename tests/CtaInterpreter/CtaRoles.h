@@ -15,11 +15,17 @@
 
 namespace nybl::enumeration {
 
-/// How far each role was: what happened up to there came before.
+/// How far each runner of a role was: what happened up to there came before.
 using Clock = std::vector<int>;
 
-/// Each role has a host thread, and one of them runs at a time: at each step of
-/// a ring the first that can go on, by preference.
+/// A role, or one of the groups of warps that take its tiles by turns.
+struct RoleRunner {
+  cta::RoleOp role;
+  int64_t group = 0;
+};
+
+/// Each role, and each group of one, has a host thread, and one of them runs at
+/// a time: at each step of a ring the first that can go on, by preference.
 class RoleTurns {
 public:
   /// The first role in the kernel is preferred, or the last.
@@ -53,11 +59,19 @@ struct RingState {
   std::map<int64_t, RingIteration> iterations;
 };
 
+/// Turns of a role's groups that have been passed, and when the last was.
+struct PassedTurns {
+  int64_t count = 0;
+  Clock at;
+};
+
 struct RoleTeam {
   RoleTeam(llvm::ArrayRef<cta::RoleOp> roles, bool lastFirst);
 
+  std::vector<RoleRunner> runners;
   RoleTurns turns;
   llvm::DenseMap<mlir::Value, RingState> rings;
+  std::map<mlir::Operation *, PassedTurns> passed; ///< by role
 };
 
 } // namespace nybl::enumeration

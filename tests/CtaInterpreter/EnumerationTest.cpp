@@ -99,6 +99,16 @@ TEST_P(Enumeration, Cooperative) {
   }
 }
 
+/// Groups of consumers, by turns: a CTA has several tiles, an odd number too.
+TEST_P(Enumeration, Pingpong) {
+  for (ScaleLayout layout : layouts) {
+    GemmProblem problem = problemOf(40, GetParam() * 16, layout);
+    expectGemm(problem,
+               "kind=pingpong tile=32x32x64 warps=2x2 stages=2 group=2",
+               {1, 40, 97}, GetParam() % 2 + 1);
+  }
+}
+
 /// Boxes of 32, 64 and 128 bytes, whose swizzles differ; K in pairs of blocks.
 TEST_P(Enumeration, Boxes) {
   for (ScaleLayout layout : layouts) {

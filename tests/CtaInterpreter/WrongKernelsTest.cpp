@@ -322,6 +322,35 @@ constexpr Edit roleEdits[] = {
     {"NoProducer", "L3",
      [](cta::KernelOp k) { all<cta::RoleOp>(k).front().erase(); }}};
 
+template <typename Turn>
+void dropTurn(cta::KernelOp kernel) {
+  all<Turn>(kernel).front().erase();
+}
+
+/// The turn ends with the first K loop's beginning, or begins at its end.
+template <typename Turn>
+void moveTurn(cta::KernelOp kernel, bool behind) {
+  Turn turn = all<Turn>(kernel).front();
+  scf::ForOp loop = all<scf::ForOp>(kernel).back();
+  behind ? turn->moveAfter(loop) : turn->moveBefore(loop);
+}
+
+/// Of roles whose groups take tiles by turns.
+constexpr Edit turnEdits[] = {
+    {"NotTaken", "L3", dropTurn<cta::TakeTurnOp>},
+    {"NotPassed", "L3", dropTurn<cta::PassTurnOp>},
+    {"TakenLate", "L3",
+     [](cta::KernelOp k) { moveTurn<cta::TakeTurnOp>(k, true); }},
+    {"PassedEarly", "L3",
+     [](cta::KernelOp k) { moveTurn<cta::PassTurnOp>(k, false); }},
+    {"PassedTwice", "L3",
+     [](cta::KernelOp k) {
+       Operation *pass = all<cta::PassTurnOp>(k).front();
+       OpBuilder(pass).clone(*pass);
+     }},
+    {"ProducersByTurns", "L3",
+     [](cta::KernelOp k) { all<cta::RoleOp>(k).front().setTurns(2); }}};
+
 /// operand + number at each box of an operand.
 void moveBoxes(cta::KernelOp kernel, StringRef source, bool rows, int number) {
   for (cta::CopyBoxOp box : all<cta::CopyBoxOp>(kernel, source)) {
@@ -405,6 +434,12 @@ TEST_P(WrongRoles, AreFoundAndNotProven) {
   expectFound(GetParam(), "kind=cooperative tile=32x32x64 warps=2x2 stages=2");
 }
 
+class WrongTurns : public testing::TestWithParam<Edit> {};
+
+TEST_P(WrongTurns, AreFoundAndNotProven) {
+  expectFound(GetParam(), "kind=pingpong tile=32x32x64 warps=2x2 stages=2");
+}
+
 class WrongBoxes : public testing::TestWithParam<Edit> {};
 
 TEST_P(WrongBoxes, AreFoundAndNotProven) {
@@ -438,6 +473,11 @@ INSTANTIATE_TEST_SUITE_P(Edits, WrongPackedKernel,
                          });
 
 INSTANTIATE_TEST_SUITE_P(Edits, WrongRoles, testing::ValuesIn(roleEdits),
+                         [](const testing::TestParamInfo<Edit> &info) {
+                           return info.param.name;
+                         });
+
+INSTANTIATE_TEST_SUITE_P(Edits, WrongTurns, testing::ValuesIn(turnEdits),
                          [](const testing::TestParamInfo<Edit> &info) {
                            return info.param.name;
                          });

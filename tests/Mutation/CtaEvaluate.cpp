@@ -327,24 +327,28 @@ bool Evaluator::executeTiles(const Step &step) {
   count = cells[step.operands[0]];
   if (countOnly)
     return true;
+  tileNumber = 0;
   for (uint64_t tile : tilesToRun) {
     if (!count.known || tile >= count.bits)
       continue;
     cells[step.arguments[0]] = {tile, true};
     if (!execute(step.body.front()))
       return false;
+    ++tileNumber;
   }
   return count.known;
 }
 
-/// A role's threads alone do what is in it.
+/// A role's threads alone do what is in it; of its groups the one whose tile it
+/// is.
 bool Evaluator::executeRole(const Step &step) {
   auto role = cast<cta::RoleOp>(step.op);
-  uint64_t first = 32 * role.getFirst();
-  if (countOnly || thread < first ||
-      thread - first >= uint64_t(role.getThreads()))
+  uint64_t first = 32 * role.getFirst(), threads = role.getThreads();
+  uint64_t groups = role.getGroups();
+  if (countOnly || thread < first || thread - first >= threads * groups ||
+      (thread - first) / threads != tileNumber % groups)
     return true;
-  cells[step.arguments[0]] = {thread - first, true};
+  cells[step.arguments[0]] = {(thread - first) % threads, true};
   return execute(step.body.front());
 }
 

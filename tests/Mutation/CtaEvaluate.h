@@ -98,6 +98,7 @@ private:
   std::vector<Step> steps;
   llvm::ArrayRef<uint64_t> tilesToRun;
   uint64_t thread = 0;
+  uint64_t tileNumber = 0; ///< of those that are run
   bool waited = false, countOnly = false;
   Cell count;
   OnEvent onEvent;

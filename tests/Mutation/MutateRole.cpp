@@ -69,6 +69,31 @@ void stepOfSome(Sites &sites) {
     });
 }
 
+void otherTurns(Sites &sites) {
+  for (cta::RoleOp role : all<cta::RoleOp>(sites.kernel)) {
+    int64_t groups = role.getGroups();
+    if (groups > 1)
+      sites.add(role, Twine(2 * groups) + " turns",
+                [role, groups]() mutable { role.setTurns(2 * groups); });
+  }
+}
+
+template <typename Turn>
+void moveTurns(Sites &sites) {
+  for (Turn turn : all<Turn>(sites.kernel)) {
+    sites.add(turn, "dropped", [turn] { turn->erase(); });
+    sites.add(turn, "first of all",
+              [turn] { turn->moveBefore(&turn->getBlock()->front()); });
+    sites.add(turn, "last of all",
+              [turn] { turn->moveAfter(&turn->getBlock()->back()); });
+  }
+}
+
+void moveEachTurn(Sites &sites) {
+  moveTurns<cta::TakeTurnOp>(sites);
+  moveTurns<cta::PassTurnOp>(sites);
+}
+
 } // namespace
 
 void nybl::mutation::addRoleOperators(std::vector<Operator> &operators) {
@@ -76,5 +101,7 @@ void nybl::mutation::addRoleOperators(std::vector<Operator> &operators) {
   operators.push_back({"role.other-thread", Target::Role, otherThread});
   operators.push_back({"role.other-steps", Target::Role, otherSteps});
   operators.push_back({"role.drop", Target::Role, dropRole});
+  operators.push_back({"role.other-turns", Target::Role, otherTurns});
+  operators.push_back({"role.move-turn", Target::Role, moveEachTurn});
   operators.push_back({"role.step-of-some", Target::Role, stepOfSome});
 }

@@ -132,6 +132,8 @@ const char *const subjects[][2] = {
      "kind=cooperative tile=64x32x64 warps=4x1 stages=3 fill=async"},
     {"gemm n=40 k=288 sfa=128x4 sfb=linear d=bf16",
      "kind=cooperative tile=64x32x64 warps=4x1 stages=3 fill=tma"},
+    {"gemm n=40 k=144 sfa=128x4 sfb=8x4 d=bf16",
+     "kind=pingpong tile=64x32x64 warps=4x1 stages=3 group=2"},
 };
 
 TEST(Mutation, NoHarmfulMutantIsProvenNoHarmlessOneRefuted) {

@@ -233,6 +233,47 @@ cta.kernel @half_a_warpgroup() sources [] threads 256 schedule #cta.schedule<"co
 
 // -----
 
+cta.kernel @unequal_groups() sources [] threads 192 schedule #cta.schedule<"pingpong", tile = [16, 16, 64], warps = [1, 1], stages = 2> {
+  %count = arith.constant 1 : i32
+  cta.tile_range %tile in %count {
+    // expected-error @below {{expected 2 to 8 turns of equal groups of warps, got 4 of 6 warps}}
+    cta.role "consumer" %thread in warps [0, 6] turns 4 {
+    }
+  }
+}
+
+// -----
+
+cta.kernel @turn_without_groups() sources [] threads 64 schedule #cta.schedule<"pingpong", tile = [16, 16, 64], warps = [1, 1], stages = 2> {
+  %count = arith.constant 1 : i32
+  cta.tile_range %tile in %count {
+    cta.role "consumer" %thread in warps [0, 2] {
+      // expected-error @below {{expected a role with `turns`}}
+      cta.take_turn
+    }
+  }
+}
+
+// -----
+
+cta.kernel @order_without_columns() sources [] threads 64 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %count = arith.constant 1 : i32
+  // expected-error @below {{expected both `columns` and `group`, or neither}}
+  cta.tile_range %tile in %count attributes {group = 2 : i64} {
+  }
+}
+
+// -----
+
+cta.kernel @large_group() sources [] threads 64 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %count = arith.constant 1 : i32
+  // expected-error @below {{expected 1 or more columns and rows in a group, and at most 2147483647 tiles in it, got 65536 and 65536}}
+  cta.tile_range %tile in %count attributes {columns = 65536 : i64, group = 65536 : i64} {
+  }
+}
+
+// -----
+
 cta.kernel @barrier_in_a_role() sources [] threads 64 schedule #cta.schedule<"cooperative", tile = [16, 16, 64], warps = [1, 1], stages = 2> {
   %count = arith.constant 1 : i32
   cta.tile_range %tile in %count {
