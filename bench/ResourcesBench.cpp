@@ -59,7 +59,7 @@ constexpr const char *schedules[] = {
     "kind=cooperative tile=128x128x128 warps=2x4 stages=4 fill=tma",
     "kind=cooperative tile=128x256x128 warps=2x4 stages=3 fill=tma",
     "kind=pingpong tile=128x128x128 warps=2x2 stages=4 fill=tma",
-    "kind=pingpong tile=64x256x128 warps=1x4 stages=4 fill=tma"};
+    "kind=pingpong tile=64x256x128 warps=1x4 stages=3 fill=tma"};
 /// For machine code: large enough that ptxas keeps the loop over K.
 constexpr const char *longProblem =
     "gemm m=? n=4096 k=7168 sfa=128x4 sfb=128x4 d=bf16";

@@ -160,18 +160,27 @@ private:
                "global, shared or param memory");
   }
 
+  /// All lanes take part.
+  void wholeWarp(const Statement &s) {
+    if (s.predicated || s.operands.rsplit(',').second.trim() != "0xffffffff")
+      fault(s, "expected all lanes of a warp to take part");
+  }
+
   void instruction(const Statement &s) {
     StringRef family = s.op.split('.').first;
     waited |= s.op == "griddepcontrol.wait" && !s.predicated;
     counts.barriers += (family == "bar" && !s.op.starts_with("bar.warp.")) ||
                        family == "barrier";
     counts.multiplies += family == "mma";
+    counts.elections += s.op == "elect.sync";
     if (family == "ld" || family == "st")
       memoryAccess(s);
     else if (family == "cp")
       copy(s);
     else if (family == "mbarrier")
       mbarrier(s);
+    else if (s.op == "elect.sync" || s.op == "vote.sync.any.pred")
+      wholeWarp(s);
     else if (family == "call")
       fault(s, "a call");
     else if (!llvm::is_contained(known, family))
@@ -247,6 +256,7 @@ static std::string findMiscount(const PtxCounts &found,
       {"waits for copies", found.waits, expected.waits},
       {"copies of boxes", found.boxes, expected.boxes},
       {"expectations of mbarriers", found.expectations, expected.expectations},
+      {"elections of a thread", found.elections, expected.elections},
       {"mbarriers", found.mbarriers, expected.mbarriers},
       {"arrivals at mbarriers", found.arrivals, expected.arrivals},
       {"arrivals of copies", found.copyArrivals, expected.copyArrivals},

@@ -20,8 +20,9 @@ struct PtxCounts {
   unsigned barriers = 0, multiplies = 0;
   /// cp.async of 8 bytes of data, of 4 scale factors; their groups and waits.
   unsigned dataCopies = 0, scaleCopies = 0, groups = 0, waits = 0;
-  /// Copies of boxes by TMA, and how often a barrier is told to expect bytes.
-  unsigned boxes = 0, expectations = 0;
+  /// Copies of boxes by TMA, how often a barrier is told to expect bytes, and
+  /// elections of who does so.
+  unsigned boxes = 0, expectations = 0, elections = 0;
   /// mbarriers that are made, arrived at (by a warp; by its copies) and waited
   /// for.
   unsigned mbarriers = 0, arrivals = 0, copyArrivals = 0, mbarrierWaits = 0;

@@ -240,6 +240,19 @@ struct LowerCopy : Lowering<cta::CopyOp> {
   }
 };
 
+/// i1: the warp's one thread that acts for the one that `mine` holds for, which
+/// is proven to be alike to it. Of a thread that elect.sync names ptxas knows
+/// that it is one; for any other predicate it makes a loop over lanes.
+Value electFor(OpBuilder &b, Location loc, Value mine) {
+  return inlinePtx(b, loc, b.getI1Type(), mine,
+                   "{\n\t.reg .pred any;\n\t"
+                   "vote.sync.any.pred any, $1, 0xffffffff;\n\t"
+                   "elect.sync _|$0, 0xffffffff;\n\t"
+                   "and.pred $0, $0, any;\n\t}",
+                   "=b,b")
+      .getResult(0);
+}
+
 /// The thread that copies is expected, by the slot's barrier, to bring so many
 /// bytes, before it arrives: so the phase cannot end without them.
 struct LowerCopyBox : Lowering<cta::CopyBoxOp> {
@@ -250,12 +263,13 @@ struct LowerCopyBox : Lowering<cta::CopyBoxOp> {
     Value to = stageAddress(b, op, a.getStage(), a.getIteration(), Value());
     Value full = fullBarrier(b, loc, op.getRing().getDefiningOp<cta::RingOp>(),
                              a.getRing(), a.getIteration());
-    inlinePtx(b, loc, {}, {full, a.getMine()},
+    Value elected = electFor(b, loc, a.getMine());
+    inlinePtx(b, loc, {}, {full, elected},
               "@$1 mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [$0], " +
                   std::to_string(op.getElementBytes()) + ";",
               "r,b,~{memory}");
     inlinePtx(b, loc, {},
-              {to, a.getMap(), a.getColumn(), a.getRow(), full, a.getMine()},
+              {to, a.getMap(), a.getColumn(), a.getRow(), full, elected},
               "@$5 cp.async.bulk.tensor.2d.shared::cta.global.tile"
               ".mbarrier::complete_tx::bytes [$0], [$1, {$2, $3}], [$4];",
               "r,l,r,r,r,b,~{memory}");

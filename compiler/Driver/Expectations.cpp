@@ -57,6 +57,7 @@ PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
     counts.dataCopies += llvm::isa<cta::CopyOp>(op);
     counts.boxes += llvm::isa<cta::CopyBoxOp>(op);
     counts.expectations += llvm::isa<cta::CopyBoxOp>(op);
+    counts.elections += llvm::isa<cta::CopyBoxOp>(op);
     counts.scaleCopies += llvm::isa<cta::CopyScalesOp>(op);
     countRing(op, counts);
     countTurns(op, counts);

@@ -345,7 +345,8 @@ def Cta_CopyBoxOp : Cta_Op<"copy_box", [
   let description = [{
     The box of `map` whose first byte is byte `column` of row `row`, into the slot
     from its byte 0 on; what is not real becomes zero. The one thread for which
-    `mine` holds does it, and the iteration is not whole before it is done.
+    `mine` holds does it, or another of its warp in its place, and the iteration
+    is not whole before it is done.
   }];
   let arguments = (ins Cta_TensorMapType:$map, Cta_MatrixType:$base, I32:$row,
                        I32:$column, Cta_RingType:$ring, Cta_StageType:$stage,

@@ -119,6 +119,12 @@ TEST(PtxLint, FindsEachFault) {
        "a copy that no kernel of ours makes"},
       {with("ret;", "cp.async.ca.shared.global [%r1], [%rd1], 4, 4;"),
        "expected the size of the source in a register"},
+      {with("ret;", "elect.sync _|%p1, 0xffff;"),
+       "expected all lanes of a warp to take part"},
+      {with("ret;", "@%p1 vote.sync.any.pred %p2, %p1, 0xffffffff;"),
+       "expected all lanes of a warp to take part"},
+      {with("ret;", "elect.sync _|%p1, 0xffffffff;"),
+       "expected 0 elections of a thread, got 1"},
       {with("	griddepcontrol.wait;\n",
             "	cp.async.ca.shared.global [%r1], [%rd1], 8, %r2;\n"
             "	griddepcontrol.wait;\n"),
