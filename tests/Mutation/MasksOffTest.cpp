@@ -133,9 +133,11 @@ TEST(MasksOff, OtherLoopWithoutRoles) {
 
 INSTANTIATE_TEST_SUITE_P(
     Schedules, MasksOffBy,
-    testing::Values("kind=cooperative",
-                    "kind=cooperative tile=128x256x128 fill=tma",
-                    "kind=cooperative tile=128x128x128 fill=tma",
-                    "kind=cooperative tile=128x128x128 fill=async"));
+    testing::Values(
+        "kind=cooperative", "kind=cooperative tile=128x256x128 fill=tma",
+        "kind=cooperative tile=128x128x128 fill=tma",
+        "kind=cooperative tile=128x128x128 fill=async",
+        "kind=pingpong tile=128x128x128 warps=2x2 fill=async",
+        "kind=pingpong tile=128x128x128 warps=2x2 fill=tma stages=4"));
 
 } // namespace

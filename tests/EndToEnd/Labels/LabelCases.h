@@ -29,6 +29,7 @@ inline constexpr const char *schedules[] = {
     "kind=multistage tile=64x32x128 warps=2x1 stages=2",
     "kind=multistage tile=128x32x64 warps=1x1 stages=3",
     "kind=cooperative tile=64x32x64 warps=4x1 stages=2",
+    "kind=pingpong tile=64x32x64 warps=4x1 stages=3 group=2",
 };
 
 struct Class {

@@ -44,13 +44,13 @@ TEST(LabelRun, DefaultSchedule) {
 /// Tiles of roles, several for a CTA, whose last K step is half of one.
 TEST(LabelRun, SchedulesWithRoles) {
   int64_t number = 0;
-  for (const char *fill : {"", " fill=tma"})
+  for (const char *fill : {"kind=cooperative", "kind=cooperative fill=tma",
+                           "kind=pingpong group=2", "kind=pingpong fill=tma"})
     for (int64_t m : {1, 70}) {
-      std::string schedule =
-          "kind=cooperative tile=32x32x64 warps=2x2 stages=3";
+      std::string schedule = " tile=32x32x64 warps=2x2 stages=3";
       ScaleLayout sfa = layouts[number % 3], sfb = layouts[number / 3 % 3];
       Class c = makeClass(40, 288, sfa, sfb);
-      c.schedule = schedule + fill;
+      c.schedule = fill + schedule;
       Launch launch;
       launch.m = m;
       launch.grid = 2;

@@ -22,7 +22,9 @@ constexpr const char *kinds[] = {"",
                                  "kind=multistage",
                                  "kind=multistage stages=3",
                                  "kind=cooperative stages=3",
-                                 "kind=cooperative fill=tma"};
+                                 "kind=cooperative fill=tma",
+                                 "kind=pingpong",
+                                 "kind=pingpong fill=tma group=2"};
 
 /// Tiles and warps: few elements a thread, since ptxas takes its time for many.
 struct Layout {
@@ -406,8 +408,15 @@ std::string randomSchedule(Random &random, bool broken) {
     return fmt::format("tile={}x{}x{} warps={}x{}", l.m + 8, l.n, k, l.warpsM,
                        l.warpsN + 2);
   const char *kind = kinds[random.between(0, std::size(kinds) - 1)];
+  // Roles are made of whole warpgroups; mostly they are given some.
+  bool hasRoles = std::string_view(kind).find("kind=multi") != 0 && kind[0] &&
+                  std::string_view(kind) != "kind=plain";
+  const Layout *layout = &l;
+  while (hasRoles && layout->warpsM * layout->warpsN % 4 != 0 &&
+         random.between(0, 30))
+    layout = &layouts[random.between(0, std::size(layouts) - 1)];
   return fmt::format("{}{}tile={}x{}x{} warps={}x{}", kind, *kind ? " " : "",
-                     l.m, l.n, k, l.warpsM, l.warpsN);
+                     layout->m, layout->n, k, layout->warpsM, layout->warpsN);
 }
 
 GemmProblem randomProblem(Random &random) {
