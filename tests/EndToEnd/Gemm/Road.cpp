@@ -244,6 +244,11 @@ Run nybl::road::gemm(Session &session, const GemmProblem &problem,
   run.status = nybl_launch(run.plan, &args);
   if (run.status != NYBL_OK)
     run.error = nybl_last_error();
+  else if (options.behind)
+    if (Status s = options.behind(
+            {on.a.buffer, on.d, static_cast<CUstream>(args.stream)});
+        !s)
+      run.error = s.message();
   if (Status s = stream->synchronize(); !s)
     run.error = s.message();
   run.launchSeconds =

@@ -10,6 +10,7 @@
 #include "runtime/Driver/Memory.h"
 #include "tests/Oracle/Matrix.h"
 #include "tools/emulator/include/nybl-emu.h"
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,12 @@ private:
   std::vector<std::pair<std::string, nybl_plan *>> plans;
 };
 
+/// A launch that is on its stream.
+struct Launched {
+  const driver::Buffer &a, &d;
+  CUstream stream;
+};
+
 struct Options {
   std::optional<uint8_t> poison; ///< fill padding with it and mark it
   bool hostAlpha = false, encodeAlpha = false;
@@ -51,6 +58,8 @@ struct Options {
   uint64_t scaleOffset = 0;   ///< of the scales in their buffers
   std::string templateText{}; ///< empty: the built-in one
   std::string schedule{};     ///< empty: chosen
+  /// Called behind the launch, before its stream is waited for.
+  std::function<Status(const Launched &)> behind{};
 };
 
 struct Run {
