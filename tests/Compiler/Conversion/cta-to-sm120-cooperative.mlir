@@ -21,7 +21,10 @@
 // ORDER: %[[WARPS:.*]] = arith.constant 256 : i32
 // ORDER-NEXT: arith.subi %{{.*}}, %[[WARPS]]
 // ORDER: scf.if
-// ORDER: mbarrier.try_wait.parity.shared.b64 done, [$0], $1;
+// ORDER: %[[ROUND:.*]] = llvm.udiv
+// ORDER: %[[PARITY:.*]] = llvm.and %[[ROUND]]
+// ORDER: %[[OTHER:.*]] = llvm.xor %[[PARITY]]
+// ORDER: mbarrier.try_wait.parity.shared.b64 done, [$0], $1;{{.*}} %{{.*}}, %[[OTHER]] :
 // ORDER: cp.async.ca.shared.global
 // ORDER: "cp.async.mbarrier.arrive.shared.b64 [$0];"
 // ORDER: llvm.mlir.constant(-1 : i32)
@@ -33,7 +36,10 @@
 // ORDER: nvvm.griddepcontrol launch_dependents
 // ORDER-NOT: griddepcontrol
 // ORDER: scf.if
-// ORDER: mbarrier.try_wait.parity.shared.b64 done, [$0], $1;
+// ORDER-NOT: llvm.xor
+// ORDER: %[[READERS:.*]] = llvm.and
+// ORDER-NOT: llvm.xor
+// ORDER: mbarrier.try_wait.parity.shared.b64 done, [$0], $1;{{.*}} %{{.*}}, %[[READERS]] :
 // ORDER-NOT: cp.async
 // ORDER: nvvm.ldmatrix
 // ORDER: nvvm.mma.block_scale

@@ -138,8 +138,10 @@ TEST_P(Template, TheDeviceDoesWhatItMeans) {
   }
 }
 
+class TemplateLoops : public testing::TestWithParam<const char *> {};
+
 /// A K loop of no steps hands its accumulators on.
-TEST(TemplateLoops, NoStep) {
+TEST_P(TemplateLoops, NoStep) {
   GemmProblem p = problemFor(OutputType::F32);
   std::string text =
       changed(builtIn(), "%d = tile.map %acc,",
@@ -149,8 +151,35 @@ TEST(TemplateLoops, NoStep) {
               "!tile.tile<[BM, BK]>\n"
               "  tile.yield %c : !tile.acc<[BM, BN]>\n}\n"
               "%d = tile.map %same,");
-  EXPECT_EQ(expectWhatItMeans(p, text), plainGemm(p));
+  EXPECT_EQ(expectWhatItMeans(p, text, GetParam()), plainGemm(p));
 }
+
+/// Two K loops, one after the other: with roles, two rings that both take in
+/// the same order.
+TEST_P(TemplateLoops, Two) {
+  GemmProblem p = problemFor(OutputType::F32);
+  std::string text = builtIn();
+  size_t begin = text.find("%acc = tile.accumulate");
+  size_t end = text.find("%d = tile.map %acc, %alpha");
+  ASSERT_LT(begin, end);
+  std::string loop = text.substr(begin, end - begin);
+  text.insert(end, changed(loop, "%acc = ", "%more = "));
+  text = changed(text, "%y = arith.mulf %x, %s : f32",
+                 "%two = arith.addf %x, %x2 : f32\n"
+                 "%y = arith.mulf %two, %s : f32");
+  text = changed(text, "^bb0(%x: f32, %s: f32)",
+                 "^bb0(%x: f32, %x2: f32, %s: f32)");
+  text = changed(text, "%d = tile.map %acc, %alpha : !tile.acc<[BM, BN]>,",
+                 "%d = tile.map %acc, %more, %alpha : !tile.acc<[BM, BN]>, "
+                 "!tile.acc<[BM, BN]>,");
+  EXPECT_NE(expectWhatItMeans(p, text, GetParam()), plainGemm(p));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Schedules, TemplateLoops,
+    testing::Values("", "kind=multistage tile=64x64x64",
+                    "kind=cooperative tile=64x32x64 warps=4x1",
+                    "kind=pingpong tile=64x32x64 warps=4x1 stages=3"));
 
 /// A kernel may have the name that a stage would have.
 TEST(TemplateNames, OfAStage) {
