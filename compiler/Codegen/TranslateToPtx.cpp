@@ -9,6 +9,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/IR/OptBisect.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Target/TargetMachine.h"
@@ -54,24 +55,42 @@ makeTargetMachine(const Chip &chip) {
       llvm::CodeGenOptLevel::Aggressive));
 }
 
-/// Loops are unrolled and vectorised before LLVM sees them, or not at all.
+/// What there is to optimise in a kernel: it has no calls, no memory that LLVM
+/// sees, and its loops are unrolled and vectorised before LLVM sees them, or
+/// not at all.
+static constexpr const char *optimisations =
+    "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,"
+    "simplifycfg,loop-mssa(loop-rotate,licm),loop(indvars),gvn,"
+    "instcombine<no-verify-fixpoint>,dce)";
+
+namespace {
+
+/// The back end has strength reduction of straight lines, which takes longer
+/// than instruction selection, and finds little in addresses that GVN has seen.
+class PassGate : public llvm::OptPassGate {
+public:
+  bool shouldRunPass(llvm::StringRef pass, llvm::StringRef) const override {
+    return pass != "slsr";
+  }
+  bool isEnabled() const override { return true; }
+};
+
+} // namespace
+
 static void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager callGraph;
   llvm::ModuleAnalysisManager modules;
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
-  tuning.LoopUnrolling = false;
-  llvm::PassBuilder builder(&machine, tuning);
+  llvm::PassBuilder builder(&machine);
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(callGraph);
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, callGraph, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
-      .run(module, modules);
+  llvm::ModulePassManager pipeline;
+  llvm::cantFail(builder.parsePassPipeline(pipeline, optimisations));
+  pipeline.run(module, modules);
 }
 
 static Expected<std::unique_ptr<llvm::Module>>
@@ -93,6 +112,8 @@ Expected<std::string> nybl::compiler::translateToPtx(mlir::ModuleOp module,
   if (!machine)
     return machine.status();
   llvm::LLVMContext context;
+  PassGate gate;
+  context.setOptPassGate(gate);
   auto translated = translate(module, context, **machine);
   if (!translated)
     return translated.status();

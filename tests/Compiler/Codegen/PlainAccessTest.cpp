@@ -259,13 +259,6 @@ protected:
     EXPECT_TRUE(ptx) << ptx.message();
     return ptx ? *ptx : "";
   }
-  /// The lint as a compile has it: three scale factors, one store.
-  static Status lint(const std::string &ptx) {
-    PtxCounts counts;
-    counts.scaleLoads = 3;
-    counts.stores = 1;
-    return lintPtx(ptx, "reader", counts);
-  }
   void expectFaults(const std::string &text) {
     auto module = parse(text);
     ASSERT_TRUE(module);
@@ -275,27 +268,16 @@ protected:
   }
 };
 
-/// Three bytes become a word: the fourth is read, and nobody asked for it.
-TEST_F(PlainLoads, AreWidenedOverBytesThatNobodyReads) {
-  std::string text = threeLoads("llvm.align = 4 : i64");
-  expectFaults(text);
-  std::string ptx = ptxOf(text);
-  EXPECT_EQ(linesWith(ptx, "ld.global.b8").size(), 0u) << ptx;
-  EXPECT_EQ(linesWith(ptx, "ld.global.b32").size(), 1u) << ptx;
-  EXPECT_EQ(lint(ptx).code(), ErrorCode::Refused);
+/// LLVM may make a word of three bytes: the fourth would be read, and nobody
+/// asked for it (its O2 does so).
+TEST_F(PlainLoads, MayBeWidenedOverBytesThatNobodyReads) {
+  expectFaults(threeLoads("llvm.align = 4 : i64"));
 }
 
-/// Guards vanish where the pointer is known to be readable, even that of byte
-/// 0, and what is left is widened.
-TEST_F(PlainLoads, LoseTheirGuards) {
-  std::string text =
-      threeGuards("llvm.align = 4 : i64, llvm.dereferenceable = 4 : i64");
-  expectFaults(text);
-  std::string ptx = ptxOf(text);
-  EXPECT_EQ(linesWith(ptx, "ld.global.b8").size(), 0u) << ptx;
-  EXPECT_EQ(linesWith(ptx, "ld.global.b32").size(), 1u) << ptx;
-  EXPECT_EQ(linesWith(ptx, "bra").size(), 0u) << ptx;
-  EXPECT_EQ(lint(ptx).code(), ErrorCode::Refused);
+/// Guards may vanish where the pointer is known to be readable.
+TEST_F(PlainLoads, MayLoseTheirGuards) {
+  expectFaults(
+      threeGuards("llvm.align = 4 : i64, llvm.dereferenceable = 4 : i64"));
 }
 
 /// As asm statements they stay what they are, whatever LLVM is told.
