@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# cmake -DSOURCE=dir -DOUTPUT=file -P SourceDigest.cmake: writes the body of compiler/Driver/SourceDigest.h. The
+# cmake -DSOURCE=dir -DOUTPUT=file -P SourceDigest.cmake: writes compiler/Driver/SourceDigest.inc. The
 # digest is of names and contents alone: the same in any folder, at any time, on any machine.
 set(folders compiler dialects templates runtime/Abi)
 list(TRANSFORM folders PREPEND "${SOURCE}/" OUTPUT_VARIABLE roots)
@@ -15,8 +15,5 @@ endforeach()
 string(SHA256 digest "${text}")
 string(SUBSTRING ${digest} 0 16 digest)
 file(WRITE ${OUTPUT} "// Made by cmake/SourceDigest.cmake.
-
-#include \"compiler/Driver/SourceDigest.h\"
-
-const char *nybl::compiler::sourceDigest() { return \"${digest}\"; }
+#define NYBL_SOURCE_DIGEST \"${digest}\"
 ")

@@ -7,13 +7,10 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
 #include <cerrno>
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <map>
-#include <mutex>
 #include <optional>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -94,35 +91,6 @@ Expected<Outcome> runProgram(StringRef program,
   return Outcome{code, log.read()};
 }
 
-/// "Cuda compilation tools, release 13.0, V13.0.88" -> "13.0.88"
-std::string versionIn(StringRef log) {
-  StringRef rest = log.split(", V").second;
-  return rest.take_while([](char c) { return llvm::isDigit(c) || c == '.'; })
-      .str();
-}
-
-std::vector<std::string> candidates(StringRef given) {
-  if (!given.empty())
-    return {given.str()};
-  if (const char *path = std::getenv("NYBL_PTXAS"); path && *path)
-    return {path};
-  std::vector<std::string> paths;
-  if (const char *home = std::getenv("CUDA_HOME"); home && *home)
-    paths.push_back(std::string(home) + "/bin/ptxas");
-  Dl_info self;
-  if (::dladdr(reinterpret_cast<void *>(&versionIn), &self) && self.dli_fname) {
-    llvm::SmallString<128> beside(self.dli_fname);
-    llvm::sys::fs::make_absolute(beside);
-    StringRef folder =
-        llvm::sys::path::parent_path(llvm::sys::path::parent_path(beside));
-    paths.push_back((folder + "/cuda/bin/ptxas").str());
-  }
-  paths.push_back("/usr/local/cuda/bin/ptxas");
-  if (auto found = llvm::sys::findProgramByName("ptxas"))
-    paths.push_back(*found);
-  return paths;
-}
-
 int numberBefore(StringRef log, StringRef words) {
   size_t at = log.find(words);
   if (at == StringRef::npos)
@@ -145,30 +113,14 @@ std::string firstError(StringRef log) {
 } // namespace
 
 Expected<PtxAs> nybl::compiler::findPtxAs(std::string_view given) {
-  static std::mutex mutex;
-  static std::map<std::string, std::string> versions;
-  std::lock_guard<std::mutex> lock(mutex);
-  std::string tried;
-  for (const std::string &path : candidates(StringRef(given))) {
-    tried += (tried.empty() ? "" : ", ") + path;
-    if (!llvm::sys::fs::can_execute(path))
-      continue;
-    auto known = versions.find(path);
-    if (known == versions.end()) {
-      Expected<Outcome> outcome = runProgram(path, {"--version"});
-      std::string version = outcome ? versionIn(outcome->log) : std::string();
-      if (!outcome)
-        return outcome.status();
-      if (version.empty())
-        return Status::environment("expected ptxas at " + path +
-                                   ", but it does not print a version");
-      known = versions.emplace(path, version).first;
-    }
-    return PtxAs{path, known->second};
+  Dl_info self;
+  llvm::SmallString<128> library;
+  if (::dladdr(reinterpret_cast<void *>(&firstError), &self) &&
+      self.dli_fname) {
+    library = self.dli_fname;
+    llvm::sys::fs::make_absolute(library);
   }
-  return Status::environment(
-      "no ptxas was found at " + tried +
-      "; install CUDA's ptxas, or name it with NYBL_PTXAS or --ptxas");
+  return nybl::findPtxAs(std::string(given), library.str().str());
 }
 
 std::vector<std::string> nybl::compiler::ptxasArguments(std::string_view chip) {

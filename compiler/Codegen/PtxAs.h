@@ -5,21 +5,13 @@
 #ifndef NYBL_COMPILER_CODEGEN_PTXAS_H
 #define NYBL_COMPILER_CODEGEN_PTXAS_H
 
-#include "runtime/Abi/Status.h"
-#include <string>
+#include "runtime/Support/PtxAs.h"
 #include <string_view>
 #include <vector>
 
 namespace nybl::compiler {
 
-struct PtxAs {
-  std::string path;
-  std::string version; ///< "13.0.88"
-};
-
-/// Looks at `given`, NYBL_PTXAS, CUDA_HOME/bin, /usr/local/cuda/bin and PATH,
-/// in this order; a path that was given but does not run is an error. The
-/// version of a path is asked once per process.
+/// As the runtime finds it (runtime/Support/PtxAs.h), beside this library.
 Expected<PtxAs> findPtxAs(std::string_view given);
 
 struct Cubin {

@@ -9,7 +9,6 @@
 #include "compiler/Driver/Expectations.h"
 #include "compiler/Driver/KernelText.h"
 #include "compiler/Driver/MakeManifest.h"
-#include "compiler/Driver/SourceDigest.h"
 #include "compiler/Legality/Prove.h"
 #include "compiler/Pipeline/Pipeline.h"
 #include "compiler/Select/Select.h"
@@ -17,7 +16,6 @@
 #include "dialects/Cta/CtaOps.h"
 #include "dialects/Tile/TileOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "llvm/Config/llvm-config.h"
 #include "llvm/Support/FileSystem.h"
 #include <chrono>
 
@@ -374,9 +372,4 @@ Expected<Artefact> nybl::compiler::compile(std::string_view problemLine,
   if (!artefact && failure)
     *failure = compilation.takeFailure();
   return artefact;
-}
-
-std::string nybl::compiler::describe() {
-  return std::string("nybl 0.1.0, LLVM " LLVM_VERSION_STRING ", sources ") +
-         sourceDigest();
 }

@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 #define NYBL_KERNEL_PROVIDER_MAGIC 0x4e59424cu /* "NYBL" */
-#define NYBL_KERNEL_PROVIDER_VERSION 3u
+#define NYBL_KERNEL_PROVIDER_VERSION 4u
 #define NYBL_KERNEL_PROVIDER_SYMBOL "nybl_kernel_provider"
 
 /* Bytes owned by the provider; released by release_result. Text is not
@@ -112,6 +112,21 @@ typedef struct NyblKernelProvider {
 
 /* The one symbol that libnybl_jit exports. */
 typedef const NyblKernelProvider *(*NyblKernelProviderEntry)(void);
+
+/* An ELF note in the library's file holds what `describe` returns, so that a
+   kernel can be looked up before the library, and LLVM with it, is loaded.
+   `text` is a string literal. */
+#define NYBL_FINGERPRINT_NOTE_NAME "Nybl"
+#define NYBL_FINGERPRINT_NOTE_TYPE 1
+#define NYBL_FINGERPRINT_NOTE(text)                                            \
+  __asm__(".pushsection .note.nybl, \"a\", %note\n"                            \
+          ".balign 4\n"                                                        \
+          ".long 2f - 1f, 4f - 3f, 1\n"                                        \
+          "1: .asciz \"" NYBL_FINGERPRINT_NOTE_NAME "\"\n"                     \
+          "2: .balign 4\n"                                                     \
+          "3: .ascii \"" text "\"\n"                                           \
+          "4: .balign 4\n"                                                     \
+          ".popsection\n")
 
 #ifdef __cplusplus
 }

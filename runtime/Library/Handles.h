@@ -6,7 +6,7 @@
 
 #include "nybl/nybl.h"
 #include "runtime/Launch/Kernel.h"
-#include "runtime/Library/Provider.h"
+#include "runtime/Library/Artefacts.h"
 #include <map>
 #include <memory>
 #include <mutex>
@@ -15,30 +15,27 @@
 namespace nybl::library {
 
 struct Library {
-  std::string jitPath;
-  nybl_log_callback callback = nullptr;
-  void *callbackUser = nullptr;
+  explicit Library(const nybl_library_options &options);
 
   void log(nybl_log_level level, const std::string &message) const {
     if (callback)
       callback(callbackUser, level, message.c_str());
   }
-  /// Loads the compiler at the first call; a failure is tried again.
-  Expected<Provider> provider();
 
-private:
-  std::mutex mutex;
-  bool loaded = false;
-  Provider jit;
+  nybl_log_callback callback = nullptr;
+  void *callbackUser = nullptr;
+  Artefacts artefacts;
 };
+
+/// Errors: Invalid, Environment (a bundle).
+Expected<std::shared_ptr<Library>>
+openLibrary(const nybl_library_options &options);
 
 /// One kernel of one device, being made or made. Its mutex is held while it is
 /// made, so a key is compiled once however many threads ask.
-struct CacheEntry {
+struct KernelSlot {
   std::mutex mutex;
-  bool compiled = false;
-  Manifest manifest;
-  Compilation artefact;
+  std::optional<Artefact> artefact;
   std::shared_ptr<const launch::Kernel> kernel;
 };
 
@@ -46,11 +43,11 @@ struct Device {
   std::shared_ptr<Library> library;
   std::shared_ptr<const driver::Device> gpu;
 
-  std::shared_ptr<CacheEntry> entry(const std::string &key);
+  std::shared_ptr<KernelSlot> slot(const std::string &key);
 
 private:
   std::mutex mutex;
-  std::map<std::string, std::shared_ptr<CacheEntry>> entries;
+  std::map<std::string, std::shared_ptr<KernelSlot>> slots;
 };
 
 /// Immutable. `recipe` and `kernel` are absent where n = 0.
@@ -59,7 +56,7 @@ struct Plan {
   std::shared_ptr<Device> device;
   std::shared_ptr<const launch::Kernel> kernel;
   std::optional<launch::Recipe> recipe;
-  std::string manifestJson, phasesJson, problemClass;
+  std::string manifestJson, phasesJson, problemClass, origin;
 };
 
 Expected<std::unique_ptr<Plan>> prepare(const std::shared_ptr<Device> &device,

@@ -63,16 +63,18 @@ nybl_status nybl_library_create(const nybl_library_options *options,
   if (!library)
     return failNull("nybl_library_create", "library");
   *library = nullptr;
+  // The first release ended here.
+  constexpr size_t leastOptions =
+      offsetof(nybl_library_options, log_user) + sizeof(void *);
   nybl_library_options copy;
   if (Status status =
-          readSized(options, sizeof copy, "nybl_library_options", copy);
+          readSized(options, leastOptions, "nybl_library_options", copy);
       !status)
     return fail(status);
-  auto object = std::make_shared<Library>();
-  object->jitPath = copy.jit_path ? copy.jit_path : "";
-  object->callback = copy.log;
-  object->callbackUser = copy.log_user;
-  *library = new nybl_library{std::move(object)};
+  auto object = openLibrary(copy);
+  if (!object)
+    return fail(object.status());
+  *library = new nybl_library{std::move(*object)};
   return NYBL_OK;
 }
 
@@ -146,6 +148,7 @@ nybl_status nybl_plan_info(const nybl_plan *plan, nybl_plan_details *details) {
   known.manifest_json = object.manifestJson.c_str();
   known.phases_json = object.phasesJson.c_str();
   known.problem_class = object.problemClass.c_str();
+  known.origin = object.origin.c_str();
   known.has_kernel = object.kernel != nullptr;
   known.multiprocessors =
       static_cast<uint32_t>(object.device->gpu->multiprocessors());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// From a problem line to a kernel on a device: parse, specialise, compile once,
-// check the certificate, load.
+// From a problem line to a kernel on a device: parse, specialise, get the
+// kernel once, check the certificate, load.
 
 #include "runtime/Library/Handles.h"
 #include <chrono>
@@ -43,59 +43,21 @@ Status checkOptions(const nybl_prepare_options &options) {
   return Status::ok();
 }
 
-/// NotFound says what would have made the kernel.
-Status withCommand(const Status &status, const std::string &problemClass,
-                   const std::string &chip) {
-  if (status.code() != ErrorCode::NotFound)
-    return status;
-  return Status::error(
-      ErrorCode::NotFound,
-      fmt::format(
-          "no kernel for '{}' on {}, and {}; where there is a compiler, "
-          "`nybl compile \"{}\" --chip {} --emit cubin -o gemm.cubin` makes "
-          "it",
-          problemClass, chip, status.message(), problemClass, chip));
-}
-
-Status checkAnswer(const Manifest &manifest, const std::string &problemClass,
-                   const std::string &chip) {
-  if (manifest.problem == problemClass && manifest.chip == chip)
-    return Status::ok();
-  return Status::environment(fmt::format(
-      "expected a kernel for '{}' on {}, but the compiler made one for "
-      "'{}' on {}: install libnybl_jit.so of this version",
-      problemClass, chip, manifest.problem, manifest.chip));
-}
-
-Status compileInto(CacheEntry &entry, Device &device,
-                   const std::string &problemClass,
-                   const nybl_prepare_options &options) {
-  const std::string &chip = device.gpu->chip();
-  auto provider = device.library->provider();
-  if (!provider)
-    return withCommand(provider.status(), problemClass, chip);
-  NyblCompileRequest request = {};
-  request.problem = problemClass.c_str();
-  request.chip = chip.c_str();
-  request.schedule = options.schedule;
-  request.template_text = options.template_text;
-  request.dump_dir = options.dump_dir;
-  request.ptxas = options.ptxas;
-  request.verify_each = static_cast<int>(options.verify_each);
-  auto compilation = provider->compile(request);
-  if (!compilation)
-    return compilation.status();
-  auto manifest = parseManifest(compilation->manifest);
-  if (!manifest)
-    return Status::environment("the compiler's manifest: " +
-                               manifest.message());
-  if (Status status = checkAnswer(*manifest, problemClass, chip); !status)
-    return status;
-  entry.artefact = std::move(*compilation);
-  entry.manifest = std::move(*manifest);
-  entry.compiled = true;
-  device.library->log(NYBL_LOG_INFO,
-                      fmt::format("compiled '{}' for {}", problemClass, chip));
+Status makeInto(KernelSlot &slot, Device &device,
+                const std::string &problemClass,
+                const nybl_prepare_options &options) {
+  Wish wish;
+  wish.problemClass = problemClass;
+  wish.chip = device.gpu->chip();
+  wish.schedule = options.schedule;
+  wish.templateText = options.template_text;
+  wish.dumpDir = options.dump_dir;
+  wish.ptxas = options.ptxas;
+  wish.verifyEach = options.verify_each != 0;
+  auto artefact = device.library->artefacts.make(wish);
+  if (!artefact)
+    return artefact.status();
+  slot.artefact = std::move(*artefact);
   return Status::ok();
 }
 
@@ -124,47 +86,69 @@ std::string withLoadPhase(std::string phases, double milliseconds) {
                      empty ? "" : ", ", milliseconds);
 }
 
-Status loadInto(CacheEntry &entry, Device &device) {
+Status loadInto(KernelSlot &slot, Device &device) {
   auto start = std::chrono::steady_clock::now();
-  auto kernel = launch::Kernel::load(
-      device.gpu, entry.manifest, {entry.artefact.cubin, entry.artefact.ptx});
+  Artefact &artefact = *slot.artefact;
+  auto kernel =
+      launch::Kernel::load(device.gpu, artefact.manifest,
+                           {artefact.kernel.cubin, artefact.kernel.ptx});
   if (!kernel)
     return kernel.status();
   std::chrono::duration<double, std::milli> taken =
       std::chrono::steady_clock::now() - start;
-  entry.artefact.phases = withLoadPhase(entry.artefact.phases, taken.count());
-  entry.kernel = *kernel;
+  artefact.phases = withLoadPhase(artefact.phases, taken.count());
+  slot.kernel = *kernel;
   // The driver has its own copy now.
-  entry.artefact.cubin.clear();
-  entry.artefact.ptx.clear();
-  if (entry.kernel->ptxFallback())
+  artefact.kernel.cubin.clear();
+  artefact.kernel.ptx.clear();
+  if (slot.kernel->ptxFallback())
     device.library->log(NYBL_LOG_WARNING,
                         fmt::format("the driver has no binary for the cubin of "
                                     "'{}': it compiled the PTX",
-                                    entry.manifest.problem));
+                                    artefact.manifest.problem));
+  return Status::ok();
+}
+
+/// Paths separated by ':'.
+Status addBundles(Artefacts &artefacts, std::string_view paths) {
+  while (!paths.empty()) {
+    size_t end = std::min(paths.find(':'), paths.size());
+    if (end > 0)
+      if (Status status =
+              artefacts.addBundle(std::string(paths.substr(0, end)));
+          !status)
+        return status;
+    paths.remove_prefix(std::min(end + 1, paths.size()));
+  }
   return Status::ok();
 }
 
 } // namespace
 
-Expected<Provider> Library::provider() {
-  std::lock_guard lock(mutex);
-  if (loaded)
-    return jit;
-  auto found = Provider::load(jitPath);
-  if (!found)
-    return found.status();
-  jit = *found;
-  loaded = true;
-  return jit;
+Library::Library(const nybl_library_options &options)
+    : callback(options.log), callbackUser(options.log_user),
+      artefacts(orEmpty(options.jit_path),
+                cache::Settings::find(options.cache_path),
+                [this](nybl_log_level level, const std::string &message) {
+                  log(level, message);
+                }) {}
+
+Expected<std::shared_ptr<Library>>
+nybl::library::openLibrary(const nybl_library_options &options) {
+  auto library = std::make_shared<Library>(options);
+  if (Status status =
+          addBundles(library->artefacts, orEmpty(options.bundle_path));
+      !status)
+    return status;
+  return library;
 }
 
-std::shared_ptr<CacheEntry> Device::entry(const std::string &key) {
+std::shared_ptr<KernelSlot> Device::slot(const std::string &key) {
   std::lock_guard lock(mutex);
-  auto &entry = entries[key];
-  if (!entry)
-    entry = std::make_shared<CacheEntry>();
-  return entry;
+  auto &slot = slots[key];
+  if (!slot)
+    slot = std::make_shared<KernelSlot>();
+  return slot;
 }
 
 Expected<std::unique_ptr<Plan>>
@@ -183,28 +167,29 @@ nybl::library::prepare(const std::shared_ptr<Device> &device,
   if (problem->n == 0)
     return plan;
   // Who wants dumps wants this compilation's own.
-  auto entry = options.dump_dir
-                   ? std::make_shared<CacheEntry>()
-                   : device->entry(requestKey(plan->problemClass,
-                                              device->gpu->chip(), options));
-  std::lock_guard lock(entry->mutex);
-  if (!entry->compiled)
-    if (Status status =
-            compileInto(*entry, *device, plan->problemClass, options);
+  auto slot = options.dump_dir
+                  ? std::make_shared<KernelSlot>()
+                  : device->slot(requestKey(plan->problemClass,
+                                            device->gpu->chip(), options));
+  std::lock_guard lock(slot->mutex);
+  if (!slot->artefact)
+    if (Status status = makeInto(*slot, *device, plan->problemClass, options);
         !status)
       return status;
-  if (Status status = checkCertificate(entry->manifest, options); !status)
+  const Artefact &artefact = *slot->artefact;
+  if (Status status = checkCertificate(artefact.manifest, options); !status)
     return status;
-  auto recipe = launch::Recipe::make(entry->manifest, *problem);
+  auto recipe = launch::Recipe::make(artefact.manifest, *problem);
   if (!recipe)
     return recipe.status();
-  if (!entry->kernel)
-    if (Status status = loadInto(*entry, *device); !status)
+  if (!slot->kernel)
+    if (Status status = loadInto(*slot, *device); !status)
       return status;
-  plan->kernel = entry->kernel;
+  plan->kernel = slot->kernel;
   plan->recipe = std::move(*recipe);
-  plan->manifestJson = entry->artefact.manifest;
-  plan->phasesJson = entry->artefact.phases;
+  plan->manifestJson = artefact.kernel.manifest;
+  plan->phasesJson = artefact.phases;
+  plan->origin = artefact.origin;
   return plan;
 }
 

@@ -89,30 +89,37 @@ Status statusOf(int code, const std::string &message) {
 
 } // namespace
 
-Expected<Provider> Provider::load(const std::string &path) {
+Expected<std::string> Provider::find(const std::string &path) {
   std::string tried;
   for (const std::string &file : candidates(path)) {
     tried += (tried.empty() ? "'" : ", '") + file + "'";
-    if (access(file.c_str(), F_OK) != 0)
-      continue;
-    void *handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    if (!handle)
-      return Status::environment(fmt::format(
-          "expected the compiler at '{}', but it cannot be loaded: {}", file,
-          dlerror()));
-    auto table = enter(handle, file);
-    if (!table)
-      return table.status();
-    Provider provider;
-    provider.table = *table;
-    provider.file = file;
-    return provider;
+    if (access(file.c_str(), F_OK) == 0)
+      return file;
   }
   return Status::error(
       ErrorCode::NotFound,
       fmt::format("no compiler: looked for {}; install libnybl_jit.so, or set "
                   "NYBL_JIT to its path",
                   tried.empty() ? libraryName : tried));
+}
+
+Expected<Provider> Provider::load(const std::string &path) {
+  auto file = find(path);
+  if (!file)
+    return file.status();
+  void *handle = dlopen(file->c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  if (!handle)
+    return Status::environment(
+        fmt::format("expected the compiler at '{}', but it cannot be loaded: "
+                    "{}",
+                    *file, dlerror()));
+  auto table = enter(handle, *file);
+  if (!table)
+    return table.status();
+  Provider provider;
+  provider.table = *table;
+  provider.file = *file;
+  return provider;
 }
 
 Expected<Compilation> Provider::compile(NyblCompileRequest request,

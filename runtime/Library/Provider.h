@@ -24,9 +24,12 @@ struct CompileFailure {
 /// A loaded compiler. Copyable, thread safe; the library stays loaded.
 class Provider {
 public:
-  /// `path` empty: NYBL_JIT in the environment; without that libnybl_jit.so
-  /// beside the file that holds this code, or in ../lib of it.
-  /// Errors: NotFound if there is none; Environment if it is not one of ours.
+  /// The file that load would load. `path` empty: NYBL_JIT in the environment;
+  /// without that libnybl_jit.so beside the file that holds this code, or in
+  /// ../lib of it. Errors: NotFound.
+  static Expected<std::string> find(const std::string &path);
+
+  /// Errors: NotFound as of find; Environment if it is not one of ours.
   static Expected<Provider> load(const std::string &path);
 
   /// request.size is filled in here. The provider's code and message become the

@@ -24,6 +24,8 @@ ARROWS = {
     "runtime/Driver": ["runtime/Abi", "runtime/Support"],
     **{f"runtime/{part}": ["runtime/Abi", "runtime/Support", "runtime/Driver",
                            "runtime/include"] for part in RUNTIME_PARTS},
+    # An entry of the cache is a bundle of one kernel.
+    "runtime/Cache": ["runtime/Abi", "runtime/Support", "runtime/Bundle"],
     "runtime/Library": ["runtime"],
     "dialects": ["runtime/Abi"],
     **{f"compiler/{stage}": COMPILER_BASE +
@@ -37,6 +39,7 @@ ARROWS = {
     "tools/sass": ["runtime/Abi"],
     "tools/nybl": ["runtime/include", "runtime/Library", "runtime/Launch",
                    "runtime/Support", "runtime/Abi", "runtime/Driver",
+                   "runtime/Bundle", "runtime/Cache",
                    "tools/emulator/include", "tools/sass"],
     "tools/nybl-opt": ["dialects", "compiler", "runtime/Abi"],
     # The model's benchmark feeds the estimate with what is no schedule of ours.

@@ -17,10 +17,15 @@ using PlanOwner = std::unique_ptr<nybl_plan, decltype(&nybl_plan_destroy)>;
 
 class ApiTest : public testing::Test {
 protected:
-  /// Library with the fake compiler, device of `driverPath`.
-  void open(const char *driverPath) {
+  /// Library with the fake compiler, device of `driverPath`. No cache, unless
+  /// its folders are named.
+  void open(const char *driverPath, const char *cachePath = "",
+            const char *bundlePath = nullptr,
+            const char *jitPath = NYBL_TEST_FAKE_JIT) {
     auto options = face::sized<nybl_library_options>();
-    options.jit_path = NYBL_TEST_FAKE_JIT;
+    options.jit_path = jitPath;
+    options.cache_path = cachePath;
+    options.bundle_path = bundlePath;
     options.log = [](void *user, nybl_log_level level, const char *message) {
       static_cast<ApiTest *>(user)->logged.emplace_back(level, message);
     };
@@ -32,8 +37,8 @@ protected:
         << nybl_last_error();
   }
   void TearDown() override {
-    nybl_device_destroy(device);
-    nybl_library_destroy(library);
+    nybl_device_destroy(std::exchange(device, nullptr));
+    nybl_library_destroy(std::exchange(library, nullptr));
   }
 
   nybl_status tryPrepare(const char *problem, const char *schedule,

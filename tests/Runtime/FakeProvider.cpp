@@ -4,11 +4,12 @@
 // writes alpha to every element of an f32 D. What it shall do wrong is asked
 // for in the schedule: "unproven", "cubin", "chip", "manifest", "precondition",
 // "refuse", "silent", "ptx", "leak", "refuted", "undecided", "maps", "shared",
-// separated by spaces.
+// "elsewhere", separated by spaces.
 
 #include "tests/Runtime/FakeProvider.h"
 #include "runtime/Abi/Manifest.h"
 #include "runtime/Abi/Problem.h"
+#include "runtime/Support/PtxAs.h"
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -18,6 +19,9 @@
 using namespace nybl;
 
 namespace {
+
+#define FINGERPRINT "fake 1"
+NYBL_FINGERPRINT_NOTE(FINGERPRINT);
 
 std::atomic<int> compilations;
 
@@ -94,7 +98,7 @@ Manifest makeManifest(const GemmProblem &problem, const char *chip) {
   m.schedule = "kind=fake";
   m.kernel = "fake_gemm";
   m.templateDigest = m.key;
-  m.compiler = "fake";
+  m.compiler = FINGERPRINT;
   m.ptxVersion = "8.7";
   m.threads = 32;
   m.tileM = 1;
@@ -177,6 +181,9 @@ int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   Manifest manifest =
       makeManifest(*problem, wants("chip") ? "sm_1a" : request->chip);
+  // Whoever names a ptxas is told which made the kernel.
+  if (auto ptxas = findPtxAs(request->ptxas ? request->ptxas : "-", ""))
+    manifest.ptxas = wants("elsewhere") ? "1.0" : ptxas->version;
   if (wants("refuted"))
     manifest.certificate.lemmas = {{"L1", false, "refuted", ""}};
   if (wants("unproven"))
@@ -213,7 +220,7 @@ void release(NyblCompileResult *result) {
   result->owner = nullptr;
 }
 
-const char *describe() { return "fake 1"; }
+const char *describe() { return FINGERPRINT; }
 
 /// One launch, of figures that are the same for any problem. "silent" is bad
 /// input without a reason, "cubin" and any card with one; "garbage" is no JSON.

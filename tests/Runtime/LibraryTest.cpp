@@ -428,6 +428,7 @@ TEST_F(LibraryTest, LastErrorIsTheThreadsOwn) {
 TEST(LibraryWithout, ACompilerIsNotFound) {
   auto options = face::sized<nybl_library_options>();
   options.jit_path = "/nonexistent/libnybl_jit.so";
+  options.cache_path = "";
   face::Library library;
   ASSERT_EQ(face::Library::create(options, library), NYBL_OK);
   auto deviceOptions = face::sized<nybl_device_options>();
@@ -442,13 +443,18 @@ TEST(LibraryWithout, ACompilerIsNotFound) {
   std::string message = nybl_last_error();
   EXPECT_NE(message.find("looked for '/nonexistent/libnybl_jit.so'"),
             message.npos);
-  EXPECT_NE(message.find("`nybl compile \"gemm m=? n=8 k=16 "), message.npos)
+  EXPECT_NE(message.find("`echo \"gemm m=? n=8 k=16 "), message.npos)
+      << message;
+  EXPECT_NE(message.find("act=none\" | nybl bundle - --chips sm_120a -o "
+                         "kernels.nybl`"),
+            message.npos)
       << message;
 }
 
 TEST(LibraryWithout, ALibraryThatIsNoCompiler) {
   auto options = face::sized<nybl_library_options>();
   options.jit_path = NYBL_TEST_RECORDING_DRIVER;
+  options.cache_path = "";
   face::Library library;
   ASSERT_EQ(face::Library::create(options, library), NYBL_OK);
   auto deviceOptions = face::sized<nybl_device_options>();
@@ -467,6 +473,7 @@ TEST(LibraryWithout, ALibraryThatIsNoCompiler) {
 TEST(LibraryWithout, TensorMaps) {
   auto options = face::sized<nybl_library_options>();
   options.jit_path = NYBL_TEST_FAKE_JIT;
+  options.cache_path = "";
   face::Library library;
   ASSERT_EQ(face::Library::create(options, library), NYBL_OK);
   auto deviceOptions = face::sized<nybl_device_options>();

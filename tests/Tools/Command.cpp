@@ -3,13 +3,9 @@
 // Runs the command as a user does.
 
 #include "tests/Tools/Command.h"
-#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +17,7 @@ namespace {
 [[noreturn]] void become(const std::vector<std::string> &arguments,
                          const std::map<std::string, std::string> &environment,
                          const std::string &out, const std::string &err) {
+  setenv("NYBL_CACHE", "off", 1);
   for (auto &[name, value] : environment)
     value.empty() ? unsetenv(name.c_str())
                   : setenv(name.c_str(), value.c_str(), 1);
@@ -52,33 +49,4 @@ Outcome nybl::tests::nyblCommand(
   waitpid(child, &status, 0);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
           contentOf(out), contentOf(err)};
-}
-
-Folder::Folder() {
-  std::string name =
-      (std::filesystem::temp_directory_path() / "nybl-test-XXXXXX");
-  path = mkdtemp(name.data()) ? name : "";
-}
-
-Folder::~Folder() {
-  std::error_code error;
-  if (!path.empty())
-    std::filesystem::remove_all(path, error);
-}
-
-std::vector<std::string> Folder::files() const {
-  std::vector<std::string> names;
-  for (const auto &entry : std::filesystem::directory_iterator(path))
-    names.push_back(entry.path().filename());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-std::string nybl::tests::contentOf(const std::string &file) {
-  std::ifstream in(file, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(in), {});
-}
-
-void nybl::tests::writeText(const std::string &file, const std::string &text) {
-  std::ofstream(file, std::ios::binary) << text;
 }

@@ -4,6 +4,7 @@
 #ifndef NYBL_TESTS_TOOLS_COMMAND_H
 #define NYBL_TESTS_TOOLS_COMMAND_H
 
+#include "tests/Tools/Folder.h"
 #include <map>
 #include <string>
 #include <vector>
@@ -16,29 +17,10 @@ struct Outcome {
 };
 
 /// The command of this build with these arguments. Variables of `environment`
-/// are added; an empty value removes one.
+/// are added; an empty value removes one. There is no cache of kernels unless
+/// they say NYBL_CACHE.
 Outcome nyblCommand(const std::vector<std::string> &arguments,
                     const std::map<std::string, std::string> &environment = {});
-
-/// A folder of its own for one test, removed at the end.
-class Folder {
-public:
-  Folder();
-  ~Folder();
-  Folder(const Folder &) = delete;
-  Folder &operator=(const Folder &) = delete;
-  std::string operator/(const std::string &name) const {
-    return path + "/" + name;
-  }
-  /// Names in the folder, sorted.
-  std::vector<std::string> files() const;
-
-private:
-  std::string path;
-};
-
-std::string contentOf(const std::string &file);
-void writeText(const std::string &file, const std::string &text);
 
 } // namespace nybl::tests
 

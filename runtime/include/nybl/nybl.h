@@ -89,10 +89,18 @@ typedef struct nybl_library_options {
   const char *jit_path;
   nybl_log_callback log; /* null: silent */
   void *log_user;
+  /* Bundles (`nybl bundle`), separated by ':'. Kernels are looked for in them,
+     in this order, before all else. Null: none. Read whole at once. */
+  const char *bundle_path;
+  /* Folders of the cache of compiled kernels, separated by ':': the first is
+     written to, all are read. "": no cache. Null: NYBL_CACHE, NYBL_CACHE_PATH,
+     XDG_CACHE_HOME and HOME decide. What is wrong with the cache is logged, and
+     never an error. docs/runtime.md. */
+  const char *cache_path;
 } nybl_library_options;
 
-/* options may be null (all defaults). Loads nothing, touches no device.
-   Errors: INVALID. */
+/* options may be null (all defaults). Reads the bundles; loads no compiler and
+   touches no device. Errors: INVALID; ENVIRONMENT (a bundle cannot be read). */
 NYBL_API nybl_status nybl_library_create(const nybl_library_options *options,
                                          nybl_library **library);
 NYBL_API void nybl_library_destroy(nybl_library *library); /* null: nothing */
@@ -134,9 +142,10 @@ typedef struct nybl_prepare_options {
   uint32_t verify_each;    /* 1: the compiler's verifier after every pass */
 } nybl_prepare_options;
 
-/* Makes one problem launchable: compiles it if this device has not done so yet
-   (once per problem class, schedule and template, however many threads ask),
-   loads the module, reads the occupancy. Takes from milliseconds to seconds.
+/* Makes one problem launchable: takes its kernel from a bundle, from the cache,
+   or compiles it, if this device has not done so yet (once per problem class,
+   schedule and template, however many threads ask), loads the module, reads the
+   occupancy. Takes from milliseconds to seconds.
    May not be called under stream capture; runs no device work.
      problem  "gemm m=? n=4096 k=7168 sfa=128x4 sfb=128x4 d=bf16 alpha=tensor":
               D[M,N] = alpha * A[M,K] * B[N,K]^T. The range of m is the plan's.
@@ -144,7 +153,8 @@ typedef struct nybl_prepare_options {
    n = 0 gives a plan without a kernel, and needs no compiler.
    Errors: INVALID (problem, schedule, template), REFUSED (the chip lacks a
    feature, or the compiler refutes the kernel), ENVIRONMENT, UNPROVEN (the
-   message lists the lemmas), NOT_FOUND (no compiler). */
+   message lists the lemmas), NOT_FOUND (in no bundle, and no compiler; the
+   message has the command that makes a bundle). */
 NYBL_API nybl_status nybl_prepare(nybl_device *device, const char *problem,
                                   const nybl_prepare_options *options,
                                   nybl_plan **plan);
@@ -163,6 +173,9 @@ typedef struct nybl_plan_details {
                              GPU), and compiled the PTX itself */
   uint32_t resident_ctas; /* per multiprocessor */
   uint32_t multiprocessors;
+  /* Who made the kernel in this process: "compiler", "cache", or "bundle" and
+     its path. */
+  const char *origin;
 } nybl_plan_details;
 
 /* Set details->size; the rest is filled in as far as size reaches.

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A kernel from whoever has it.
+
+#include "runtime/Library/Artefacts.h"
+#include "runtime/Library/Fingerprint.h"
+#include "runtime/Support/Digest.h"
+#include "runtime/Support/File.h"
+#include "runtime/Support/PtxAs.h"
+#include <chrono>
+#include <fmt/format.h>
+#include <map>
+
+using namespace nybl;
+using namespace nybl::library;
+
+namespace {
+
+/// While it lives, nobody else in this process has it for the same key.
+class Turn {
+public:
+  explicit Turn(const std::string &key) {
+    static std::mutex mutex;
+    static std::map<std::string, std::weak_ptr<std::mutex>> turns;
+    {
+      std::lock_guard lock(mutex);
+      std::erase_if(turns, [](const auto &t) { return t.second.expired(); });
+      auto &known = turns[key];
+      if (!(own = known.lock()))
+        known = own = std::make_shared<std::mutex>();
+    }
+    own->lock();
+  }
+  ~Turn() { own->unlock(); }
+  Turn(const Turn &) = delete;
+  Turn &operator=(const Turn &) = delete;
+
+private:
+  std::shared_ptr<std::mutex> own;
+};
+
+class Watch {
+public:
+  /// [{"phase": name, "ms": time since construction}]
+  std::string phases(const char *name) const {
+    std::chrono::duration<double, std::milli> taken =
+        std::chrono::steady_clock::now() - start;
+    return fmt::format("[{{\"phase\": \"{}\", \"ms\": {:.3f}}}]", name,
+                       taken.count());
+  }
+
+private:
+  std::chrono::steady_clock::time_point start =
+      std::chrono::steady_clock::now();
+};
+
+const char *orEmpty(const char *text) { return text ? text : ""; }
+
+/// The request, but for who would compile it.
+Expected<KernelRequest> requestOf(const Wish &wish) {
+  KernelRequest request;
+  request.problem = wish.problemClass;
+  request.chip = wish.chip;
+  request.schedule = orEmpty(wish.schedule);
+  if (wish.templateText) {
+    request.templateDigest = sha256(wish.templateText);
+    if (request.templateDigest.empty())
+      return Status::environment("libcrypto gives no SHA-256, by which "
+                                 "templates are told apart: look at its "
+                                 "configuration");
+  }
+  return request;
+}
+
+/// What was asked for is what came.
+Status checkAnswer(const Manifest &manifest, const KernelRequest &request,
+                   const char *who) {
+  if (manifest.problem == request.problem && manifest.chip == request.chip)
+    return Status::ok();
+  return Status::environment(fmt::format(
+      "expected a kernel for '{}' on {}, but {} one for '{}' on {}",
+      request.problem, request.chip, who, manifest.problem, manifest.chip));
+}
+
+/// The kernel with its manifest read.
+Expected<Artefact> artefactOf(bundle::Kernel kernel, const char *who) {
+  auto manifest = parseManifest(kernel.manifest);
+  if (!manifest)
+    return manifest.status();
+  if (Status status = checkAnswer(*manifest, kernel.request, who); !status)
+    return status;
+  Artefact artefact;
+  artefact.manifest = std::move(*manifest);
+  artefact.kernel = std::move(kernel);
+  return artefact;
+}
+
+/// NotFound says what would have made the kernel.
+Status withCommand(const Status &status, const KernelRequest &request,
+                   bool anyBundle) {
+  if (status.code() != ErrorCode::NotFound)
+    return status;
+  std::string options =
+      request.schedule.empty()
+          ? ""
+          : fmt::format(" --schedule \"{}\"", request.schedule);
+  if (!request.templateDigest.empty())
+    options += " --template FILE";
+  return Status::error(
+      ErrorCode::NotFound,
+      fmt::format("no kernel for '{}' on {}{}, and {}; where there is a "
+                  "compiler, `echo \"{}\" | nybl bundle - --chips {}{} -o "
+                  "kernels.nybl` makes a bundle that has it",
+                  request.problem, request.chip,
+                  anyBundle ? " in any bundle" : "", status.message(),
+                  request.problem, request.chip, options));
+}
+
+} // namespace
+
+Artefacts::Artefacts(std::string jitPath, cache::Settings settings, Log l)
+    : jitPath(std::move(jitPath)),
+      cache(std::move(settings),
+            [l](const std::string &message) { l(NYBL_LOG_WARNING, message); }),
+      log(std::move(l)) {}
+
+Status Artefacts::addBundle(const std::string &path) {
+  auto bytes = readFile(path);
+  if (!bytes)
+    return bytes.status();
+  auto content = bundle::Bundle::read(std::move(*bytes));
+  if (!content)
+    return Status::invalid(fmt::format("'{}': {}", path, content.message()));
+  bundles.push_back({path, std::move(*content)});
+  return Status::ok();
+}
+
+Expected<Provider> Artefacts::provider() {
+  std::lock_guard lock(mutex);
+  if (loaded)
+    return jit;
+  auto found = Provider::load(jitPath);
+  if (!found)
+    return found.status();
+  jit = *found;
+  loaded = true;
+  return jit;
+}
+
+std::optional<Expected<Artefact>>
+Artefacts::findInBundles(const KernelRequest &request) {
+  Watch watch;
+  for (const OpenBundle &bundle : bundles) {
+    const bundle::Row *row = bundle.content.find(request);
+    if (!row)
+      continue;
+    auto kernel = bundle.content.kernel(*row);
+    auto artefact = kernel ? artefactOf(std::move(*kernel), "it has")
+                           : Expected<Artefact>(kernel.status());
+    if (!artefact)
+      return Expected<Artefact>(
+          Status::error(artefact.status().code(),
+                        fmt::format("'{}': {}; make the bundle anew",
+                                    bundle.path, artefact.message())));
+    artefact->phases = watch.phases("bundle");
+    artefact->origin = "bundle " + bundle.path;
+    return artefact;
+  }
+  return std::nullopt;
+}
+
+Expected<Artefacts::Tools> Artefacts::findTools(const Wish &wish) const {
+  auto file = Provider::find(jitPath);
+  if (!file)
+    return file.status();
+  auto fingerprint = readFingerprint(*file);
+  if (!fingerprint)
+    return fingerprint.status();
+  auto ptxas = findPtxAs(orEmpty(wish.ptxas), *file);
+  if (!ptxas)
+    return ptxas.status();
+  return Tools{*fingerprint, ptxas->path, ptxas->version};
+}
+
+std::optional<Artefact>
+Artefacts::findInCache(const KernelRequest &request) const {
+  auto kernel = cache.find(request);
+  if (!kernel)
+    return std::nullopt;
+  auto artefact = artefactOf(std::move(*kernel), "the cache has");
+  if (!artefact) { // of whole bytes: whoever wrote them is at fault
+    log(NYBL_LOG_WARNING, "the cache of kernels: " + artefact.message());
+    return std::nullopt;
+  }
+  artefact->origin = "cache";
+  return std::move(*artefact);
+}
+
+Expected<Artefact> Artefacts::compile(const Wish &wish, KernelRequest request,
+                                      const std::string &ptxas) {
+  auto provider = this->provider();
+  if (!provider)
+    return withCommand(provider.status(), request, !bundles.empty());
+  NyblCompileRequest asked = {};
+  asked.problem = wish.problemClass.c_str();
+  asked.chip = wish.chip.c_str();
+  asked.schedule = wish.schedule;
+  asked.template_text = wish.templateText;
+  asked.dump_dir = wish.dumpDir;
+  asked.ptxas = ptxas.empty() ? wish.ptxas : ptxas.c_str();
+  asked.verify_each = wish.verifyEach;
+  auto compilation = provider->compile(asked);
+  if (!compilation)
+    return compilation.status();
+  Artefact artefact;
+  artefact.kernel = {std::move(request), std::move(compilation->manifest),
+                     std::move(compilation->ptx),
+                     std::move(compilation->cubin)};
+  artefact.phases = std::move(compilation->phases);
+  artefact.origin = "compiler";
+  auto manifest = parseManifest(artefact.kernel.manifest);
+  if (!manifest)
+    return Status::environment("the compiler's manifest: " +
+                               manifest.message());
+  artefact.manifest = std::move(*manifest);
+  if (Status status = checkAnswer(artefact.manifest, artefact.kernel.request,
+                                  "the compiler made");
+      !status)
+    return Status::environment(status.message() +
+                               ": install libnybl_jit.so of this version");
+  log(NYBL_LOG_INFO,
+      fmt::format("compiled '{}' for {}", wish.problemClass, wish.chip));
+  return artefact;
+}
+
+void Artefacts::store(const Artefact &artefact) const {
+  const KernelRequest &request = artefact.kernel.request;
+  const Manifest &manifest = artefact.manifest;
+  if (manifest.compiler == request.compiler && manifest.ptxas == request.ptxas)
+    return cache.store(artefact.kernel);
+  log(NYBL_LOG_WARNING,
+      fmt::format("the cache of kernels: expected a kernel of '{}' with ptxas "
+                  "{}, but '{}' with ptxas {} made it: it is not kept",
+                  request.compiler, request.ptxas, manifest.compiler,
+                  manifest.ptxas));
+}
+
+Expected<Artefact> Artefacts::make(const Wish &wish) {
+  Watch watch;
+  auto request = requestOf(wish);
+  if (!request)
+    return request.status();
+  if (!wish.dumpDir)
+    if (auto found = findInBundles(*request))
+      return *found;
+  auto tools = cache.isOn() && !wish.dumpDir
+                   ? findTools(wish)
+                   : Expected<Tools>(Status::environment("no cache is asked"));
+  if (!tools) // what a compilation needs and lacks, it says itself
+    return compile(wish, *request, "");
+  request->compiler = tools->fingerprint;
+  request->ptxas = tools->ptxasVersion;
+  auto text = print(*request);
+  if (!text) // a schedule of more than one line
+    return compile(wish, *request, "");
+  Turn turn(*text);
+  if (!wish.verifyEach)
+    if (auto found = findInCache(*request)) {
+      found->phases = watch.phases("cache");
+      return std::move(*found);
+    }
+  auto artefact = compile(wish, *request, tools->ptxasPath);
+  if (artefact)
+    store(*artefact);
+  return artefact;
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Where compiled kernels come from, in this order: bundles, the cache, the
+// compiler, which fills the cache.
+#ifndef NYBL_RUNTIME_LIBRARY_ARTEFACTS_H
+#define NYBL_RUNTIME_LIBRARY_ARTEFACTS_H
+
+#include "nybl/nybl.h"
+#include "runtime/Abi/Manifest.h"
+#include "runtime/Bundle/Bundle.h"
+#include "runtime/Cache/Cache.h"
+#include "runtime/Library/Provider.h"
+#include <functional>
+#include <mutex>
+
+namespace nybl::library {
+
+/// What a kernel is asked for with. Null: not given (nybl_prepare_options).
+struct Wish {
+  std::string problemClass, chip;
+  const char *schedule = nullptr;
+  const char *templateText = nullptr;
+  const char *dumpDir = nullptr; ///< asks for a compilation of its own
+  const char *ptxas = nullptr;
+  bool verifyEach = false;
+};
+
+struct Artefact {
+  bundle::Kernel kernel;
+  Manifest manifest;  ///< of it
+  std::string phases; ///< JSON, as KernelProvider.h has them
+  std::string origin; ///< "compiler", "cache", or "bundle" and its path
+};
+
+/// Thread safe.
+class Artefacts {
+public:
+  using Log = std::function<void(nybl_log_level, const std::string &)>;
+  Artefacts(std::string jitPath, cache::Settings cache, Log log);
+
+  /// Kernels are looked for in it before all else, after those added earlier.
+  /// Before the first make. Errors: Invalid, Environment, with the path.
+  Status addBundle(const std::string &path);
+
+  /// A kernel is compiled once, however many threads of this process ask for it
+  /// at a time, if there is a cache to find it in again. Errors: as
+  /// nybl_prepare; NotFound has the command that would make the kernel.
+  Expected<Artefact> make(const Wish &wish);
+
+private:
+  struct OpenBundle {
+    std::string path;
+    bundle::Bundle content;
+  };
+  /// The tools that a compilation would take.
+  struct Tools {
+    std::string fingerprint, ptxasPath, ptxasVersion;
+  };
+  std::optional<Expected<Artefact>> findInBundles(const KernelRequest &request);
+  std::optional<Artefact> findInCache(const KernelRequest &request) const;
+  Expected<Tools> findTools(const Wish &wish) const;
+  Expected<Artefact> compile(const Wish &wish, KernelRequest request,
+                             const std::string &ptxas);
+  void store(const Artefact &artefact) const;
+  Expected<Provider> provider();
+
+  std::string jitPath;
+  cache::Cache cache;
+  Log log;
+  std::vector<OpenBundle> bundles;
+  std::mutex mutex; ///< of the two below
+  bool loaded = false;
+  Provider jit;
+};
+
+} // namespace nybl::library
+
+#endif // NYBL_RUNTIME_LIBRARY_ARTEFACTS_H

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Looks for ptxas, and asks it for its version.
+
+#include "runtime/Support/PtxAs.h"
+#include <cstdlib>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <map>
+#include <mutex>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+using namespace nybl;
+
+extern char **environ;
+
+namespace {
+
+void addFromPath(std::vector<std::string> &paths) {
+  const char *text = std::getenv("PATH");
+  std::string path = text ? text : "";
+  for (size_t begin = 0; begin < path.size();) {
+    size_t end = std::min(path.find(':', begin), path.size());
+    // An absolute path only: the current folder is nobody's to trust.
+    if (path[begin] == '/')
+      paths.push_back(path.substr(begin, end - begin) + "/ptxas");
+    begin = end + 1;
+  }
+}
+
+std::string parentOf(const std::string &path) {
+  size_t slash = path.rfind('/');
+  return slash == path.npos ? "" : path.substr(0, slash);
+}
+
+std::vector<std::string> candidates(const std::string &given,
+                                    const std::string &compiler) {
+  if (!given.empty())
+    return {given};
+  if (const char *named = std::getenv("NYBL_PTXAS"); named && *named)
+    return {named};
+  std::vector<std::string> paths;
+  if (const char *home = std::getenv("CUDA_HOME"); home && *home)
+    paths.push_back(std::string(home) + "/bin/ptxas");
+  if (std::string folder = parentOf(compiler); !folder.empty())
+    paths.push_back(folder + "/../cuda/bin/ptxas");
+  paths.push_back("/usr/local/cuda/bin/ptxas");
+  addFromPath(paths);
+  return paths;
+}
+
+/// What `path --version` prints, at most 64 KiB; empty if it does not run.
+std::string versionText(const std::string &path) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0)
+    return "";
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null",
+                                   O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  std::string program = path, argument = "--version";
+  char *argv[] = {program.data(), argument.data(), nullptr};
+  pid_t child;
+  bool started =
+      posix_spawn(&child, path.c_str(), &actions, nullptr, argv, environ) == 0;
+  posix_spawn_file_actions_destroy(&actions);
+  close(ends[1]);
+  std::string text;
+  char buffer[4096];
+  for (ssize_t got; started && text.size() < 65536 &&
+                    (got = read(ends[0], buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<size_t>(got));
+  close(ends[0]);
+  if (started)
+    while (waitpid(child, nullptr, 0) < 0 && errno == EINTR)
+      ;
+  return text;
+}
+
+/// "Cuda compilation tools, release 13.0, V13.0.88" -> "13.0.88"
+std::string versionIn(const std::string &text) {
+  size_t at = text.find(", V");
+  if (at == text.npos)
+    return "";
+  std::string rest = text.substr(at + 3);
+  return rest.substr(0, rest.find_first_not_of("0123456789."));
+}
+
+/// The version of a program that is there; asked once.
+std::string versionOf(const std::string &path) {
+  static std::mutex mutex;
+  static std::map<std::string, std::string> known;
+  std::lock_guard lock(mutex);
+  auto found = known.find(path);
+  if (found != known.end())
+    return found->second;
+  std::string version = versionIn(versionText(path));
+  if (!version.empty())
+    known.emplace(path, version);
+  return version;
+}
+
+} // namespace
+
+Expected<PtxAs> nybl::findPtxAs(const std::string &given,
+                                const std::string &compiler) {
+  std::string tried;
+  for (const std::string &path : candidates(given, compiler)) {
+    tried += (tried.empty() ? "" : ", ") + path;
+    if (access(path.c_str(), X_OK) != 0)
+      continue;
+    std::string version = versionOf(path);
+    if (version.empty())
+      return Status::environment(
+          fmt::format("expected ptxas at {}, but it does not print a version: "
+                      "set NYBL_PTXAS to a ptxas of CUDA 12.8 or newer",
+                      path));
+    return PtxAs{path, version};
+  }
+  return Status::environment(
+      fmt::format("no ptxas was found at {}; install CUDA's ptxas, or name it "
+                  "with NYBL_PTXAS or --ptxas",
+                  tried));
+}

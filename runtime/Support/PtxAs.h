@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Where ptxas is, and its version: what the compiler will use, and what a
+// kernel is asked for by before there is a compiler.
+#ifndef NYBL_RUNTIME_SUPPORT_PTXAS_H
+#define NYBL_RUNTIME_SUPPORT_PTXAS_H
+
+#include "runtime/Abi/Status.h"
+#include <string>
+
+namespace nybl {
+
+struct PtxAs {
+  std::string path;
+  std::string version; ///< "13.0.88"
+};
+
+/// Looks at `given`, NYBL_PTXAS (either of them alone, if there),
+/// CUDA_HOME/bin, cuda/bin beside the folder of `compiler` (path of
+/// libnybl_jit.so; may be empty), /usr/local/cuda/bin and PATH, in this order.
+/// The version of a path is asked once per process. Thread safe. Errors:
+/// Environment.
+Expected<PtxAs> findPtxAs(const std::string &given,
+                          const std::string &compiler);
+
+} // namespace nybl
+
+#endif // NYBL_RUNTIME_SUPPORT_PTXAS_H

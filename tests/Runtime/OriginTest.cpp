@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Where kernels come from: the compiler once, then the cache, without the
+// compiler; bundles before both.
+
+#include "tests/Runtime/ApiFixture.h"
+#include "tests/Runtime/Arguments.h"
+#include "tests/Runtime/FakeProvider.h"
+#include "tests/Tools/Folder.h"
+#include <dlfcn.h>
+#include <filesystem>
+#include <sys/stat.h>
+#include <thread>
+
+using namespace nybl;
+using namespace nybl::tests;
+
+namespace {
+
+constexpr const char *line = "gemm m=? n=24 k=64 sfa=128x4 sfb=8x4 d=f32";
+
+/// A ptxas that only says its version.
+void writePtxas(const std::string &path, const char *version) {
+  writeText(path, std::string("#!/bin/sh\necho 'Cuda compilation tools, "
+                              "release 13.0, V") +
+                      version + "'\n");
+  chmod(path.c_str(), 0700);
+}
+
+bool isLoaded(const std::string &file) {
+  return contentOf("/proc/self/maps").find(file) != std::string::npos;
+}
+
+class OriginTest : public ApiTest {
+protected:
+  void SetUp() override {
+    void *handle = dlopen(NYBL_TEST_FAKE_JIT, RTLD_NOW | RTLD_LOCAL);
+    compilations = reinterpret_cast<CompilationsEntry *>(
+        handle ? dlsym(handle, "nyblTestCompilations") : nullptr);
+    ASSERT_TRUE(compilations);
+    writePtxas(ptxas, "13.0.88");
+  }
+  /// As a process of its own would have it.
+  void reopen(const char *bundlePath = nullptr,
+              const std::string &jitPath = NYBL_TEST_FAKE_JIT) {
+    ApiTest::TearDown();
+    logged.clear();
+    open(NYBL_TEST_RECORDING_DRIVER, cache.c_str(), bundlePath,
+         jitPath.c_str());
+  }
+  /// The origin of a plan; the error where there is none.
+  std::string originOf(const char *problem, const char *schedule = nullptr) {
+    auto options = face::sized<nybl_prepare_options>();
+    options.schedule = schedule;
+    options.ptxas = ptxas.c_str();
+    nybl_plan *plan = nullptr;
+    if (nybl_prepare(device, problem, &options, &plan) != NYBL_OK)
+      return nybl_last_error();
+    auto details = face::sized<nybl_plan_details>();
+    EXPECT_EQ(nybl_plan_info(plan, &details), NYBL_OK);
+    phases = details.phases_json;
+    manifest = details.manifest_json;
+    std::string origin = details.origin;
+    nybl_gemm_args args = argumentsFor(*parseProblem(problem), 3);
+    EXPECT_EQ(nybl_launch(plan, &args), NYBL_OK) << nybl_last_error();
+    nybl_plan_destroy(plan);
+    return origin;
+  }
+  bool hasLogged(const char *part) const {
+    for (const auto &[level, message] : logged)
+      if (message.find(part) != message.npos)
+        return true;
+    return false;
+  }
+  std::string entry() const {
+    auto names = folder.files("cache");
+    return names.empty() ? "" : cache + "/" + names.front();
+  }
+
+  Folder folder;
+  std::string cache = folder / "cache", ptxas = folder / "ptxas";
+  std::string phases, manifest;
+  CompilationsEntry *compilations = nullptr;
+};
+
+TEST_F(OriginTest, TheSecondProcessNeedsNoCompiler) {
+  reopen();
+  int before = compilations();
+  EXPECT_EQ(originOf(line), "compiler");
+  std::string first = manifest;
+  EXPECT_EQ(compilations(), before + 1);
+  EXPECT_EQ(folder.files("cache").size(), 1u);
+  std::string copy = folder / "jit.so";
+  std::filesystem::copy_file(NYBL_TEST_FAKE_JIT, copy);
+  reopen(nullptr, copy);
+  EXPECT_EQ(originOf(line), "cache");
+  EXPECT_EQ(manifest, first);
+  EXPECT_NE(phases.find("\"phase\": \"cache\""), std::string::npos) << phases;
+  EXPECT_NE(phases.find("\"phase\": \"load\""), std::string::npos) << phases;
+  EXPECT_FALSE(isLoaded(copy)) << "its note is read, and no more";
+  EXPECT_EQ(originOf("gemm m=? n=40 k=64 d=f32"), "compiler");
+  EXPECT_TRUE(isLoaded(copy));
+  EXPECT_TRUE(logged.size() > 1 && logged.back().first == NYBL_LOG_INFO);
+}
+
+TEST_F(OriginTest, EachScheduleAndPtxasHasItsOwn) {
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler");
+  EXPECT_EQ(originOf(line, "other"), "compiler");
+  writePtxas(ptxas += "2", "13.5.37");
+  EXPECT_EQ(originOf(line), "compiler");
+  EXPECT_EQ(folder.files("cache").size(), 3u);
+  reopen();
+  EXPECT_EQ(originOf(line), "cache");
+  EXPECT_EQ(originOf(line, "other"), "compiler") << "with the older ptxas only";
+}
+
+TEST_F(OriginTest, WhatIsDamagedIsCompiledAnew) {
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler");
+  std::string right = contentOf(entry()), wrong = right;
+  wrong[wrong.find("ld.param")] ^= 1;
+  writeText(entry(), wrong);
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler");
+  EXPECT_TRUE(hasLogged("is passed over"));
+  EXPECT_TRUE(contentOf(entry()) == right) << "written anew";
+  reopen();
+  EXPECT_EQ(originOf(line), "cache");
+}
+
+TEST_F(OriginTest, WhatAnotherPtxasMadeIsNotKept) {
+  reopen();
+  EXPECT_EQ(originOf(line, "elsewhere"), "compiler");
+  EXPECT_TRUE(hasLogged("it is not kept"));
+  EXPECT_EQ(entry(), "");
+}
+
+TEST_F(OriginTest, WithoutPtxasNothingIsKept) {
+  reopen();
+  ptxas = folder / "none";
+  EXPECT_EQ(originOf(line), "compiler") << "the fake needs none";
+  EXPECT_EQ(entry(), "");
+}
+
+TEST_F(OriginTest, NoCacheWhereNoneIsWanted) {
+  cache = "";
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler");
+  EXPECT_EQ(folder.files(), std::vector<std::string>{"ptxas"});
+}
+
+TEST_F(OriginTest, ACacheThatCannotBeUsedFailsNobody) {
+  writeText(cache, "a file");
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler");
+  EXPECT_TRUE(hasLogged("the cache of kernels: "));
+}
+
+TEST_F(OriginTest, TwoDevicesCompileOnce) {
+  reopen();
+  nybl_device *other = nullptr;
+  auto options = face::sized<nybl_device_options>();
+  options.driver_path = NYBL_TEST_RECORDING_DRIVER;
+  ASSERT_EQ(nybl_device_open(library, &options, &other), NYBL_OK);
+  int before = compilations();
+  auto prepare = face::sized<nybl_prepare_options>();
+  prepare.schedule = "slow";
+  prepare.ptxas = ptxas.c_str();
+  std::vector<nybl_plan *> plans(8);
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < plans.size(); ++i)
+    threads.emplace_back([&, i] {
+      EXPECT_EQ(nybl_prepare(i % 2 ? device : other, line, &prepare, &plans[i]),
+                NYBL_OK)
+          << nybl_last_error();
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  EXPECT_EQ(compilations(), before + 1);
+  for (nybl_plan *plan : plans)
+    nybl_plan_destroy(plan);
+  nybl_device_destroy(other);
+}
+
+constexpr const char *nowhere = "/nonexistent/libnybl_jit.so";
+
+TEST_F(OriginTest, ABundleNeedsNoCompilerAtAll) {
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler");
+  // An entry of the cache is a bundle of one kernel.
+  std::string path = folder / "kernels.nybl";
+  ASSERT_EQ(rename(entry().c_str(), path.c_str()), 0);
+  reopen(path.c_str(), nowhere);
+  EXPECT_EQ(originOf(line), "bundle " + path);
+  EXPECT_NE(phases.find("\"phase\": \"bundle\""), std::string::npos) << phases;
+  std::string message = originOf("gemm m=? n=40 k=64 d=f32", "kind=plain");
+  EXPECT_NE(message.find("no kernel for 'gemm m=? n=40 k=64 "), message.npos)
+      << message;
+  EXPECT_NE(message.find("on sm_120a in any bundle, and no compiler: looked "
+                         "for '/nonexistent/libnybl_jit.so'"),
+            message.npos)
+      << message;
+  EXPECT_NE(message.find("act=none\" | nybl bundle - --chips sm_120a "
+                         "--schedule \"kind=plain\" -o kernels.nybl`"),
+            message.npos)
+      << message;
+}
+
+TEST_F(OriginTest, ADamagedBundleIsAnErrorThatNamesIt) {
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler");
+  std::string path = folder / "kernels.nybl", bytes = contentOf(entry());
+  bytes[bytes.find("ld.param")] ^= 1;
+  writeText(path, bytes);
+  reopen((":" + path + ":").c_str(), nowhere);
+  std::string message = originOf(line);
+  EXPECT_NE(message.find(path + "': expected a part with the SHA-256 "),
+            message.npos)
+      << message;
+  EXPECT_NE(message.find("make the bundle anew"), message.npos);
+  bytes[bytes.find("\"version\"")] ^= 1;
+  writeText(path, bytes);
+  for (auto [name, status] :
+       {std::pair(path, NYBL_INVALID), {folder / "none", NYBL_ENVIRONMENT}}) {
+    auto options = face::sized<nybl_library_options>();
+    options.bundle_path = name.c_str();
+    nybl_library *none = nullptr;
+    EXPECT_EQ(nybl_library_create(&options, &none), status);
+    EXPECT_EQ(none, nullptr);
+    EXPECT_TRUE(says(name.c_str())) << nybl_last_error();
+  }
+}
+
+TEST_F(OriginTest, AnOlderLibraryStructIsTaken) {
+  struct {
+    size_t size;
+    const char *jitPath;
+    nybl_log_callback log;
+    void *user;
+  } older = {sizeof older, NYBL_TEST_FAKE_JIT, nullptr, nullptr};
+  nybl_library *made = nullptr;
+  EXPECT_EQ(nybl_library_create(
+                reinterpret_cast<nybl_library_options *>(&older), &made),
+            NYBL_OK)
+      << nybl_last_error();
+  nybl_library_destroy(made);
+}
+
+} // namespace
