@@ -244,8 +244,8 @@ Status Recipe::addMaps(const Manifest &manifest) {
     Operand operand = *find(operands, map.operand);
     int64_t rowBytes =
         operand == Operand::D ? asked.n * byteWidth(asked.d) : asked.k / 2;
-    maps.push_back(
-        {operand, MapShape::make(map, fieldName(operand), rowBytes)});
+    maps.push_back({operand, MapShape::make(map, fieldName(operand), rowBytes),
+                    std::make_shared<MapMemory>()});
   }
   return Status::ok();
 }
@@ -500,8 +500,16 @@ Status Recipe::encodeMap(Operand operand, const nybl_gemm_args &args,
                          const driver::Driver &api, CUtensorMap &to) const {
   auto map = std::find_if(maps.begin(), maps.end(),
                           [&](const Map &m) { return m.operand == operand; });
-  return map->shape.encode(api, *matrixOf(operand, args), rowsOf(operand, args),
-                           to);
+  const nybl_matrix &matrix = *matrixOf(operand, args);
+  int64_t rows = rowsOf(operand, args);
+  MapMemory::Key key{matrix.pointer, uint64_t(matrix.row_stride),
+                     uint64_t(rows)};
+  if (map->memory->find(key, to))
+    return Status::ok();
+  Status status = map->shape.encode(api, matrix, rows, to);
+  if (status)
+    map->memory->keep(key, to);
+  return status;
 }
 
 Status Recipe::pack(const nybl_gemm_args &args, const driver::Driver &api,

@@ -67,7 +67,7 @@ enum class Check : uint8_t {
 /// What a parameter is filled with.
 enum class Source : uint8_t { Pointer, Stride, Value, Reciprocal, Rows, Map };
 
-/// Immutable, shared by threads.
+/// Immutable but for tensor maps that it remembers; shared by threads.
 class Recipe {
 public:
   /// `problem` is the one asked for: its class is the kernel's, its range of m
@@ -81,8 +81,8 @@ public:
   Status check(const nybl_gemm_args &args) const;
 
   /// Fills the empty `block` with the kernel's parameters, in order. args must
-  /// have passed check. `api` encodes the tensor maps, if there are any: the
-  /// device's context must be current then. Errors: Environment.
+  /// have passed check. `api` encodes the tensor maps that were not encoded
+  /// before: the device's context must be current then. Errors: Environment.
   Status pack(const nybl_gemm_args &args, const driver::Driver &api,
               ParameterBlock &block) const;
 
@@ -104,6 +104,7 @@ private:
   struct Map {
     Operand operand;
     MapShape shape;
+    std::shared_ptr<MapMemory> memory; ///< copies of a recipe share it
   };
 
   Status addCondition(const Precondition &precondition);

@@ -48,6 +48,41 @@ Status MapShape::encode(const driver::Driver &api, const nybl_matrix &matrix,
                   boxRows, boxBytes, swizzle));
 }
 
+size_t MapMemory::slotOf(const Key &key) {
+  constexpr uint64_t spread = 0x9e3779b97f4a7c15; // 2^64 by the golden ratio
+  return ((key.pointer ^ key.rows * spread) * spread) >> 61;
+}
+
+// Each word is read by an acquire and written by a release: what was read of a
+// writer makes its odd version visible to the second look at the version.
+bool MapMemory::find(const Key &key, CUtensorMap &to) const {
+  const Slot &slot = slots[slotOf(key)];
+  constexpr auto acquire = std::memory_order_acquire;
+  uint64_t version = slot.version.load(acquire);
+  if (version % 2 != 0 || slot.words[0].load(acquire) != key.pointer ||
+      slot.words[1].load(acquire) != key.stride ||
+      slot.words[2].load(acquire) != key.rows)
+    return false;
+  for (size_t i = 0; i < std::size(to.opaque); ++i)
+    to.opaque[i] = slot.words[3 + i].load(acquire);
+  return slot.version.load(std::memory_order_relaxed) == version;
+}
+
+void MapMemory::keep(const Key &key, const CUtensorMap &map) {
+  Slot &slot = slots[slotOf(key)];
+  constexpr auto release = std::memory_order_release;
+  uint64_t version = slot.version.load(std::memory_order_relaxed);
+  if (version % 2 != 0 || !slot.version.compare_exchange_strong(
+                              version, version + 1, std::memory_order_acq_rel))
+    return;
+  slot.words[0].store(key.pointer, release);
+  slot.words[1].store(key.stride, release);
+  slot.words[2].store(key.rows, release);
+  for (size_t i = 0; i < std::size(map.opaque); ++i)
+    slot.words[3 + i].store(map.opaque[i], release);
+  slot.version.store(version + 2, release);
+}
+
 Status nybl::launch::checkMapSupport(const driver::Driver &api,
                                      const Manifest &manifest) {
   if (manifest.tensorMaps.empty() || api.cuTensorMapEncodeTiled)

@@ -270,8 +270,8 @@ typedef struct nybl_gemm_args {
 /* Checks every precondition of the kernel's certificate, then enqueues one
    kernel on `stream` and returns. Never compiles, loads, locks or synchronises,
    never allocates when it succeeds, and is legal under stream capture: what is
-   captured are the arguments (tensor maps are made of them at the launch), so
-   the buffers must outlive the graph.
+   captured are the arguments (tensor maps are made of them at the launch, and
+   those of earlier launches used again), so the buffers must outlive the graph.
    m = 0 or n = 0 launches nothing and succeeds (a negative m, or one outside
    the plan's range, is still refused); D is not touched. Ordering: as any
    kernel on that stream. Memory must be usable by the device until the work has

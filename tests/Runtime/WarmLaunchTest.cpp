@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a launch costs once everything is there, counted: calls of the driver,
+// encodings of tensor maps, allocations, locks, system calls.
+
+#include "runtime/Launch/TensorMaps.h"
+#include "tests/Runtime/AllocationCount.h"
+#include "tests/Runtime/ApiFixture.h"
+#include "tests/Runtime/Arguments.h"
+#include "tests/Runtime/RecordingDriver.h"
+#include "tests/Runtime/SystemCalls.h"
+#include <cstring>
+#include <dlfcn.h>
+#include <map>
+#include <thread>
+
+using namespace nybl;
+using namespace nybl::tests;
+
+namespace {
+
+constexpr const char *line = "gemm m=? n=24 k=64 sfa=128x4 sfb=8x4 d=f32";
+constexpr int aMap = 7, dMap = 8; ///< the parameters of the schedule "maps"
+
+class WarmLaunch : public ApiTest {
+protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(open(NYBL_TEST_RECORDING_DRIVER));
+    void *handle = dlopen(NYBL_TEST_RECORDING_DRIVER, RTLD_NOW | RTLD_LOCAL);
+    state = reinterpret_cast<RecordingStateEntry *>(
+        dlsym(handle, "nyblTestState"))();
+    state->settings = RecordingSettings();
+    state->settings.parameterCount = 9;
+    state->settings.mapParameters = 1 << aMap | 1 << dMap;
+    plan = prepared(line, "maps");
+    ASSERT_TRUE(plan);
+    launch(args);
+  }
+  void launch(const nybl_gemm_args &with) {
+    ASSERT_EQ(nybl_launch(plan.get(), &with), NYBL_OK) << nybl_last_error();
+  }
+  /// How many maps a launch encodes.
+  int encodes(const nybl_gemm_args &with) {
+    state->encodeCount = 0;
+    launch(with);
+    return state->encodeCount;
+  }
+
+  RecordingState *state = nullptr;
+  PlanOwner plan{nullptr, &nybl_plan_destroy};
+  nybl_gemm_args args = argumentsFor(*parseProblem(line), 5);
+};
+
+TEST_F(WarmLaunch, TheSameArgumentsAreOneLaunchAndNoEncoding) {
+  state->callCount = 0;
+  for (int i = 0; i < 10; ++i)
+    launch(args);
+  std::vector<std::string> calls(state->calls, state->calls + state->callCount);
+  ASSERT_EQ(calls.size(), 30u);
+  for (size_t i = 0; i < calls.size(); i += 3) {
+    EXPECT_EQ(calls[i], "cuCtxPushCurrent_v2");
+    EXPECT_EQ(calls[i + 1], "cuLaunchKernel");
+    EXPECT_EQ(calls[i + 2], "cuCtxPopCurrent_v2");
+  }
+}
+
+TEST_F(WarmLaunch, WhatChangesIsEncodedAlone) {
+  nybl_gemm_args other = args;
+  other.a.pointer += 0x1000;
+  EXPECT_EQ(encodes(other), 1);
+  other.d.pointer += 0x1000;
+  EXPECT_EQ(encodes(other), 1);
+  other.a.pointer += 0x1000, other.d.pointer += 0x1000;
+  EXPECT_EQ(encodes(other), 2);
+  other.m = 4;
+  EXPECT_EQ(encodes(other), 2) << "a map holds the rows";
+  EXPECT_EQ(encodes(other), 0);
+  other.a.row_stride += 32, other.a.bytes += 32 * 5;
+  EXPECT_EQ(encodes(other), 1);
+  other.stream = &other;
+  other.alpha.value = 2;
+  EXPECT_EQ(encodes(other), 0);
+}
+
+TEST_F(WarmLaunch, EachLaunchGetsTheMapsOfItsOwnPointers) {
+  // What the driver encoded for a pointer, by the numbers of its calls.
+  std::map<uint64_t, uint64_t> firstWord;
+  int calls = state->encodeCount = 0, reused = 0;
+  for (int i = 0; i < 200; ++i) {
+    nybl_gemm_args other = args;
+    other.a.pointer += 0x1000 + 0x400 * uint64_t(i * i % 7);
+    other.d.pointer += 0x1000 + 0x400 * uint64_t(i * i % 11);
+    launch(other);
+    if (state->encodeCount == calls)
+      ++reused;
+    // The recording keeps the first eight; beyond those, the first word tells.
+    for (auto [pointer, parameter] :
+         {std::pair(other.a.pointer, aMap), {other.d.pointer, dMap}}) {
+      uint64_t word = state->last.maps[parameter][0];
+      bool fresh = word >= mapWord(calls, 0);
+      if (fresh)
+        firstWord[pointer] = word;
+      ASSERT_EQ(word, firstWord[pointer]) << i;
+      for (int k = 0; k < 16; ++k)
+        ASSERT_EQ(state->last.maps[parameter][k], word + uint64_t(k));
+    }
+    calls = state->encodeCount;
+  }
+  EXPECT_GT(reused, 20);
+}
+
+TEST_F(WarmLaunch, AMapThatTheDriverRefusedIsNotKept) {
+  nybl_gemm_args other = args;
+  other.a.pointer += 0x1000;
+  state->settings.encodeResult = 700;
+  EXPECT_EQ(nybl_launch(plan.get(), &other), NYBL_ENVIRONMENT);
+  state->settings.encodeResult = 0;
+  EXPECT_EQ(encodes(other), 1);
+}
+
+TEST_F(WarmLaunch, AllocatesNothingAndTakesNoLock) {
+  if (!allocationsAreCounted())
+    GTEST_SKIP() << "the sanitizer has its own allocator";
+  nybl_gemm_args other = args;
+  other.a.pointer += 0x1000, other.d.pointer += 0x1000;
+  uint64_t locks = lockCount(), allocations = allocationCount();
+  for (int i = 0; i < 10; ++i) {
+    nybl_launch(plan.get(), &args);
+    nybl_launch(plan.get(), &other);
+  }
+  EXPECT_EQ(lockCount(), locks);
+  EXPECT_EQ(allocationCount(), allocations);
+}
+
+TEST_F(WarmLaunch, MakesNoSystemCall) {
+  if (!allocationsAreCounted())
+    GTEST_SKIP() << "the sanitizer makes system calls of its own";
+  SystemCalls asking = systemCallsOf([] { getppid(); });
+  if (asking == SystemCalls::CannotTell)
+    GTEST_SKIP() << "this machine forbids filters of system calls";
+  ASSERT_EQ(asking, SystemCalls::Some) << "the filter can find one";
+  nybl_gemm_args other = args;
+  other.a.pointer += 0x1000, other.d.pointer += 0x1000;
+  uint64_t failures = 0;
+  auto launches = [&] {
+    for (int i = 0; i < 1000; ++i)
+      failures += nybl_launch(plan.get(), i % 3 ? &args : &other) != NYBL_OK;
+    if (failures)
+      getppid();
+  };
+  EXPECT_EQ(systemCallsOf(launches), SystemCalls::None);
+}
+
+/// A map that says what it is of.
+CUtensorMap mapOf(const launch::MapMemory::Key &key) {
+  CUtensorMap map;
+  for (uint64_t i = 0; i < 16; ++i)
+    map.opaque[i] = key.pointer * 1000003 + key.rows * 257 + i;
+  return map;
+}
+
+TEST(MapMemory, ThreadsNeverSeeHalfAMap) {
+  launch::MapMemory memory;
+  std::atomic<uint64_t> hits{0}, wrong{0};
+  auto work = [&](uint64_t seed) {
+    for (uint64_t i = 0; i < 40000; ++i) {
+      // Many more keys than slots, some of them everybody's.
+      launch::MapMemory::Key key{4096 * ((seed * i * i) % 13), 64, 1 + i % 3};
+      CUtensorMap right = mapOf(key), found;
+      if (!memory.find(key, found))
+        memory.keep(key, right);
+      else {
+        ++hits;
+        wrong += std::memcmp(&found, &right, sizeof right) != 0;
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (uint64_t seed = 1; seed <= 4; ++seed)
+    threads.emplace_back(work, seed);
+  for (std::thread &thread : threads)
+    thread.join();
+  EXPECT_EQ(wrong, 0u);
+  EXPECT_GT(hits, 100u);
+}
+
+} // namespace
