@@ -223,6 +223,10 @@ Expected<Artefact> Artefacts::compile(const Wish &wish, KernelRequest request,
     return Status::environment("the compiler's manifest: " +
                                manifest.message());
   artefact.manifest = std::move(*manifest);
+  if (artefact.kernel.request.compiler.empty()) { // nobody had to know
+    artefact.kernel.request.compiler = artefact.manifest.compiler;
+    artefact.kernel.request.ptxas = artefact.manifest.ptxas;
+  }
   if (Status status = checkAnswer(artefact.manifest, artefact.kernel.request,
                                   "the compiler made");
       !status)

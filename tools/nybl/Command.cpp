@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fmt/format.h>
+#include <iterator>
 
 using namespace nybl;
 using namespace nybl::cli;
@@ -43,6 +44,19 @@ int nybl::cli::report(const Status &status) {
 
 const char *nybl::cli::orNull(const std::string &text) {
   return text.empty() ? nullptr : text.c_str();
+}
+
+std::string nybl::cli::bytesText(double bytes) {
+  constexpr const char *units[] = {"B", "KB", "MB", "GB", "TB"};
+  size_t unit = 0;
+  for (; bytes >= 1000 && unit + 1 < std::size(units); ++unit)
+    bytes /= 1000;
+  return fmt::format("{:.{}f} {}", bytes, unit && bytes < 100 ? 1 : 0,
+                     units[unit]);
+}
+
+std::string nybl::cli::countText(size_t count, const char *what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
 void nybl::cli::printOut(std::string_view text) {

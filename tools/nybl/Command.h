@@ -33,6 +33,12 @@ const char *orNull(const std::string &text);
 /// Prints to standard output; main looks once whether all of it arrived.
 void printOut(std::string_view text);
 
+/// Three digits, in the unit that suits: "61.3 KB".
+std::string bytesText(double bytes);
+
+/// "1 kernel", "2 kernels".
+std::string countText(size_t count, const char *what);
+
 /// Prints "nybl: message" as one line on stderr if there is an error.
 int report(const Status &status);
 
@@ -56,6 +62,9 @@ void addCompile(CLI::App &app, int &code);
 void addRun(CLI::App &app, int &code);
 void addProve(CLI::App &app, int &code);
 void addExplain(CLI::App &app, int &code);
+void addBundle(CLI::App &app, int &code);
+void addInspect(CLI::App &app, int &code);
+void addCache(CLI::App &app, int &code);
 void addVerifySass(CLI::App &app, int &code);
 void addDoctor(CLI::App &app, int &code);
 

@@ -29,6 +29,7 @@ Session::open(const DeviceChoice &choice, const std::string &problem,
     return templateText.status();
   auto libraryOptions = face::sized<nybl_library_options>();
   libraryOptions.jit_path = orNull(options.jit);
+  libraryOptions.bundle_path = orNull(options.bundle);
   auto deviceOptions = face::sized<nybl_device_options>();
   deviceOptions.driver_path = orNull(choice.driver);
   deviceOptions.ordinal = choice.ordinal;

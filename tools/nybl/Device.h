@@ -11,7 +11,7 @@
 namespace nybl::cli {
 
 struct SessionOptions {
-  std::string schedule, templateFile, jit, ptxas, dumpDir;
+  std::string schedule, templateFile, jit, ptxas, dumpDir, bundle;
   bool allowUnproven = false;
 };
 

@@ -3,17 +3,16 @@
 // nybl doctor: what is here, what is missing, what to do.
 
 #include "nybl/nybl.h"
+#include "runtime/Cache/Cache.h"
 #include "runtime/Driver/Device.h"
 #include "runtime/Library/Provider.h"
+#include "runtime/Support/PtxAs.h"
 #include "tools/nybl/Command.h"
-#include "tools/nybl/Program.h"
 #include "tools/sass/NvDisasm.h"
 #include <CLI/CLI.hpp>
 #include <cstdlib>
-#include <filesystem>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 using namespace nybl;
 using namespace nybl::cli;
@@ -62,48 +61,14 @@ Item compilerItem(std::string &path) {
   return {"compiler", true, provider->describe() + ", " + provider->path(), ""};
 }
 
-/// In the order in which the compiler looks: as in compiler/Codegen/PtxAs.cpp.
-/// `compiler`: path of its library.
-std::vector<std::string> ptxasCandidates(const std::string &compiler) {
-  if (const char *named = std::getenv("NYBL_PTXAS"); named && *named)
-    return {named};
-  std::vector<std::string> paths;
-  if (const char *home = std::getenv("CUDA_HOME"); home && *home)
-    paths.push_back(std::string(home) + "/bin/ptxas");
-  if (!compiler.empty())
-    paths.push_back(
-        (std::filesystem::absolute(compiler).parent_path().parent_path() /
-         "cuda/bin/ptxas")
-            .string());
-  paths.push_back("/usr/local/cuda/bin/ptxas");
-  std::string path = fromEnvironment("PATH");
-  for (size_t begin = 0; begin < path.size();) {
-    size_t end = std::min(path.find(':', begin), path.size());
-    if (end > begin)
-      paths.push_back(path.substr(begin, end - begin) + "/ptxas");
-    begin = end + 1;
-  }
-  return paths;
-}
-
+/// As the compiler finds it, whose path is `compiler`.
 Item ptxasItem(const std::string &compiler) {
-  std::string tried;
-  for (const std::string &path : ptxasCandidates(compiler)) {
-    tried += (tried.empty() ? "" : ", ") + path;
-    if (access(path.c_str(), X_OK) != 0)
-      continue;
-    std::string text = outputOf(path, "--version");
-    size_t at = text.find(", V");
-    if (at == text.npos)
-      return {"ptxas", false, path + " does not say its version",
-              "set NYBL_PTXAS to a ptxas of CUDA 12.8 or newer"};
-    std::string version = text.substr(at + 3);
-    version = version.substr(0, version.find_first_not_of("0123456789."));
-    return {"ptxas", true, version + ", " + path, ""};
-  }
-  return {"ptxas", false, "not found at " + tried,
-          "install CUDA 12.8 or newer, or set NYBL_PTXAS; without it --emit "
-          "ptx works, and `nybl run` does not"};
+  auto ptxas = findPtxAs("", compiler);
+  if (!ptxas)
+    return {"ptxas", false, ptxas.message(),
+            "install CUDA 12.8 or newer, or set NYBL_PTXAS; without it --emit "
+            "ptx works, and `nybl run` does not"};
+  return {"ptxas", true, ptxas->version + ", " + ptxas->path, ""};
 }
 
 Item nvdisasmItem() {
@@ -115,9 +80,19 @@ Item nvdisasmItem() {
 }
 
 Item cacheItem() {
-  return {"cache folder", true,
-          "none: this version keeps kernels in memory, and nothing on disk",
-          ""};
+  auto settings = cache::Settings::find(nullptr);
+  if (settings.tiers.empty())
+    return {"cache folder", true, "none: " + settings.off, ""};
+  std::string folders;
+  for (const std::string &tier : settings.tiers)
+    folders += (folders.empty() ? "" : ", then ") + tier;
+  auto folder =
+      cache::Folder::open(settings.tiers.front(), cache::Folder::Use::Read);
+  if (!folder && folder.status().code() != ErrorCode::NotFound)
+    return {"cache folder", false, folder.message(),
+            "take the rights from others, or set NYBL_CACHE_PATH or "
+            "NYBL_CACHE=off; until then kernels are compiled anew each time"};
+  return {"cache folder", true, folders, ""};
 }
 
 std::vector<Item> examine() {

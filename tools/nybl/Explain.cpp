@@ -48,16 +48,6 @@ const Json &part(const Json &json, const char *field) {
 // What is said
 //===----------------------------------------------------------------------===//
 
-/// Three digits, in the unit that suits.
-std::string bytesText(double bytes) {
-  constexpr const char *units[] = {"B", "KB", "MB", "GB", "TB"};
-  size_t unit = 0;
-  for (; bytes >= 1000 && unit + 1 < std::size(units); ++unit)
-    bytes /= 1000;
-  return fmt::format("{:.{}f} {}", bytes, unit && bytes < 100 ? 1 : 0,
-                     units[unit]);
-}
-
 std::string rowsText(const Extent &m) {
   if (m.isFixed())
     return std::to_string(m.low);

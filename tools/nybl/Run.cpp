@@ -18,8 +18,8 @@ using namespace nybl::cli;
 namespace {
 
 struct Options {
-  std::string problem, in, out, device = "cuda:0", poison, schedule,
-                                templateFile, jit, ptxas, dumpDir;
+  std::string bundle, problem, in, out, device = "cuda:0", poison, schedule,
+                                        templateFile, jit, ptxas, dumpDir;
   bool allowUnproven = false, time = false, json = false;
 };
 
@@ -125,9 +125,10 @@ Status runRun(const Options &options) {
   if (!capture)
     return capture.status();
   phases.mark("read");
-  SessionOptions wanted{options.schedule, options.templateFile,
-                        options.jit,      options.ptxas,
-                        options.dumpDir,  options.allowUnproven};
+  SessionOptions wanted{options.schedule,     options.templateFile,
+                        options.jit,          options.ptxas,
+                        options.dumpDir,      options.bundle,
+                        options.allowUnproven};
   auto session = Session::open(*choice, options.problem, wanted);
   if (!session)
     return session.status();
@@ -194,6 +195,10 @@ void nybl::cli::addRun(CLI::App &app, int &code) {
                    "\"key=value ...\"; without it one is chosen");
   verb->add_option("--template", options->templateFile,
                    "a file with a kernel in the Tile dialect")
+      ->check(expectFileName);
+  verb->add_option("--bundle", options->bundle,
+                   "take the kernel from this file, if it is in there (of "
+                   "several, separated by ':', the first that has it)")
       ->check(expectFileName);
   verb->add_option("--dump-dir", options->dumpDir,
                    "write the IR after each phase, numbered, to this folder");

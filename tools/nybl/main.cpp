@@ -59,6 +59,9 @@ int main(int argc, char **argv) {
   cli::addProve(app, code);
   cli::addExplain(app, code);
   cli::addVerifySass(app, code);
+  cli::addBundle(app, code);
+  cli::addInspect(app, code);
+  cli::addCache(app, code);
   cli::addDoctor(app, code);
   try {
     app.parse(argc, argv);

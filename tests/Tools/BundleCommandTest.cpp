@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// nybl bundle, inspect and cache, with a compiler of one kernel and a ptxas
+// that only says its version.
+
+#include "runtime/Bundle/Bundle.h"
+#include "tests/Tools/Command.h"
+#include "tools/nybl/Progress.h"
+#include <csignal>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace nybl;
+using namespace nybl::tests;
+using Json = nlohmann::json;
+
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+class BundleCommand : public testing::Test {
+protected:
+  void SetUp() override {
+    writeText(folder / "ptxas", "#!/bin/sh\necho 'release 13.0, V13.0.88'\n");
+    chmod((folder / "ptxas").c_str(), 0700);
+    writeText(folder / "problems", "# two layers\n\ngemm n=24 k=48 d=f32\n"
+                                   "gemm m=8 n=16 k=48 d=f32\n"
+                                   "gemm n=24 k=48 d=f32\n");
+  }
+  Outcome command(const Arguments &arguments,
+                  std::map<std::string, std::string> more = {}) {
+    more.insert({{"NYBL_JIT", NYBL_TEST_FAKE_JIT},
+                 {"NYBL_PTXAS", folder / "ptxas"},
+                 {"NYBL_CACHE", "on"},
+                 {"NYBL_CACHE_PATH", folder / "cache"}});
+    return nyblCommand(arguments, more);
+  }
+  Outcome bundle(const std::string &out, const Arguments &more = {},
+                 const std::map<std::string, std::string> &environment = {}) {
+    Arguments arguments = {"bundle",  folder / "problems",
+                           "--chips", "sm_120a,sm_121a",
+                           "-o",      folder / out};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return command(arguments, environment);
+  }
+  Json json(const Arguments &arguments) {
+    Outcome outcome = command(arguments);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return Json::parse(outcome.out, nullptr, false);
+  }
+  void expectError(const Outcome &outcome, int code, const char *part) {
+    EXPECT_EQ(outcome.code, code) << outcome.err;
+    EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err;
+  }
+  /// Path of an entry of the cache.
+  std::string entry() {
+    return folder / ("cache/" + folder.files("cache").front());
+  }
+
+  Folder folder;
+};
+
+TEST_F(BundleCommand, SameBytesFromTheCompilerAndFromTheCache) {
+  Outcome first = bundle("one");
+  EXPECT_EQ(first.code, 0) << first.err;
+  EXPECT_NE(first.out.find("4 kernels in "), std::string::npos) << first.out;
+  EXPECT_NE(first.out.find("), 0 from the cache"), std::string::npos);
+  EXPECT_EQ(folder.files("cache").size(), 4u);
+  Outcome second = bundle("two", {"--jobs", "1"});
+  EXPECT_NE(second.out.find("), 4 from the cache"), std::string::npos)
+      << second.out;
+  Outcome third = bundle("three", {}, {{"NYBL_CACHE", "off"}});
+  EXPECT_NE(third.out.find("), 0 from the cache"), std::string::npos);
+  std::string bytes = contentOf(folder / "one");
+  EXPECT_FALSE(bytes.empty());
+  EXPECT_TRUE(contentOf(folder / "two") == bytes);
+  // Without a cache nobody asks which ptxas there is; the fake was told none.
+  auto read = bundle::Bundle::read(contentOf(folder / "three"));
+  ASSERT_TRUE(read) << read.message();
+  EXPECT_EQ(read->rows().front().request.compiler, "fake 1");
+}
+
+TEST_F(BundleCommand, InspectSaysWhatIsInIt) {
+  ASSERT_EQ(bundle("b", {"--schedule", "kind=any"}).code, 0);
+  Outcome text = command({"inspect", folder / "b"});
+  EXPECT_EQ(text.code, 0) << text.err;
+  for (const char *part :
+       {"4 kernels, ", "every SHA-256 is right", "gemm m=? n=16 k=48 a=nvfp4",
+        "on sm_121a, kind=fake (asked for)",
+        "proven by fake 1 for M up to 1048576", "fake 1; ptxas 13.0.88"})
+    EXPECT_NE(text.out.find(part), std::string::npos) << text.out;
+  Json all = json({"inspect", folder / "b", "--json"});
+  ASSERT_EQ(all["kernels"].size(), 4u);
+  EXPECT_EQ(all["kernels"][0]["schedule_asked"], "kind=any");
+  EXPECT_EQ(all["kernels"][0]["manifest"]["kernel"], "fake_gemm");
+  std::string bytes = contentOf(folder / "b");
+  bytes[bytes.find("ld.param")] ^= 1;
+  writeText(folder / "b", bytes);
+  expectError(command({"inspect", folder / "b"}), 2,
+              "expected a part with the SHA-256");
+  expectError(command({"inspect", folder / "problems"}), 2,
+              "expected a bundle of Nybl");
+  expectError(command({"inspect", folder / "none"}), 3, "cannot open");
+}
+
+TEST_F(BundleCommand, WhatIsWrongLeavesNoFile) {
+  auto problems = [&](const char *text) {
+    writeText(folder / "problems", text);
+    return bundle("b");
+  };
+  expectError(problems("gemm n=24 k=48\ngemm n=24 kk=48\n"), 2,
+              "problems, line 2: at word");
+  expectError(problems("gemm n=0 k=48\n"), 2, "needs no kernel");
+  expectError(problems("# nothing\n"), 2, "expected a problem line");
+  writeText(folder / "problems", "gemm n=24 k=48\n");
+  expectError(bundle("b", {"--schedule", "refuse"}), 1, "for sm_12");
+  expectError(bundle("b", {"--schedule", "unproven"}), 4,
+              "but nobody has proven L2, L3");
+  expectError(bundle("b", {"--jit", "/nonexistent"}), 3, "no compiler");
+  expectError(bundle("b", {"--jobs", "0"}), 2, "--jobs");
+  expectError(command({"bundle", folder / "none", "--chips", "sm_120a"}), 3,
+              "cannot open");
+  EXPECT_EQ(access((folder / "b").c_str(), F_OK), -1);
+}
+
+TEST_F(BundleCommand, RunsFromABundleWithoutACompiler) {
+  ASSERT_EQ(bundle("b").code, 0);
+  auto run = [&](const char *problem) {
+    return command({"run", problem, "--in", folder / "none", "--out",
+                    folder / "d", "--device", "emu:sm_120a", "--bundle",
+                    folder / "b", "--jit", "/nonexistent"});
+  };
+  expectError(run("gemm n=24 k=48 d=f32"), 3, "none'");
+  expectError(command({"run", "gemm n=24 k=48", "--in", "x", "--out", "y",
+                       "--bundle", ""}),
+              2, "expected the name of a file");
+}
+
+#ifdef NYBL_TEST_SIGNAL_ON_SYNC // no sanitizer, whose runtime has files of its
+                                // own
+TEST_F(BundleCommand, CtrlCLeavesNoHalfFile) {
+  Outcome outcome =
+      bundle("b", {},
+             {{"LD_PRELOAD", NYBL_TEST_SIGNAL_ON_SYNC}, {"NYBL_CACHE", "off"}});
+  EXPECT_EQ(outcome.code, 128 + SIGINT);
+  EXPECT_EQ(folder.files(), (Arguments{"problems", "ptxas"}));
+}
+#endif
+
+TEST_F(BundleCommand, TheCacheIsListed) {
+  Outcome none = command({"cache", "ls"});
+  EXPECT_EQ(none.code, 0) << none.err;
+  EXPECT_NE(none.out.find("cache: 0 kernels, 0 B"), std::string::npos)
+      << none.out;
+  ASSERT_EQ(bundle("b").code, 0);
+  Outcome text = command({"cache", "ls"});
+  EXPECT_NE(text.out.find("cache: 4 kernels, "), std::string::npos);
+  EXPECT_NE(text.out.find("sm_121a  gemm m=? n=16 k=48 "), std::string::npos)
+      << text.out;
+  Json all = json({"cache", "ls", "--json"});
+  const Json &only = all["folders"][0];
+  EXPECT_EQ(only["kernels"].size(), 4u);
+  EXPECT_EQ(only["kernels"][0]["ptxas"], "13.0.88");
+  Json two = json({"cache", "ls", "--json", "--path",
+                   folder / "other" + ":" + folder / "cache"});
+  EXPECT_EQ(two["folders"].size(), 2u);
+  expectError(command({"cache", "ls"}, {{"NYBL_CACHE", "off"}}), 3,
+              "there is no cache: NYBL_CACHE is off");
+  expectError(command({"cache"}), 2, "subcommand");
+  ASSERT_EQ(chmod((folder / "cache").c_str(), 0777), 0);
+  expectError(command({"cache", "ls"}), 3, "so others can write to it");
+}
+
+TEST_F(BundleCommand, DamageIsFoundSetAsideAndRemoved) {
+  ASSERT_EQ(bundle("b").code, 0);
+  EXPECT_EQ(command({"cache", "verify"}).code, 0);
+  std::string bytes = contentOf(entry());
+  bytes[bytes.find("ld.param")] ^= 1;
+  writeText(entry(), bytes);
+  EXPECT_NE(command({"cache", "ls"}).out.find("damaged: expected a part"),
+            std::string::npos);
+  expectError(command({"cache", "verify"}), 1, "got 1 that are not");
+  EXPECT_EQ(command({"cache", "verify"}).code, 0) << "it is set aside";
+  Json all = json({"cache", "ls", "--json"});
+  EXPECT_EQ(all["folders"][0]["set_aside"], 1);
+  EXPECT_EQ(all["folders"][0]["kernels"].size(), 3u);
+  EXPECT_NE(command({"cache", "prune"}).out.find("removed 1 file, "),
+            std::string::npos);
+  EXPECT_EQ(folder.files("cache").size(), 3u);
+  expectError(command({"cache", "prune", "--size", "small"}), 2,
+              "--size: expected a number of bytes");
+  uint64_t one = contentOf(entry()).size();
+  Json pruned = json(
+      {"cache", "prune", "--json", "--size", std::to_string(one + one / 2)});
+  EXPECT_EQ(pruned["removed_files"], 2);
+  Json cleared = json({"cache", "clear", "--json"});
+  EXPECT_EQ(cleared["removed_files"], 1);
+  EXPECT_TRUE(folder.files("cache").empty());
+}
+
+TEST(Progress, SaysHowMuchAndHowLong) {
+  EXPECT_EQ(cli::progressLine("kernels", 0, 4, 2),
+            "[....................] 0 of 4 kernels");
+  EXPECT_EQ(cli::progressLine("kernels", 1, 4, 2),
+            "[#####...............] 1 of 4 kernels, 6 s left");
+  EXPECT_EQ(cli::progressLine("kernels", 4, 4, 8),
+            "[####################] 4 of 4 kernels, 0 s left");
+}
+
+} // namespace
