@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Runs the examples of README.md and docs/, each page in a folder of its own where
-# build/ is the build, templates/ the templates and layer.safetensors a small
-# captured layer. A fenced block marked `sh` must succeed; one marked `sh exit=N`
+# build/ is the build, templates/ the templates, layer.safetensors a small
+# captured layer, and the cache of kernels a folder that is not there yet. A fenced block marked `sh` must succeed; one marked `sh exit=N`
 # must end with N. Each line of a block marked `output` must be in what the `sh`
 # block before it printed; a line of "..." stands for any others.
 import json
@@ -24,8 +24,9 @@ class Example:
 
     def run(self, folder):
         """What is wrong, or an empty string."""
+        environment = {**os.environ, "NYBL_CACHE": "on", "NYBL_CACHE_PATH": f"{folder}/cache"}
         run = subprocess.run(["bash", "-e", "-c", self.text], cwd=folder, text=True,
-                             capture_output=True, check=False)
+                             capture_output=True, check=False, env=environment)
         output = run.stdout + run.stderr
         wrong = [f"expected {line!r}" for line in self.printed if line not in output]
         if run.returncode != self.code:
