@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  *
- * nybl.h from plain C: open a device by its driver's path, prepare what needs
- * no compiler, be refused with a sentence. Exit code 0 if all is as it should
- * be. */
+ * nybl.h from plain C: open a device by its driver's path, prepare what a
+ * bundle has and what needs no kernel, be refused with a sentence. Exit code 0
+ * if all is as it should be. */
 #include <nybl/nybl.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,14 +17,19 @@ static int expect(nybl_status got, nybl_status wanted, const char *what) {
 
 int main(int argc, char **argv) {
   nybl_library *library = NULL;
+  nybl_library_options wanted;
   nybl_device *device = NULL;
   nybl_plan *plan = NULL;
   nybl_device_options options;
   nybl_gemm_args args;
   int wrong = 0;
-  if (argc != 2 || strcmp(nybl_version(), "0.1.0") != 0)
+  if (argc != 3 || strcmp(nybl_version(), "0.1.0") != 0)
     return 2;
-  wrong += expect(nybl_library_create(NULL, &library), NYBL_OK, "create");
+  memset(&wanted, 0, sizeof wanted);
+  wanted.size = sizeof wanted;
+  wanted.bundle_path = argv[2];
+  wanted.jit_path = "/nonexistent/libnybl_jit.so";
+  wrong += expect(nybl_library_create(&wanted, &library), NYBL_OK, "create");
   memset(&options, 0, sizeof options);
   options.size = sizeof options;
   options.driver_path = "/nonexistent/libcuda.so.1";
@@ -36,6 +41,15 @@ int main(int argc, char **argv) {
       expect(nybl_device_open(library, &options, &device), NYBL_OK, "open");
   wrong += expect(nybl_prepare(device, "gemm n=0 k=64", NULL, &plan), NYBL_OK,
                   "prepare of no columns");
+  nybl_plan_destroy(plan);
+  wrong += expect(nybl_prepare(device, "gemm n=24 k=64 d=f32", NULL, &plan),
+                  NYBL_OK, "prepare of what the bundle has");
+  nybl_plan_destroy(plan);
+  wrong += expect(nybl_prepare(device, "gemm n=40 k=64 d=f32", NULL, &plan),
+                  NYBL_NOT_FOUND, "prepare of what it lacks");
+  wrong += strstr(nybl_last_error(), "| nybl bundle - --chips sm_120a") == NULL;
+  wrong += expect(nybl_prepare(device, "gemm n=0 k=64", NULL, &plan), NYBL_OK,
+                  "prepare of no columns again");
   memset(&args, 0, sizeof args);
   args.size = sizeof args;
   args.m = 3;

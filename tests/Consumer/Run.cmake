@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# Installs the runtime of the build into an empty folder, builds the consumer against that alone, runs it.
-#   cmake -DBUILD=... -DSOURCE=... -DWORK=... -DDRIVER=... -DC=... -DCXX=... -DFLAGS=... -P Run.cmake
+# Installs the runtime of the build into an empty folder, builds the consumer against that alone, runs it with a bundle.
+#   cmake -DBUILD=... -DSOURCE=... -DWORK=... -DDRIVER=... -DC=... -DCXX=... -DFLAGS=... -DNYBL=... -DJIT=... -P Run.cmake
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE text ERROR_VARIABLE text)
   if(code)
@@ -13,6 +13,8 @@ run(${CMAKE_COMMAND} --install ${BUILD} --component runtime --prefix ${WORK}/pre
 run(${CMAKE_COMMAND} -G Ninja -S ${SOURCE} -B ${WORK}/build -DCMAKE_PREFIX_PATH=${WORK}/prefix
   -DCMAKE_C_COMPILER=${C} -DCMAKE_CXX_COMPILER=${CXX} "-DCMAKE_C_FLAGS=${FLAGS}" "-DCMAKE_CXX_FLAGS=${FLAGS}")
 run(${CMAKE_COMMAND} --build ${WORK}/build)
-foreach(program consumer_c consumer_cpp)
-  run(${WORK}/build/${program} ${DRIVER})
-endforeach()
+file(WRITE ${WORK}/problems.txt "gemm n=24 k=64 d=f32\n")
+run(${CMAKE_COMMAND} -E env NYBL_CACHE=off ${NYBL} bundle ${WORK}/problems.txt --chips sm_120a --jit ${JIT}
+  -o ${WORK}/kernels.nybl)
+run(${WORK}/build/consumer_c ${DRIVER} ${WORK}/kernels.nybl)
+run(${WORK}/build/consumer_cpp ${DRIVER})

@@ -67,6 +67,7 @@ static Status prepare(const GemmProblem &problem, const DeviceOptions &options,
                       Handles &handles) {
   nybl_library_options libraryOptions = {};
   libraryOptions.size = sizeof libraryOptions;
+  libraryOptions.cache_path = ""; // what is shown is compiled now
   if (Status s = check(nybl_library_create(&libraryOptions, &handles.library));
       !s)
     return s;

@@ -21,6 +21,7 @@ Session *Session::get() {
     auto *made = new Session();
     nybl_library_options library = {};
     library.size = sizeof library;
+    library.cache_path = ""; // what is tested is compiled now
     nybl_device_options device = {};
     device.size = sizeof device;
     device.driver_path = driverPath();
