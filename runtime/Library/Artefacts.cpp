@@ -126,12 +126,14 @@ Artefacts::Artefacts(std::string jitPath, cache::Settings settings, Log l)
 
 Status Artefacts::addBundle(const std::string &path) {
   auto bytes = readFile(path);
-  if (!bytes)
-    return bytes.status();
-  auto content = bundle::Bundle::read(std::move(*bytes));
+  return bytes ? addBundle(std::move(*bytes), path) : bytes.status();
+}
+
+Status Artefacts::addBundle(std::string bytes, const std::string &name) {
+  auto content = bundle::Bundle::read(std::move(bytes));
   if (!content)
-    return Status::invalid(fmt::format("'{}': {}", path, content.message()));
-  bundles.push_back({path, std::move(*content)});
+    return Status::invalid(fmt::format("'{}': {}", name, content.message()));
+  bundles.push_back({name, std::move(*content)});
   return Status::ok();
 }
 

@@ -41,6 +41,8 @@ public:
   /// Kernels are looked for in it before all else, after those added earlier.
   /// Before the first make. Errors: Invalid, Environment, with the path.
   Status addBundle(const std::string &path);
+  /// `name` is for messages.
+  Status addBundle(std::string bytes, const std::string &name);
 
   /// A kernel is compiled once, however many threads of this process ask for it
   /// at a time, if there is a cache to find it in again. Errors: as

@@ -136,6 +136,13 @@ Library::Library(const nybl_library_options &options)
 Expected<std::shared_ptr<Library>>
 nybl::library::openLibrary(const nybl_library_options &options) {
   auto library = std::make_shared<Library>(options);
+  if (options.bundle_data)
+    if (Status status = library->artefacts.addBundle(
+            std::string(static_cast<const char *>(options.bundle_data),
+                        options.bundle_bytes),
+            "in memory");
+        !status)
+      return status;
   if (Status status =
           addBundles(library->artefacts, orEmpty(options.bundle_path));
       !status)

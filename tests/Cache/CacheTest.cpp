@@ -329,6 +329,17 @@ TEST(CacheSettings, OffSaysWhy) {
             "NYBL_CACHE: expected on or off, got 'perhaps'");
 }
 
+TEST(CacheSettings, NoneForWhoHasMoreRightsThanTheUser) {
+  if (geteuid() != 0)
+    GTEST_SKIP() << "only root can have other rights than the user";
+  EXPECT_FALSE(Settings::find("/a").tiers.empty());
+  ASSERT_EQ(seteuid(12345), 0);
+  Settings settings = Settings::find("/a");
+  ASSERT_EQ(seteuid(0), 0);
+  EXPECT_TRUE(settings.tiers.empty());
+  EXPECT_NE(settings.off.find("more rights than the user"), std::string::npos);
+}
+
 TEST(CacheSettings, Sizes) {
   EXPECT_EQ(parseSize("4096"), 4096u);
   EXPECT_EQ(parseSize("3K"), 3072u);

@@ -207,6 +207,29 @@ TEST_F(OriginTest, ABundleNeedsNoCompilerAtAll) {
       << message;
 }
 
+TEST_F(OriginTest, ABundleInMemoryIsCopied) {
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler");
+  std::string bytes = contentOf(entry());
+  ApiTest::TearDown();
+  auto options = face::sized<nybl_library_options>();
+  options.jit_path = nowhere;
+  options.cache_path = "";
+  options.bundle_data = bytes.data();
+  options.bundle_bytes = bytes.size();
+  ASSERT_EQ(nybl_library_create(&options, &library), NYBL_OK)
+      << nybl_last_error();
+  std::fill(bytes.begin(), bytes.end(), 'x');
+  nybl_library *none = nullptr;
+  EXPECT_EQ(nybl_library_create(&options, &none), NYBL_INVALID);
+  EXPECT_TRUE(says("'in memory': expected a bundle of Nybl"))
+      << nybl_last_error();
+  auto deviceOptions = face::sized<nybl_device_options>();
+  deviceOptions.driver_path = NYBL_TEST_RECORDING_DRIVER;
+  ASSERT_EQ(nybl_device_open(library, &deviceOptions, &device), NYBL_OK);
+  EXPECT_EQ(originOf(line), "bundle in memory");
+}
+
 TEST_F(OriginTest, ADamagedBundleIsAnErrorThatNamesIt) {
   reopen();
   EXPECT_EQ(originOf(line), "compiler");

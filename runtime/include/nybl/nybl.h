@@ -97,6 +97,10 @@ typedef struct nybl_library_options {
      XDG_CACHE_HOME and HOME decide. What is wrong with the cache is logged, and
      never an error. docs/runtime.md. */
   const char *cache_path;
+  /* A bundle in memory, as one linked into a program; looked in before those
+     of bundle_path. Copied. Null: none. */
+  const void *bundle_data;
+  size_t bundle_bytes;
 } nybl_library_options;
 
 /* options may be null (all defaults). Reads the bundles; loads no compiler and
@@ -174,7 +178,7 @@ typedef struct nybl_plan_details {
   uint32_t resident_ctas; /* per multiprocessor */
   uint32_t multiprocessors;
   /* Who made the kernel in this process: "compiler", "cache", or "bundle" and
-     its path. */
+     its path ("in memory": bundle_data). */
   const char *origin;
 } nybl_plan_details;
 
