@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fmt/format.h>
 #include <sys/auxv.h>
+#include <tuple>
 #include <unistd.h>
 
 using namespace nybl;
@@ -184,9 +185,9 @@ Expected<Pruned> nybl::cache::prune(const Folder &folder, uint64_t limit,
     if (kind == Kind::Entry || (kind == Kind::Bad && !bad))
       entries.push_back(file);
   }
-  std::stable_sort(
-      entries.begin(), entries.end(),
-      [](const File &a, const File &b) { return a.written < b.written; });
+  std::sort(entries.begin(), entries.end(), [](const File &a, const File &b) {
+    return std::tie(a.written, a.name) < std::tie(b.written, b.name);
+  });
   for (const File &file : entries) {
     if (total <= limit)
       break;
