@@ -109,46 +109,7 @@ Status loadInto(KernelSlot &slot, Device &device) {
   return Status::ok();
 }
 
-/// Paths separated by ':'.
-Status addBundles(Artefacts &artefacts, std::string_view paths) {
-  while (!paths.empty()) {
-    size_t end = std::min(paths.find(':'), paths.size());
-    if (end > 0)
-      if (Status status =
-              artefacts.addBundle(std::string(paths.substr(0, end)));
-          !status)
-        return status;
-    paths.remove_prefix(std::min(end + 1, paths.size()));
-  }
-  return Status::ok();
-}
-
 } // namespace
-
-Library::Library(const nybl_library_options &options)
-    : callback(options.log), callbackUser(options.log_user),
-      artefacts(orEmpty(options.jit_path),
-                cache::Settings::find(options.cache_path),
-                [this](nybl_log_level level, const std::string &message) {
-                  log(level, message);
-                }) {}
-
-Expected<std::shared_ptr<Library>>
-nybl::library::openLibrary(const nybl_library_options &options) {
-  auto library = std::make_shared<Library>(options);
-  if (options.bundle_data)
-    if (Status status = library->artefacts.addBundle(
-            std::string(static_cast<const char *>(options.bundle_data),
-                        options.bundle_bytes),
-            "in memory");
-        !status)
-      return status;
-  if (Status status =
-          addBundles(library->artefacts, orEmpty(options.bundle_path));
-      !status)
-    return status;
-  return library;
-}
 
 std::shared_ptr<KernelSlot> Device::slot(const std::string &key) {
   std::lock_guard lock(mutex);

@@ -3,6 +3,8 @@
 // Looks for ptxas, and asks it for its version.
 
 #include "runtime/Support/PtxAs.h"
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
 #include <fmt/format.h>
