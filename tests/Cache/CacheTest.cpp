@@ -92,12 +92,13 @@ TEST_F(CacheTest, IsForUsAlone) {
   EXPECT_EQ(info.st_mode & 07777, 0600u);
 }
 
-TEST_F(CacheTest, EveryChangedByteIsAMissOrHarmless) {
+// Each byte's turn comes in BundleTest; here, what the folder makes of it.
+TEST_F(CacheTest, AChangedByteIsAMissOrHarmless) {
   Cache cache = cacheIn({"one"});
   cache.store(kernel);
   std::string path = pathOf(kernel), right = contentOf(path);
-  size_t misses = 0;
-  for (size_t at = 0; at < right.size(); ++at) {
+  size_t misses = 0, tries = 0;
+  for (size_t at = 0; at < right.size(); at += 7, ++tries) {
     std::string wrong = right;
     wrong[at] = char(wrong[at] ^ 0x20);
     writeText(path, wrong);
@@ -108,17 +109,17 @@ TEST_F(CacheTest, EveryChangedByteIsAMissOrHarmless) {
     ++misses;
     ASSERT_NE(access(path.c_str(), F_OK), 0) << "it is renamed aside: " << at;
   }
-  EXPECT_GT(misses, right.size() / 2);
+  EXPECT_GT(misses, tries / 2);
   EXPECT_EQ(count(Kind::Bad), misses);
   cache.store(kernel);
   EXPECT_TRUE(cache.find(kernel.request));
 }
 
-TEST_F(CacheTest, EveryLengthIsAMiss) {
+TEST_F(CacheTest, WhatIsCutOffIsAMiss) {
   Cache cache = cacheIn({"one"});
   cache.store(kernel);
   std::string path = pathOf(kernel), right = contentOf(path);
-  for (size_t length = 0; length < right.size(); ++length) {
+  for (size_t length = 0; length < right.size(); length += 5) {
     writeText(path, right.substr(0, length));
     ASSERT_FALSE(cache.find(kernel.request)) << length;
   }

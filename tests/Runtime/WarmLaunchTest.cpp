@@ -193,7 +193,7 @@ TEST(MapMemory, ThreadsNeverSeeHalfAMap) {
   std::atomic<uint64_t> hits{0}, wrong{0};
   std::atomic<int> writing{2};
   auto write = [&, first = first, other = other] {
-    for (int i = 0; i < 400000; ++i) {
+    for (int i = 0; i < 150000; ++i) {
       const Key &key = i % 2 ? first : other;
       memory.keep(key, mapOf(key));
     }
