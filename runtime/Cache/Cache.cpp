@@ -271,8 +271,14 @@ void Cache::store(const bundle::Kernel &kernel) const {
     auto folder = Folder::open(settings.tiers.front(), Folder::Use::Write);
     if (!folder)
       return folder.status();
-    if (Status status = folder->write(*name, *bytes); !status)
-      return status;
+    Status written = folder->write(*name, *bytes);
+    if (!written) { // a full disk: what is of no use goes
+      auto pruned = prune(*folder, settings.limit, /*bad=*/true);
+      if (pruned && pruned->files > 0)
+        written = folder->write(*name, *bytes);
+    }
+    if (!written)
+      return written;
     return prune(*folder, settings.limit, /*bad=*/false).status();
   };
   if (Status status = attempt(); !status)

@@ -256,6 +256,22 @@ TEST_F(CacheTest, AFullDiskLeavesNothingAndFailsNobody) {
   EXPECT_TRUE(cache.find(kernel.request));
 }
 
+TEST_F(CacheTest, WhereNothingCanBeWrittenWhatIsSetAsideGoes) {
+  Cache cache = cacheIn({"one"});
+  cache.store(kernel);
+  writeText(pathOf(kernel), "damaged");
+  EXPECT_FALSE(cache.find(kernel.request));
+  ASSERT_EQ(count(Kind::Bad), 1u);
+  cache.store(kernelOf(24));
+  EXPECT_EQ(count(Kind::Bad), 1u) << "there is room";
+  // A folder in the place of the entry: no file can take its name.
+  ASSERT_EQ(mkdir(pathOf(kernel).c_str(), 0700), 0);
+  cache.store(kernel);
+  EXPECT_TRUE(hasLogged("cannot write"));
+  EXPECT_EQ(count(Kind::Bad), 0u);
+  EXPECT_EQ(count(Kind::Temporary), 0u);
+}
+
 TEST_F(CacheTest, WhatCannotBeAFolderFailsNobody) {
   writeText(place / "file", "");
   Cache cache = cacheIn({"file/one"});

@@ -195,7 +195,7 @@ Status runVerify(const Options &options) {
   auto folder =
       cache::Folder::open(tiers->front().path, cache::Folder::Use::Write);
   for (const auto &[file, kernel] : tiers->front().entries)
-    if (folder && !kernel)
+    if (folder && kernel.status().code() == ErrorCode::Invalid)
       if (Status status = cache::quarantine(*folder, file.name); !status)
         return status;
   return Status::refused(fmt::format(
