@@ -193,7 +193,9 @@ TEST(MapMemory, ThreadsNeverSeeHalfAMap) {
   std::atomic<uint64_t> hits{0}, wrong{0};
   std::atomic<int> writing{2};
   auto write = [&, first = first, other = other] {
-    for (int i = 0; i < 150000; ++i) {
+    // Long enough to meet, and until some were found: a reader may wait for
+    // its core.
+    for (int i = 0; i < 150000 || (hits < 1000 && i < 100'000'000); ++i) {
       const Key &key = i % 2 ? first : other;
       memory.keep(key, mapOf(key));
     }
