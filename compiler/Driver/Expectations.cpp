@@ -74,7 +74,9 @@ static int64_t barrierBytes(cta::KernelOp kernel) {
     bytes += llvm::alignTo(turnBytes * role.getGroups(), alignment);
   });
   for (auto ring : kernel.getBody().getOps<cta::RingOp>())
-    bytes += ring.getSteps() ? llvm::alignTo(2 * 8 * ring.getStages(), alignment) : 0;
+    bytes += ring.getSteps()
+                 ? llvm::alignTo(2 * 8 * ring.getStages(), alignment)
+                 : 0;
   // What the launch gives begins at its alignment, behind them.
   return llvm::alignTo(bytes, stageAlignment);
 }
