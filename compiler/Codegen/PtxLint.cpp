@@ -99,8 +99,29 @@ private:
       fault(s, "the register of the address is the one of the result");
   }
 
+  /// What leaves by TMA; false: it is none of these.
+  bool outputStep(const Statement &s) {
+    if (s.op == "cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group") {
+      ++counts.boxStores;
+      if (!s.predicated)
+        fault(s, "expected one thread to store a box");
+      checkWaited(s);
+    } else if (s.op == "cp.async.bulk.commit_group") {
+      ++counts.boxGroups;
+    } else if (s.op == "cp.async.bulk.wait_group.read" && s.operands == "0") {
+      ++counts.boxReads;
+    } else if (s.op == "cp.async.bulk.wait_group" && s.operands == "0") {
+      ++counts.boxWaits;
+    } else {
+      return false;
+    }
+    return true;
+  }
+
   /// Bytes past the source size are filled with zeros.
   void copy(const Statement &s) {
+    if (outputStep(s))
+      return;
     if (s.op == "cp.async.commit_group") {
       ++counts.groups;
       return;
@@ -171,8 +192,11 @@ private:
     waited |= s.op == "griddepcontrol.wait" && !s.predicated;
     counts.barriers += (family == "bar" && !s.op.starts_with("bar.warp.")) ||
                        family == "barrier";
+    counts.warpBarriers += s.op.starts_with("bar.warp.");
     counts.multiplies += family == "mma";
     counts.elections += s.op == "elect.sync";
+    counts.pairs += s.op == "st.shared.b32" || s.op == "st.shared.v2.b32";
+    counts.proxyFences += s.op == "fence.proxy.async.shared::cta";
     if (family == "ld" || family == "st")
       memoryAccess(s);
     else if (family == "cp")
@@ -260,7 +284,14 @@ static std::string findMiscount(const PtxCounts &found,
       {"mbarriers", found.mbarriers, expected.mbarriers},
       {"arrivals at mbarriers", found.arrivals, expected.arrivals},
       {"arrivals of copies", found.copyArrivals, expected.copyArrivals},
-      {"waits for mbarriers", found.mbarrierWaits, expected.mbarrierWaits}};
+      {"waits for mbarriers", found.mbarrierWaits, expected.mbarrierWaits},
+      {"stores of boxes", found.boxStores, expected.boxStores},
+      {"stores of pairs", found.pairs, expected.pairs},
+      {"groups of boxes", found.boxGroups, expected.boxGroups},
+      {"waits for boxes to be read", found.boxReads, expected.boxReads},
+      {"waits for boxes", found.boxWaits, expected.boxWaits},
+      {"fences", found.proxyFences, expected.proxyFences},
+      {"barriers of a warp", found.warpBarriers, expected.warpBarriers}};
   for (const Row &row : rows)
     if (row.found != row.expected)
       return "expected " + std::to_string(row.expected) + " " + row.what +

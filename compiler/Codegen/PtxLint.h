@@ -26,6 +26,11 @@ struct PtxCounts {
   /// mbarriers that are made, arrived at (by a warp; by its copies) and waited
   /// for.
   unsigned mbarriers = 0, arrivals = 0, copyArrivals = 0, mbarrierWaits = 0;
+  /// Stores of boxes by TMA, and of pairs of elements into shared memory; their
+  /// groups, waits until groups have been read or are over, and fences.
+  unsigned boxStores = 0, pairs = 0, boxGroups = 0, boxReads = 0, boxWaits = 0,
+           proxyFences = 0;
+  unsigned warpBarriers = 0; ///< a warp's lanes meet
 };
 
 /// Counts of one entry, and a sentence with the PTX line for each rule broken:

@@ -68,6 +68,16 @@ Value nybl::compiler::sharedArray(OpBuilder &b, Location loc, ModuleOp module,
   return LLVM::AddressOfOp::create(b, loc, global);
 }
 
+Value nybl::compiler::electFor(OpBuilder &b, Location loc, Value mine) {
+  return inlinePtx(b, loc, b.getI1Type(), mine,
+                   "{\n\t.reg .pred any;\n\t"
+                   "vote.sync.any.pred any, $1, 0xffffffff;\n\t"
+                   "elect.sync _|$0, 0xffffffff;\n\t"
+                   "and.pred $0, $0, any;\n\t}",
+                   "=b,b")
+      .getResult(0);
+}
+
 namespace {
 
 Value addressOf(OpBuilder &b, Location loc, Value base, Value offset) {
@@ -239,19 +249,6 @@ struct LowerCopy : Lowering<cta::CopyOp> {
     return success();
   }
 };
-
-/// i1: the warp's one thread that acts for the one that `mine` holds for, which
-/// is proven to be alike to it. Of a thread that elect.sync names ptxas knows
-/// that it is one; for any other predicate it makes a loop over lanes.
-Value electFor(OpBuilder &b, Location loc, Value mine) {
-  return inlinePtx(b, loc, b.getI1Type(), mine,
-                   "{\n\t.reg .pred any;\n\t"
-                   "vote.sync.any.pred any, $1, 0xffffffff;\n\t"
-                   "elect.sync _|$0, 0xffffffff;\n\t"
-                   "and.pred $0, $0, any;\n\t}",
-                   "=b,b")
-      .getResult(0);
-}
 
 /// The thread that copies is expected, by the slot's barrier, to bring so many
 /// bytes, before it arrives: so the phase cannot end without them.

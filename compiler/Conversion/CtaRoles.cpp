@@ -4,6 +4,7 @@
 // around it.
 
 #include "compiler/Conversion/CtaRoles.h"
+#include "compiler/Conversion/CtaShared.h"
 #include "compiler/Conversion/Index.h"
 #include "compiler/Conversion/TileOrder.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -44,6 +45,8 @@ private:
   /// What take_turn and pass_turn wait for and arrive at.
   void placeTurns(cta::RoleOp role);
   void numberTurns(Operation *root, Value number);
+  /// Each group has its own copy of a stage of D.
+  void shiftOutput(Operation *root, Value group);
   /// Behind what it does for the last tile.
   void releaseGrid();
   void setRegisters(cta::RoleOp role);
@@ -129,6 +132,22 @@ void TileRangeExpander::shiftIterations(Operation *root, Value ring,
             cta::RingReleaseOp>(op) &&
         op->getOperand(0) == ring)
       shift(op->getOpOperand(1));
+  });
+}
+
+void TileRangeExpander::shiftOutput(Operation *root, Value group) {
+  auto shift = [&](OpOperand &offset, Value stage) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(offset.getOwner());
+    Index skipped =
+        Index(builder, group) * slotBytes(stage.getDefiningOp<cta::AllocOp>());
+    offset.set(Index(builder, offset.get()) + skipped);
+  };
+  root->walk([&](cta::StorePairOp pair) {
+    shift(pair.getOffsetMutable(), pair.getStage());
+  });
+  root->walk([&](cta::StoreBoxOp box) {
+    shift(box.getOffsetMutable(), box.getStage());
   });
 }
 
@@ -267,6 +286,8 @@ void TileRangeExpander::expand(cta::RoleOp role) {
   builder.setInsertionPointToStart(loop.getBody());
   expandTile(role, loop, own);
   countOn(role, loop);
+  if (group)
+    shiftOutput(loop, group);
   builder.setInsertionPointAfter(loop);
   if (publishes(role))
     releaseGrid();

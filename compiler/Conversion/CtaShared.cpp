@@ -3,21 +3,28 @@
 // The plan of shared memory, read off the ops.
 
 #include "compiler/Conversion/CtaShared.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace nybl;
 using namespace nybl::compiler;
 
 int64_t nybl::compiler::slotsOf(cta::AllocOp stage) {
   mlir::Value ring = stage.getRing();
+  if (llvm::isa<cta::OutputStageType>(stage.getType()))
+    for (mlir::Operation *user : stage->getUsers()) // all of one role
+      if (auto role = user->getParentOfType<cta::RoleOp>())
+        return role.getGroups();
   return ring ? ring.getDefiningOp<cta::RingOp>().getStages() : 1;
 }
 
 int64_t nybl::compiler::slotBytes(cta::AllocOp stage) {
-  auto data = llvm::dyn_cast<cta::StageType>(stage.getType());
   int64_t bytes =
-      data ? data.getBytes()
-           : llvm::cast<cta::ScaleStageType>(stage.getType()).getBytes();
-  return llvm::alignTo(bytes, 128); // so that the next is aligned as well
+      llvm::TypeSwitch<mlir::Type, int64_t>(stage.getType())
+          .Case<cta::StageType, cta::ScaleStageType, cta::OutputStageType>(
+              [](auto type) { return type.getBytes(); });
+  // So that the next is aligned as well.
+  bool swizzled = llvm::isa<cta::OutputStageType>(stage.getType());
+  return llvm::alignTo(bytes, swizzled ? stageAlignment : 128);
 }
 
 bool nybl::compiler::usesDynamicShared(cta::KernelOp kernel) {

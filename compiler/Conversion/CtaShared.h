@@ -8,7 +8,8 @@
 
 namespace nybl::compiler {
 
-/// Slots of a stage: those of its ring, or one.
+/// Slots of a stage: those of its ring, or one; of a stage of D, one for each
+/// group of its role.
 int64_t slotsOf(cta::AllocOp stage);
 /// From one slot to the next.
 int64_t slotBytes(cta::AllocOp stage);

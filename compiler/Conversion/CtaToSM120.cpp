@@ -2,7 +2,8 @@
 //
 // The pass cta-to-sm120: cta.kernel becomes an llvm.func of NVVM ops for chips
 // with mma.sync block_scale. Leaves only: nothing is decided here. Memory is
-// CtaMemoryToSM120.cpp, rings are CtaRingToSM120.cpp.
+// CtaMemoryToSM120.cpp, rings are CtaRingToSM120.cpp, stores by TMA are
+// CtaStoreToSM120.cpp.
 
 #include "compiler/Conversion/CtaToSM120.h"
 #include "compiler/Conversion/CtaRoles.h"
@@ -48,6 +49,8 @@ struct CtaTypeConverter : TypeConverter {
     addConversion([=](cta::StageType) -> Type { return pointer(sharedSpace); });
     addConversion(
         [=](cta::ScaleStageType) -> Type { return pointer(sharedSpace); });
+    addConversion(
+        [=](cta::OutputStageType) -> Type { return pointer(sharedSpace); });
     addConversion([context](cta::ScaleType) -> Type {
       return IntegerType::get(context, 16);
     });
@@ -182,6 +185,7 @@ struct CtaToSM120Pass : public compiler::impl::CtaToSM120Base<CtaToSM120Pass> {
         types, context);
     addRingPatterns(types, patterns);
     addMemoryPatterns(types, patterns);
+    addStorePatterns(types, patterns);
     ConversionTarget target(*context);
     target.addIllegalDialect<cta::CtaDialect>();
     target.addLegalOp<ModuleOp>();

@@ -23,6 +23,12 @@ mlir::LLVM::InlineAsmOp inlinePtx(mlir::OpBuilder &builder, mlir::Location loc,
                                   llvm::StringRef text,
                                   llvm::StringRef constraints);
 
+/// i1: the warp's one thread that acts for the one that `mine` holds for, which
+/// is proven to be alike to it. Of a thread that elect.sync names ptxas knows
+/// that it is one; for any other predicate it makes a loop over lanes.
+mlir::Value electFor(mlir::OpBuilder &builder, mlir::Location loc,
+                     mlir::Value mine);
+
 /// The address of bytes of shared memory, 128-byte aligned, under a name of the
 /// module's that begins so.
 mlir::Value sharedArray(mlir::OpBuilder &builder, mlir::Location loc,
@@ -41,6 +47,10 @@ void addRingPatterns(mlir::TypeConverter &types,
 /// Accesses of memory, copies and multiplies (CtaMemoryToSM120.cpp).
 void addMemoryPatterns(mlir::TypeConverter &types,
                        mlir::RewritePatternSet &patterns);
+
+/// Stores by TMA (CtaStoreToSM120.cpp).
+void addStorePatterns(mlir::TypeConverter &types,
+                      mlir::RewritePatternSet &patterns);
 
 } // namespace nybl::compiler
 

@@ -43,9 +43,12 @@ public:
   }
   /// The same of eight `more` alone, and `rest` on.
   Index rowOf(Index first, Index row, int64_t more, int64_t rest = 0) const {
-    bool isTurned = words != 0 && more % 4 != 0;
-    return first + (isTurned ? (row + more % 4 * 2) % 8 : row) +
-           (more * 8 + rest);
+    return first + inEight(row, more) + (more * 8 + rest);
+  }
+  /// Which of eight `eight` its number `row` is.
+  Index inEight(Index row, int64_t eight) const {
+    bool isTurned = words != 0 && eight % 4 != 0;
+    return isTurned ? (row + eight % 4 * 2) % 8 : row;
   }
   /// Number `row` of eight `eight` of a group.
   Index rowOf(Index row, Index eight) const {

@@ -180,4 +180,8 @@ LogicalResult TileEmitter::checkShape(Operation *op, tile::AccType type) {
          << tileM << " x " << tileN << ", got " << type;
 }
 
-void TileEmitter::finish() { cta::GridReleaseOp::create(builder, location); }
+void TileEmitter::finish() {
+  if (kernel.argumentFor("d.map"))
+    cta::OutputDrainOp::create(builder, location);
+  cta::GridReleaseOp::create(builder, location);
+}

@@ -60,6 +60,16 @@ protected:
     /// Of data: swizzled over its rows' bytes, as !cta.tensor_map says.
     bool swizzled = false;
   };
+  /// Where the warps of a role leave what TMA stores: for each box of a warp's
+  /// rows, the rows of all warps, one after the other.
+  struct OutputStage {
+    mlir::Value stage;
+    mlir::Value firstRow; ///< of this warp
+    int64_t planeBytes;   ///< from one box of a warp to the next
+    int64_t rowBytes;     ///< of a box
+    int64_t elementBytes;
+    int64_t skippedRows = 0; ///< of the warp, that are stored already
+  };
   /// Scale factors for one side of a multiply.
   struct ScaleOperand {
     mlir::Value word;
@@ -131,6 +141,9 @@ protected:
   Fragments yielded(tile::AccumulateOp op);
   /// Where bytes 32 * (k / 64) + 16 * half of a row lie in its stage.
   Index dataAddress(const Staged &from, Index row, Index half, int64_t k);
+  /// Where 16 bytes of a row that begins at byte `row` lie, as
+  /// !cta.tensor_map says.
+  static Index swizzled(Index row, Index sixteen, int64_t rowBytes);
   mlir::LogicalResult convertDot(tile::DotScaledOp op);
   /// The scale factors of K blocks k / 16 to + 3 for a fragment; fragments are
   /// asked for in their order.
@@ -139,7 +152,16 @@ protected:
   // Elementwise and stores (TileEmitterStore.cpp).
   mlir::LogicalResult convertMap(tile::MapOp op);
   mlir::LogicalResult convertStore(tile::StoreOp op);
+  void storeElements(tile::StoreOp op, const Fragments &values);
+  mlir::Value round(mlir::Value value, mlir::Type element);
   mlir::Value scalar(mlir::Value tileScalar);
+
+  // Stores by TMA (TileEmitterBoxes.cpp).
+  void storeBoxes(tile::StoreOp op, const Fragments &values);
+  /// Of the warp's eight rows number `eight`, in fragment n.
+  void writePair(mlir::Value first, mlir::Value second, int64_t eight,
+                 int64_t n, const OutputStage &to);
+  void storeBox(tile::StoreOp op, int64_t box, const OutputStage &from);
 
   Index index(mlir::Value value) { return Index(builder, value); }
   Index number(int64_t value);

@@ -83,15 +83,17 @@ TileEmitter::scaleOperand(ScaleSide &side, int64_t fragment, int64_t k) {
   return {side.words[group % words], eight % 4 / side.eights};
 }
 
-/// A swizzle XORs the number of the 16 bytes by that of the 128 bytes they are
-/// in.
 Index TileEmitter::dataAddress(const Staged &from, Index row, Index half,
                                int64_t k) {
   Index begin = row * from.pitch;
-  if (!from.swizzled)
-    return begin + half * 16 + k / 2;
-  Index turn = begin / 128 % (from.pitch / 16);
-  return begin + ((half + k / 32) ^ turn) * 16;
+  return from.swizzled ? swizzled(begin, half + k / 32, from.pitch)
+                       : begin + half * 16 + k / 2;
+}
+
+/// A swizzle XORs the number of the 16 bytes by that of the 128 bytes they are
+/// in.
+Index TileEmitter::swizzled(Index row, Index sixteen, int64_t rowBytes) {
+  return row + (sixteen ^ row / 128 % (rowBytes / 16)) * 16;
 }
 
 LogicalResult TileEmitter::convertDot(tile::DotScaledOp op) {

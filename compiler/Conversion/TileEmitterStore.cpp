@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Elementwise ops and stores: each lane holds two columns
-// of two rows per fragment and stores element by element, where they lie
-// inside.
+// Elementwise ops and stores: each lane holds two columns of two rows per
+// fragment and stores element by element, where they lie inside, unless TMA
+// stores them (TileEmitterBoxes).
 
 #include "compiler/Conversion/TileEmitter.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -72,13 +72,21 @@ LogicalResult TileEmitter::convertStore(tile::StoreOp op) {
     return op.emitOpError("writes '")
            << sourceOf(op.getMatrix())
            << "', an input: expected the output of the problem, 'd'";
+  const Fragments &values = fragments[op.getValue()];
+  if (argument(op.getMatrix(), ".map"))
+    storeBoxes(op, values);
+  else
+    storeElements(op, values);
+  return success();
+}
+
+void TileEmitter::storeElements(tile::StoreOp op, const Fragments &values) {
   Location loc = op.getLoc();
   Value base = argument(op.getMatrix());
   Index stride = index(argument(op.getMatrix(), ".stride"));
   auto type = cast<cta::MatrixType>(base.getType());
   Type element = op.getMatrix().getType().getElement();
   int64_t bytes = element.getIntOrFloatBitWidth() / 8;
-  const Fragments &values = fragments[op.getValue()];
   Index firstRow = coordinate(op.getRow()) + *warpRow;
   Index firstColumn = coordinate(op.getColumn()) + *warpColumn;
   for (int64_t i = 0; i < int64_t(values.size()); ++i) {
@@ -88,13 +96,15 @@ LogicalResult TileEmitter::convertStore(tile::StoreOp op) {
     Value inside =
         arith::AndIOp::create(builder, loc, row < rowsOf(type.getRows()),
                               column < type.getRowBytes() / bytes);
-    Value rounded =
-        element.isF32()
-            ? values[i]
-            : Value(arith::TruncFOp::create(builder, loc, element, values[i]));
+    Value rounded = round(values[i], element);
     cta::StoreOp::create(builder, loc, rounded, base,
                          row.extend() * stride + column.extend() * bytes,
                          inside);
   }
-  return success();
+}
+
+Value TileEmitter::round(Value value, Type element) {
+  if (element.isF32())
+    return value;
+  return arith::TruncFOp::create(builder, location, element, value);
 }

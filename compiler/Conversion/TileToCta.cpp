@@ -103,6 +103,27 @@ LogicalResult addTensorMap(tile::KernelOp kernel, BlockArgument matrix,
   return success();
 }
 
+/// The map of D where a schedule stores it by TMA, if it is stored at all.
+LogicalResult addOutputMap(tile::KernelOp kernel, BlockArgument matrix,
+                           cta::ScheduleAttr schedule, int64_t elementBytes,
+                           int64_t rowBytes, CtaArguments &result) {
+  if (llvm::none_of(matrix.getUsers(), llvm::IsaPred<tile::StoreOp>))
+    return success();
+  if (rowBytes % 16 != 0)
+    return kernel.emitOpError(
+               "expected rows of 'd' of whole 16 bytes where TMA "
+               "stores them, got rows of ")
+           << rowBytes << " bytes; use the schedule without store=tma";
+  OutputBoxes boxes = outputBoxes(scheduleOf(schedule), elementBytes);
+  auto error = [&] { return kernel.emitOpError(); };
+  auto type = cta::TensorMapType::getChecked(error, kernel.getContext(),
+                                             boxes.rows, boxes.bytes);
+  if (!type)
+    return failure();
+  result.add(type, "d.map", matrix.getLoc());
+  return success();
+}
+
 LogicalResult addArgument(tile::KernelOp kernel, BlockArgument argument,
                           StringRef source, cta::ScheduleAttr schedule,
                           CtaArguments &result) {
@@ -119,10 +140,13 @@ LogicalResult addArgument(tile::KernelOp kernel, BlockArgument argument,
     if (failed(sizes))
       return failure();
     auto [rows, columns] = *sizes;
-    int64_t rowBytes =
-        columns * matrix.getElement().getIntOrFloatBitWidth() / 8;
+    int64_t bits = matrix.getElement().getIntOrFloatBitWidth();
+    int64_t rowBytes = columns * bits / 8;
     result.add(cta::MatrixType::get(context, rows, rowBytes), source, location);
     result.add(IntegerType::get(context, 64), source + ".stride", location);
+    if (schedule.getStore() && source == "d")
+      return addOutputMap(kernel, argument, schedule, bits / 8, rowBytes,
+                          result);
     if (schedule.getFill() && source != "d")
       return addTensorMap(kernel, argument, source, schedule, rowBytes, result);
     return success();

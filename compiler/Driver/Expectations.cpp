@@ -27,8 +27,10 @@ static void countRing(mlir::Operation *op, PtxCounts &counts) {
     counts.barriers += waits;
     return;
   }
+  bool arrives = publishes || llvm::isa<cta::RingReleaseOp>(op);
   counts.copyArrivals += publishes;
-  counts.arrivals += publishes || llvm::isa<cta::RingReleaseOp>(op);
+  counts.arrivals += arrives;
+  counts.warpBarriers += arrives;
   counts.mbarrierWaits += waits || llvm::isa<cta::RingAcquireOp>(op);
 }
 
@@ -40,7 +42,24 @@ static void countTurns(mlir::Operation *op, PtxCounts &counts) {
     ++counts.barriers;
   }
   counts.mbarrierWaits += takes;
-  counts.arrivals += llvm::isa<cta::PassTurnOp>(op);
+  bool passes = llvm::isa<cta::PassTurnOp>(op);
+  counts.arrivals += passes;
+  counts.warpBarriers += passes;
+}
+
+/// What leaves by TMA: each box is a group of its own.
+static void countOutput(mlir::Operation *op, PtxCounts &counts) {
+  bool boxes = llvm::isa<cta::StoreBoxOp>(op);
+  bool acquires = llvm::isa<cta::OutputAcquireOp>(op);
+  bool publishes = llvm::isa<cta::OutputPublishOp>(op);
+  counts.pairs += llvm::isa<cta::StorePairOp>(op);
+  counts.boxStores += boxes;
+  counts.boxGroups += boxes;
+  counts.elections += boxes;
+  counts.boxReads += acquires;
+  counts.boxWaits += llvm::isa<cta::OutputDrainOp>(op);
+  counts.proxyFences += publishes;
+  counts.warpBarriers += acquires || publishes;
 }
 
 PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
@@ -61,6 +80,7 @@ PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
     counts.scaleCopies += llvm::isa<cta::CopyScalesOp>(op);
     countRing(op, counts);
     countTurns(op, counts);
+    countOutput(op, counts);
   });
   return counts;
 }

@@ -27,7 +27,7 @@ static std::string typeName(mlir::Type type) {
   return type.isInteger(32) ? "i32" : type.isInteger(64) ? "i64" : "pointer";
 }
 
-/// Loads move 8 bytes; stores one element.
+/// What accesses need: loads move 8 bytes, stores one element, TMA takes 16.
 static void addMatrix(Manifest &manifest, const std::string &name,
                       cta::MatrixType type, int64_t alignment) {
   auto &list = manifest.preconditions;
@@ -55,9 +55,9 @@ static void addParameters(Manifest &manifest, cta::KernelOp kernel,
     manifest.parameters.push_back({source, typeName(type)});
     if (auto matrix = llvm::dyn_cast<cta::MatrixType>(type))
       addMatrix(manifest, source, matrix,
-                source == "d" ? byteWidth(problemClass.d)
-                : kernel.argumentFor(source + ".map") ? 16
-                                                      : 8);
+                kernel.argumentFor(source + ".map") ? 16
+                : source == "d"                     ? byteWidth(problemClass.d)
+                                                    : 8);
     else if (llvm::isa<cta::ScalesType>(type))
       addScales(manifest, source, argument);
     else if (auto map = llvm::dyn_cast<cta::TensorMapType>(type))

@@ -4,6 +4,7 @@
 #ifndef NYBL_COMPILER_LEGALITY_PROVE_H
 #define NYBL_COMPILER_LEGALITY_PROVE_H
 
+#include "compiler/Legality/OutputStages.h"
 #include "compiler/Legality/Query.h"
 #include "compiler/Legality/StageContent.h"
 #include "compiler/Legality/ThreadValues.h"
@@ -21,8 +22,9 @@ struct Proof {
   Slicer slicer;
   Solver solver;
   ThreadValues threads;
-  StageContents stages; ///< by stage; filled by proveStages
-  StageReads reads;     ///< by op; filled by proveStages
+  StageContents stages;             ///< by stage; filled by proveStages
+  StageReads reads;                 ///< by op; filled by proveStages
+  std::vector<BoxedOutput> outputs; ///< by role; filled by proveStages
 };
 
 /// A lemma that holds: what was shown, for the certificate.
@@ -46,7 +48,8 @@ mlir::FailureOr<Shown> proveAccess(Proof &proof);
 /// L3, stages: every byte of a stage that is read was written once for that
 /// iteration, by a copy that is over for every thread, and is written again
 /// only when nobody reads it any more; masked lanes write zeros. Accesses are
-/// seen through the interface cta::StageAccess alone.
+/// seen through the interface cta::StageAccess alone, but for those of what
+/// leaves by TMA: there each byte is written by the warp that stores it.
 mlir::FailureOr<Shown> proveStages(Proof &proof);
 
 /// L2, slots: the scale factors of every multiply are those of the row and the

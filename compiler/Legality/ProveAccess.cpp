@@ -46,7 +46,7 @@ private:
   LogicalResult proveFirstOnes(cta::CopyScalesOp copy);
   LogicalResult proveElement(cta::GlobalAccess access, unsigned element);
   LogicalResult proveDirection(cta::GlobalAccess access, const Domain &domain);
-  LogicalResult proveBox(cta::CopyBoxOp copy);
+  LogicalResult proveBox(Operation *op, Value row, Value column);
   LogicalResult proveMatrix(cta::GlobalAccess access, cta::MatrixType type,
                             const Offset &offset, const Domain &domain);
   LogicalResult proveScales(cta::GlobalAccess access, cta::ScalesType type,
@@ -157,7 +157,9 @@ LogicalResult AccessProver::proveElement(cta::GlobalAccess access,
   if (failed(proveDirection(access, *domain)))
     return failure();
   if (auto box = dyn_cast<cta::CopyBoxOp>(access.getOperation()))
-    return proveBox(box);
+    return proveBox(box, box.getRow(), box.getColumn());
+  if (auto box = dyn_cast<cta::StoreBoxOp>(access.getOperation()))
+    return proveBox(box, box.getRow(), box.getColumn());
   if (auto matrix = dyn_cast<cta::MatrixType>(base.getType()))
     return proveMatrix(access, matrix, *offset, *domain);
   if (auto scales = dyn_cast<cta::ScalesType>(base.getType()))
@@ -165,16 +167,17 @@ LogicalResult AccessProver::proveElement(cta::GlobalAccess access,
   return proveScalar(access, *offset, *domain);
 }
 
-/// A tensor map ends with its operand, and so does what TMA reads (an axiom).
-/// What is left is that its coordinates are the numbers they seem to be.
-LogicalResult AccessProver::proveBox(cta::CopyBoxOp copy) {
-  for (Value coordinate : {copy.getRow(), copy.getColumn()}) {
+/// A tensor map ends with its operand, and so does what TMA reads or writes (an
+/// axiom). What is left is that its coordinates are the numbers they seem to
+/// be.
+LogicalResult AccessProver::proveBox(Operation *op, Value row, Value column) {
+  for (Value coordinate : {row, column}) {
     FailureOr<AffineExpr> index = slicer.index(coordinate);
     if (failed(index))
       return failure();
     if (slicer.bounds(*index).high > largestOf(32))
-      return copy.emitError("not proven: expected coordinates of a box below "
-                            "2^31: TMA takes them as signed numbers");
+      return op->emitError("not proven: expected coordinates of a box below "
+                           "2^31: TMA takes them as signed numbers");
   }
   return success();
 }

@@ -20,6 +20,9 @@ static std::optional<SmallVector<Value>> follow(OpOperand &use) {
   if (auto store = dyn_cast<cta::StoreOp>(user);
       store && value == store.getValue())
     return SmallVector<Value>();
+  if (auto pair = dyn_cast<cta::StorePairOp>(user);
+      pair && value != pair.getOffset())
+    return SmallVector<Value>();
   if (auto store = dyn_cast<cta::StoreSharedOp>(user);
       store && value == store.getValue())
     return SmallVector<Value>();

@@ -172,7 +172,7 @@ LogicalResult checkPlainStage(cta::AllocOp stage) {
 
 LogicalResult describeStages(Proof &proof) {
   for (auto stage : proof.kernel.getBody().getOps<cta::AllocOp>()) {
-    if (stage->use_empty())
+    if (stage->use_empty() || isa<cta::OutputStageType>(stage.getType()))
       continue;
     FailureOr<StageContent> content = contentOf(stage, proof);
     if (failed(content) || failed(checkPlainStage(stage)))
@@ -198,6 +198,17 @@ static size_t bytesOf(const StageContents &stages) {
   for (auto &[stage, content] : stages)
     bytes += content.rows.size();
   return bytes;
+}
+
+static std::string boxesIn(ArrayRef<BoxedOutput> outputs) {
+  size_t elements = 0;
+  for (const BoxedOutput &output : outputs)
+    for (const BoxedElement &element : output.elements)
+      elements += element.rows.size();
+  return elements == 0 ? ""
+                       : "; " + std::to_string(elements) +
+                             " elements of 'd' on their way to TMA, each "
+                             "written by the warp that stores it";
 }
 
 /// In which order all threads of a kernel without roles do what they do.
@@ -235,8 +246,10 @@ FailureOr<Shown> nybl::compiler::proveStages(Proof &proof) {
   bool roles = hasRoles(proof);
   FailureOr<size_t> events =
       roles ? proveRoleOrder(proof) : proveOrderOfAll(proof);
-  if (failed(events))
+  FailureOr<std::vector<BoxedOutput>> outputs = proveOutputStages(proof);
+  if (failed(events) || failed(outputs))
     return failure();
+  proof.outputs = std::move(*outputs);
   return Shown{std::to_string(bytesOf(proof.stages)) + " bytes of " +
                    std::to_string(proof.stages.size()) +
                    " stages, each written once before it is read; " +
@@ -248,6 +261,7 @@ FailureOr<Shown> nybl::compiler::proveStages(Proof &proof) {
                                                 ? "; so are tiles by turns"
                                                 : "")
                           : " events of two tiles, in every order of two "
-                            "threads"),
+                            "threads") +
+                   boxesIn(proof.outputs),
                proof.stages.empty() ? "no stage" : "byte 0 of stage 0"};
 }

@@ -22,8 +22,13 @@ public:
 
 private:
   LogicalResult prove(cta::StoreOp store);
-  LogicalResult proveOwn(cta::StoreOp store, const Origin &origin);
-  LogicalResult enumerate(cta::StoreOp store);
+  LogicalResult prove(const BoxedOutput &output);
+  LogicalResult setBase(cta::GlobalAccess store, AffineExpr row,
+                        AffineExpr column, int64_t width);
+  /// A value that is stored where `rows` and `columns` say.
+  LogicalResult proveValue(Operation *store, Value value);
+  LogicalResult proveOwn(Operation *store, const Origin &origin);
+  LogicalResult enumerate(Operation *store);
   LogicalResult proveWholeTile();
   InFlightDiagnostic refute(Operation *op, StringRef lemma, int64_t thread);
 
@@ -37,7 +42,7 @@ private:
   /// Elements of the tile that are stored, and how large it is.
   std::vector<bool> isStored = std::vector<bool>(maxSide * maxSide);
   int64_t stored = 0, tileRows = 0, tileColumns = 0;
-  cta::StoreOp last;
+  cta::GlobalAccess last;
 };
 
 InFlightDiagnostic WriteProver::refute(Operation *op, StringRef lemma,
@@ -54,17 +59,17 @@ InFlightDiagnostic WriteProver::refute(Operation *op, StringRef lemma,
 }
 
 /// An element of D is made of its own row of A and its own row of B.
-LogicalResult WriteProver::proveOwn(cta::StoreOp store, const Origin &origin) {
+LogicalResult WriteProver::proveOwn(Operation *store, const Origin &origin) {
   const SlotRows &a = origin.slots->a, &b = origin.slots->b;
   if (proof.kernel.sourceOf(a.operand) != "a" ||
       proof.kernel.sourceOf(b.operand) != "b")
-    return store.emitError(
+    return store->emitError(
         "not proven: expected rows of 'd' to be made of rows "
         "of 'a', and columns of rows of 'b'");
   if (!isSame(proof.slicer, a.base, rowBase) ||
       !isSame(proof.slicer, b.base, columnBase))
-    return store.emitError("not proven: expected a tile of 'd' to be made of "
-                           "the same rows of 'a' and of 'b'");
+    return store->emitError("not proven: expected a tile of 'd' to be made of "
+                            "the same rows of 'a' and of 'b'");
   for (int64_t thread = 0; thread < threadsAt(store); ++thread) {
     int64_t warp = thread / 32, g = thread % 32 / 4, t = thread % 4;
     int64_t row = a.rows[warp * 16 + g + origin.element / 2 * 8];
@@ -78,11 +83,11 @@ LogicalResult WriteProver::proveOwn(cta::StoreOp store, const Origin &origin) {
   return success();
 }
 
-LogicalResult WriteProver::enumerate(cta::StoreOp store) {
+LogicalResult WriteProver::enumerate(Operation *store) {
   for (int64_t thread = 0; thread < threadsAt(store); ++thread) {
     int64_t row = rows[thread], column = columns[thread];
     if (row >= maxSide || column >= maxSide)
-      return store.emitError("not proven: expected a tile of at most ")
+      return store->emitError("not proven: expected a tile of at most ")
              << maxSide << " rows and columns";
     if (isStored[row * maxSide + column])
       return refute(store, "L4", thread) << "stores row " << row << ", column "
@@ -95,6 +100,35 @@ LogicalResult WriteProver::enumerate(cta::StoreOp store) {
   return success();
 }
 
+/// The tile's part of row and column is the same for all that is stored.
+LogicalResult WriteProver::setBase(cta::GlobalAccess store, AffineExpr row,
+                                   AffineExpr column, int64_t width) {
+  if (last && width != elementBytes)
+    return store.emitError("not proven: expected elements of one width in 'd'");
+  if (last && (!isSame(proof.slicer, row, rowBase) ||
+               !isSame(proof.slicer, column, columnBase)))
+    return store.emitError("not proven: expected the tile's part of row and "
+                           "column to be the same for all stores");
+  rowBase = row;
+  columnBase = column;
+  elementBytes = width;
+  last = store;
+  return success();
+}
+
+LogicalResult WriteProver::proveValue(Operation *store, Value value) {
+  FailureOr<Origin> origin = accumulators.originOf(value);
+  if (failed(origin))
+    return failure();
+  if (!origin->slots)
+    return store->emitError(
+        "not proven: expected what is stored to be made of a "
+        "multiply");
+  if (failed(proveOwn(store, *origin)))
+    return failure();
+  return enumerate(store);
+}
+
 LogicalResult WriteProver::prove(cta::StoreOp store) {
   if (!isa<cta::TileRangeOp, cta::RoleOp>(store->getParentOp()))
     return store.emitError(
@@ -105,10 +139,8 @@ LogicalResult WriteProver::prove(cta::StoreOp store) {
   FailureOr<Domain> domain = proof.slicer.domain(store, store.getGuard());
   if (failed(offset) || failed(domain))
     return failure();
-  if (last && store.getElementBytes() != elementBytes)
-    return store.emitError("not proven: expected elements of one width in 'd'");
-  elementBytes = store.getElementBytes();
-  AffineExpr lastByte = offset->plain + (elementBytes - 1);
+  int64_t bytes = store.getElementBytes();
+  AffineExpr lastByte = offset->plain + (bytes - 1);
   if (failed(proveComplete(
           store, "L4", "d", *domain, {},
           {{offset->factor, proof.slicer.rows(matrix.getRows())},
@@ -117,29 +149,34 @@ LogicalResult WriteProver::prove(cta::StoreOp store) {
     return failure();
   std::optional<Split> row = proof.threads.split(offset->factor);
   std::optional<Split> column =
-      proof.threads.split(offset->plain.floorDiv(elementBytes));
-  if (!row || !column ||
-      (last && (!isSame(proof.slicer, row->base, rowBase) ||
-                !isSame(proof.slicer, column->base, columnBase))))
-    return store.emitError(
-        "not proven: expected row and column of a store to be "
-        "sums of a part of the thread's and a part of the "
-        "tile's, this one the same for all stores");
-  rowBase = row->base;
-  columnBase = column->base;
+      proof.threads.split(offset->plain.floorDiv(bytes));
+  if (!row || !column)
+    return store.emitError("not proven: expected row and column of a store to "
+                           "be sums of a part of the thread's and a part of "
+                           "the tile's");
+  if (failed(setBase(cast<cta::GlobalAccess>(store.getOperation()), row->base,
+                     column->base, bytes)))
+    return failure();
   rows = proof.threads.of(row->local);
   columns = proof.threads.of(column->local);
-  last = store;
-  FailureOr<Origin> origin = accumulators.originOf(store.getValue());
-  if (failed(origin))
-    return failure();
-  if (!origin->slots)
-    return store.emitError(
-        "not proven: expected what is stored to be made of a "
-        "multiply");
-  if (failed(proveOwn(store, *origin)))
-    return failure();
-  return enumerate(store);
+  return proveValue(store, store.getValue());
+}
+
+/// What boxes bring is whole (L3), and where they end, D ends (L1).
+LogicalResult WriteProver::prove(const BoxedOutput &output) {
+  cta::StoreBoxOp op = output.last;
+  auto box = cast<cta::GlobalAccess>(op.getOperation());
+  for (const BoxedElement &element : output.elements) {
+    cta::StorePairOp pair = element.pair;
+    if (failed(setBase(box, output.rowBase, output.columnBase,
+                       pair.getElementBytes())))
+      return failure();
+    rows = element.rows;
+    columns = element.columns;
+    if (failed(proveValue(pair, element.value)))
+      return failure();
+  }
+  return success();
 }
 
 /// The elements that are stored are a whole rectangle, from row 0, column 0 on.
@@ -159,7 +196,12 @@ FailureOr<std::pair<Shown, Shown>> WriteProver::run() {
     return failure();
   WalkResult result = proof.kernel.walk(
       [&](cta::StoreOp store) -> WalkResult { return prove(store); });
-  if (result.wasInterrupted() || (last && failed(proveWholeTile())))
+  if (result.wasInterrupted())
+    return failure();
+  for (const BoxedOutput &output : proof.outputs)
+    if (failed(prove(output)))
+      return failure();
+  if (last && failed(proveWholeTile()))
     return failure();
   size_t threads = last ? threadsAt(last) : 0;
   Shown slots{std::to_string(accumulators.multiplies()) + " multiplies of " +

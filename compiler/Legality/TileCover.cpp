@@ -17,10 +17,10 @@ namespace {
 
 class TileProver {
 public:
-  TileProver(cta::StoreOp store, const TileRectangle &rectangle,
+  TileProver(cta::GlobalAccess store, const TileRectangle &rectangle,
              int64_t elementBytes, Proof &proof)
-      : store(store), range(store->getParentOfType<cta::TileRangeOp>()),
-        rectangle(rectangle), proof(proof) {
+      : range(store->getParentOfType<cta::TileRangeOp>()), rectangle(rectangle),
+        proof(proof) {
     auto matrix = cast<cta::MatrixType>(store.getBase().getType());
     columns = matrix.getRowBytes() / elementBytes;
     rows = proof.slicer.rows(matrix.getRows());
@@ -34,7 +34,6 @@ private:
   LogicalResult tryOut(int64_t m, AffineExpr tile, AffineExpr count);
   LogicalResult refute(int64_t m, int64_t row, int64_t column, size_t times);
 
-  cta::StoreOp store;
   cta::TileRangeOp range;
   const TileRectangle &rectangle;
   Proof &proof;
@@ -112,7 +111,7 @@ LogicalResult TileProver::run() {
 
 } // namespace
 
-LogicalResult nybl::compiler::proveTiles(cta::StoreOp store,
+LogicalResult nybl::compiler::proveTiles(cta::GlobalAccess store,
                                          const TileRectangle &tile,
                                          int64_t elementBytes, Proof &proof) {
   return TileProver(store, tile, elementBytes, proof).run();

@@ -20,8 +20,9 @@ struct TileRectangle {
 /// Of the tile range around a store, for all M (part of L4). Fails with a
 /// diagnostic: an element in no tile or in two, with the smallest M that has
 /// one, or "not proven".
-mlir::LogicalResult proveTiles(cta::StoreOp store, const TileRectangle &tile,
-                               int64_t elementBytes, Proof &proof);
+mlir::LogicalResult proveTiles(cta::GlobalAccess store,
+                               const TileRectangle &tile, int64_t elementBytes,
+                               Proof &proof);
 
 } // namespace nybl::compiler
 

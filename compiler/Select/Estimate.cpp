@@ -312,6 +312,7 @@ KernelShape nybl::compiler::describe(const Schedule &schedule,
   shape.stages = schedule.stages;
   shape.copy =
       schedule.kind == "plain" ? CopyKind::Register : CopyKind::CpAsync;
+  shape.wholeSectorStores = schedule.storesByTma;
   double wanted = registersWanted(schedule);
   shape.spilledRegisters = std::max(0.0, wanted - mostRegisters);
   // Registers are given in eights.

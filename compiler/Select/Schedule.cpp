@@ -138,10 +138,51 @@ Expected<Schedule> nybl::compiler::parseSchedule(std::string_view text) {
   }
 }
 
+/// Of all warps, unless their rows cannot be halved again: what is left is for
+/// slots.
+static constexpr int64_t mostOutputBytes = 32 * 1024;
+
+static int64_t outputBytes(const Schedule &s, int64_t rowsOfWarp,
+                           int64_t elementBytes) {
+  return s.consumers() * s.warps[0] * rowsOfWarp * s.tile[1] * elementBytes;
+}
+
+/// Lanes write pairs of elements, of 8 rows and 8 columns at a time, 128 bytes
+/// in one pass: with 16-bit elements any swizzle spreads these 16 bytes of each
+/// row over the banks. With 32-bit ones a pass has 32 bytes of 4 rows, which
+/// two neighbouring rows of a wider box would have in the same banks.
+OutputBoxes nybl::compiler::outputBoxes(const Schedule &s,
+                                        int64_t elementBytes) {
+  int64_t rowBytes = s.tile[1] / s.warps[1] * elementBytes;
+  int64_t bytes = elementBytes == 2 ? 128 : 32;
+  while (bytes > 32 && rowBytes % bytes != 0)
+    bytes /= 2;
+  int64_t rows = s.tile[0] / s.warps[0];
+  while (rows % 32 == 0 && outputBytes(s, rows, elementBytes) > mostOutputBytes)
+    rows /= 2;
+  return {rows, bytes, rowBytes / bytes};
+}
+
 /// Data rows are padded by 16 bytes against bank conflicts; one byte a scale.
-int64_t nybl::compiler::sharedBytes(const Schedule &s) {
-  return s.stages * (s.tile[0] + s.tile[1]) *
-         (s.tile[2] / 2 + 16 + s.tile[2] / 16);
+int64_t nybl::compiler::sharedBytes(const Schedule &s, int64_t elementBytes) {
+  int64_t slots = s.stages * (s.tile[0] + s.tile[1]) *
+                  (s.tile[2] / 2 + 16 + s.tile[2] / 16);
+  if (!s.storesByTma)
+    return slots;
+  return slots +
+         outputBytes(s, outputBoxes(s, elementBytes).rows, elementBytes);
+}
+
+static Status validateShared(const Schedule &s, const Chip &chip,
+                             int64_t elementBytes) {
+  int64_t shared = sharedBytes(s, elementBytes);
+  int64_t limit = s.hasRoles() ? chip.sharedPerCta : chip.staticSharedPerCta;
+  if (shared <= limit)
+    return Status::ok();
+  return Status::invalid(
+      fmt::format("schedule '{}': expected at most {} bytes of shared memory "
+                  "on {}, got {}",
+                  print(s), limit, chip.name, shared));
 }
 
 Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
@@ -160,8 +201,7 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
   if (s.kind == "plain" ? s.stages != 1 : s.stages < 2 || s.stages > 8)
     return refuse("expected 1 stage of kind=plain, 2 to 8 of the others");
   for (auto [isAsked, what] :
-       {std::pair(s.storesByTma, "store=tma"), std::pair(s.swapped, "swap=ab"),
-        std::pair(s.split != 1, "split")})
+       {std::pair(s.swapped, "swap=ab"), std::pair(s.split != 1, "split")})
     if (isAsked)
       return refuse(fmt::format("{} cannot be laid out yet", what));
   if (s.hasRoles() && s.warps[0] * s.warps[1] % 4 != 0)
@@ -173,6 +213,13 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
     return refuse("expected roles (kind=cooperative, kind=pingpong) and at "
                   "most 256 rows, with a K step of 64, 128 or 256, where "
                   "fill=tma");
+  if (s.storesByTma && !s.hasRoles())
+    return refuse("expected roles (kind=cooperative, kind=pingpong) where "
+                  "store=tma");
+  // Lanes would hold pairs of rows; and the parts of a tile store it where one
+  // of them alone goes on.
+  if (s.storesByTma && (s.swapped || s.split != 1))
+    return refuse("store=tma cannot be laid out with swap=ab or split yet");
   int64_t accumulators = s.tile[0] * s.tile[1] / (s.warps[0] * s.warps[1] * 32);
   if (accumulators > 128)
     return refuse(fmt::format("expected at most 128 accumulators a thread, got "
@@ -184,14 +231,7 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
                               "thread has more than 64 accumulators, got {} "
                               "warps: registers do not suffice",
                               warps));
-  int64_t shared = sharedBytes(s);
-  int64_t limit = s.hasRoles() ? chip.sharedPerCta : chip.staticSharedPerCta;
-  if (shared > limit)
-    return refuse(
-        fmt::format("expected at most {} bytes of shared memory on {}, "
-                    "got {}",
-                    limit, chip.name, shared));
-  return Status::ok();
+  return validateShared(s, chip, /*elementBytes=*/2);
 }
 
 Status nybl::compiler::validate(const Schedule &s, const Chip &chip,
@@ -201,5 +241,13 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip,
         "schedule '{}': expected k to be a multiple of 32, for TMA copies rows "
         "of whole 16 bytes, got k={}; leave fill=tma out",
         print(s), problem.k));
-  return validate(s, chip);
+  int64_t elementBytes = byteWidth(problem.d);
+  if (s.storesByTma && problem.n * elementBytes % 16 != 0)
+    return Status::invalid(fmt::format(
+        "schedule '{}': expected n to be a multiple of {}, for TMA stores rows "
+        "of whole 16 bytes, got n={}; leave store=tma out",
+        print(s), 16 / elementBytes, problem.n));
+  if (Status status = validate(s, chip); !status)
+    return status;
+  return validateShared(s, chip, elementBytes);
 }

@@ -54,13 +54,22 @@ std::string print(const Schedule &schedule);
 /// there is a ring). The error names the word.
 Expected<Schedule> parseSchedule(std::string_view text);
 
-/// Shared memory that a CTA declares.
-int64_t sharedBytes(const Schedule &schedule);
+/// What a warp stores of D by TMA at a time: some of its rows, in boxes as wide
+/// as the swizzle that keeps its writes free of bank conflicts.
+struct OutputBoxes {
+  int64_t rows, bytes; ///< of one box
+  int64_t count;       ///< beside each other, as wide as the warp's tile
+};
+OutputBoxes outputBoxes(const Schedule &schedule, int64_t elementBytes);
+
+/// Shared memory that a CTA declares; of D, where it leaves by TMA, elements
+/// have so many bytes.
+int64_t sharedBytes(const Schedule &schedule, int64_t elementBytes = 2);
 
 /// What the multiply's shape and the chip's limits ask of a schedule.
 Status validate(const Schedule &schedule, const Chip &chip);
-/// The same, and what the problem asks of it: TMA copies rows of whole 16
-/// bytes.
+/// The same, and what the problem asks of it: TMA copies and stores rows of
+/// whole 16 bytes.
 Status validate(const Schedule &schedule, const Chip &chip,
                 const GemmProblem &problem);
 

@@ -77,6 +77,10 @@ LogicalResult ScaleStageType::verify(EmitError emitError, int64_t bytes) {
   return verifyCount(emitError, "bytes of a stage", bytes, maxStageBytes);
 }
 
+LogicalResult OutputStageType::verify(EmitError emitError, int64_t bytes) {
+  return verifyCount(emitError, "bytes of a stage", bytes, maxStageBytes);
+}
+
 /// What a swizzle repeats after is 8 rows of a box whose rows are as wide.
 LogicalResult TensorMapType::verify(EmitError emitError, int64_t rows,
                                     int64_t bytes) {

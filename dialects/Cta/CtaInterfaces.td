@@ -33,7 +33,8 @@ def Cta_StageAccess : OpInterface<"StageAccess"> {
   let description = [{
     An access of shared memory: `bytes` bytes at `offset` of a stage, or, where
     the stage is in a ring, of the slot that `iteration` has. Every op of Cta
-    that touches shared memory implements it.
+    that touches shared memory that operands pass through implements it; stages
+    of D are apart (cta.store_pair, cta.store_box).
   }];
   let methods = [
     InterfaceMethod<"What cta.alloc gave.", "::mlir::Value", "getStage">,

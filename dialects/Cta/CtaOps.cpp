@@ -76,6 +76,18 @@ static LogicalResult verifyRings(Operation *op) {
   return success();
 }
 
+/// Stages of D are what cta.alloc gave, in no ring.
+static LogicalResult verifyOutputStages(Operation *op) {
+  auto alloc = dyn_cast<AllocOp>(op);
+  if (alloc && alloc.getRing() && isa<OutputStageType>(alloc.getType()))
+    return op->emitOpError("expected a stage of D in no ring");
+  for (Value operand : op->getOperands())
+    if (isa<OutputStageType>(operand.getType()) &&
+        !operand.getDefiningOp<AllocOp>())
+      return op->emitOpError("expected the result of cta.alloc as its stage");
+  return success();
+}
+
 /// A slot is named by its iteration, and only a ring has slots.
 static LogicalResult verifyIteration(Operation *op) {
   auto access = dyn_cast<StageAccess>(op);
@@ -190,9 +202,9 @@ LogicalResult KernelOp::verifyRegions() {
     for (Value value : op->getResults())
       if (failed(verifyScaleUsers(value)))
         return failure();
-    return success(succeeded(verifyRings(op)) &&
-                   succeeded(verifyIteration(op)) &&
-                   succeeded(verifyAttributes(op)));
+    return success(
+        succeeded(verifyRings(op)) && succeeded(verifyOutputStages(op)) &&
+        succeeded(verifyIteration(op)) && succeeded(verifyAttributes(op)));
   });
   return failure(result.wasInterrupted());
 }
@@ -399,18 +411,25 @@ LogicalResult LoadScaleWordsOp::verify() {
   return success();
 }
 
-/// The map is that of the matrix, and its box is the slot.
-LogicalResult CopyBoxOp::verify() {
-  auto kernel = (*this)->getParentOfType<KernelOp>();
-  auto map = dyn_cast<BlockArgument>(getMap());
-  auto base = dyn_cast<BlockArgument>(getBase());
+/// The map is that of the matrix.
+static LogicalResult verifyMap(Operation *op, Value mapValue, Value baseValue) {
+  auto kernel = op->getParentOfType<KernelOp>();
+  auto map = dyn_cast<BlockArgument>(mapValue);
+  auto base = dyn_cast<BlockArgument>(baseValue);
   auto isOfKernel = [&](BlockArgument argument) {
     return argument && argument.getOwner() == &kernel.getBody().front();
   };
-  if (!isOfKernel(map) || !isOfKernel(base) ||
-      kernel.sourceOf(map) != (kernel.sourceOf(base) + ".map").str())
-    return emitOpError(
-        "expected arguments of the kernel: a matrix and its map");
+  if (isOfKernel(map) && isOfKernel(base) &&
+      kernel.sourceOf(map) == (kernel.sourceOf(base) + ".map").str())
+    return success();
+  return op->emitOpError(
+      "expected arguments of the kernel: a matrix and its map");
+}
+
+/// The box is the slot.
+LogicalResult CopyBoxOp::verify() {
+  if (failed(verifyMap(*this, getMap(), getBase())))
+    return failure();
   auto alloc = getStage().getDefiningOp<AllocOp>();
   auto ring = getRing().getDefiningOp<RingOp>();
   if (!alloc || !ring || alloc.getRing() != getRing())
@@ -424,6 +443,15 @@ LogicalResult CopyBoxOp::verify() {
     return success();
   return emitOpError("expected a stage as large as the box, ")
          << getElementBytes() << " bytes, got " << bytes;
+}
+
+/// Where there are roles, stages lie as a swizzle needs it.
+LogicalResult StoreBoxOp::verify() {
+  if (failed(verifyMap(*this, getMap(), getBase())))
+    return failure();
+  if ((*this)->getParentOfType<RoleOp>())
+    return success();
+  return emitOpError("expected to be in a role");
 }
 
 LogicalResult MmaOp::verify() {
@@ -468,10 +496,13 @@ int64_t CopyOp::getElementBytes() { return 8; }
 Guards CopyOp::getGuards(unsigned) { return withMine(getInside(), getMine()); }
 
 Value CopyBoxOp::getByteOffset() { return {}; }
-int64_t CopyBoxOp::getElementBytes() {
-  return getMap().getType().getRows() * getMap().getType().getBytes();
-}
+int64_t CopyBoxOp::getElementBytes() { return getMap().getType().boxBytes(); }
 Guards CopyBoxOp::getGuards(unsigned) { return {getMine()}; }
+
+Value StoreBoxOp::getByteOffset() { return {}; }
+int64_t StoreBoxOp::getElementBytes() { return getMap().getType().boxBytes(); }
+Guards StoreBoxOp::getGuards(unsigned) { return {getMine()}; }
+bool StoreBoxOp::isWrite() { return true; }
 
 Value CopyScalesOp::getByteOffset() { return getOffset(); }
 int64_t CopyScalesOp::getElementBytes() { return 1; }

@@ -205,7 +205,8 @@ def Cta_AllocOp : Cta_Op<"alloc", [HasParent<"KernelOp">]> {
     what the launch gives, and is set when the kernel is lowered.
   }];
   let arguments = (ins Optional<Cta_RingType>:$ring, OptionalAttr<I64Attr>:$offset);
-  let results = (outs AnyTypeOf<[Cta_StageType, Cta_ScaleStageType]>:$result);
+  let results = (outs AnyTypeOf<[Cta_StageType, Cta_ScaleStageType,
+                                 Cta_OutputStageType]>:$result);
   let assemblyFormat = "(`in` $ring^)? attr-dict `:` type($result)";
 }
 
@@ -381,6 +382,69 @@ def Cta_CopyScalesOp : Cta_Op<"copy_scales", [
       return {getInside0(), getInside1(), getInside2(), getInside3()};
     }
   }];
+}
+
+//===----------------------------------------------------------------------===//
+// Stores by TMA
+//===----------------------------------------------------------------------===//
+//
+// Each warp of a role writes a part of D into a stage, and its boxes bring it to
+// memory while the warp goes on: acquire, pairs, publish, boxes, and again. No
+// other warp takes part. That the order is kept, and that a box holds what its
+// own warp wrote, is part of lemma L3. Where the groups of a role take turns,
+// each has such stages of its own: another one is meant in each.
+
+def Cta_StorePairOp : Cta_Op<"store_pair", [
+    AllTypesMatch<["first", "second"]>, MemoryEffects<[MemWrite]>]> {
+  let summary = "two neighbouring elements of D into a stage";
+  let description = "At byte `offset`, a multiple of the bytes of both.";
+  let arguments = (ins AnyTypeOf<[F32, F16, BF16]>:$first,
+                       AnyTypeOf<[F32, F16, BF16]>:$second,
+                       Cta_OutputStageType:$stage, I32:$offset);
+  let assemblyFormat = [{
+    $first `,` $second `,` $stage `[` $offset `]` attr-dict `:` type($first) `,` type($stage)
+  }];
+  let extraClassDeclaration = [{
+    int64_t getElementBytes() {
+      return getFirst().getType().getIntOrFloatBitWidth() / 8;
+    }
+  }];
+}
+
+def Cta_StoreBoxOp : Cta_Op<"store_box", [
+    GlobalWrite, MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "a box of a matrix from a stage by TMA, while the thread goes on";
+  let description = [{
+    The box of `map` whose first byte is byte `column` of row `row`, as it lies in
+    the stage from byte `offset` on, swizzled; what is not real is left out. In
+    each warp the one thread for which `mine` holds does it, if there is one, or
+    another of its warp in its place.
+  }];
+  let arguments = (ins Cta_TensorMapType:$map, Cta_MatrixType:$base, I32:$row,
+                       I32:$column, Cta_OutputStageType:$stage, I32:$offset,
+                       I1:$mine);
+  let assemblyFormat = [{
+    $map `of` $base `[` $row `,` $column `]` `,` $stage `[` $offset `]`
+    `when` $mine attr-dict `:` type($map) `,` type($base) `,` type($stage)
+  }];
+  let hasVerifier = 1;
+}
+
+class Cta_OutputStep<string mnemonic, string parent>
+    : Cta_Op<mnemonic, [HasParent<parent>]> {
+  let assemblyFormat = "attr-dict";
+}
+
+def Cta_OutputAcquireOp : Cta_OutputStep<"output_acquire", "RoleOp"> {
+  let summary = "from here on this warp writes stages of D: its boxes have been read from them";
+}
+
+def Cta_OutputPublishOp : Cta_OutputStep<"output_publish", "RoleOp"> {
+  let summary = "what this warp has written to stages of D is there for its boxes";
+}
+
+def Cta_OutputDrainOp : Cta_OutputStep<"output_drain", "KernelOp"> {
+  let summary = "all boxes of the CTA are in memory";
 }
 
 //===----------------------------------------------------------------------===//

@@ -124,10 +124,10 @@ def Cta_ScalarType : Cta_Type<"Scalar", "scalar"> {
 }
 
 def Cta_TensorMapType : Cta_Type<"TensorMap", "tensor_map"> {
-  let summary = "a matrix as TMA copies it: boxes of rows x bytes";
+  let summary = "a matrix as TMA copies or stores it: boxes of rows x bytes";
   let description = [{
     A CUtensorMap, passed by value, over the real bytes of an operand: what lies
-    outside them a copy fills with zeros. A box has `rows` rows of `bytes` bytes,
+    outside them a copy fills with zeros and a store leaves out. A box has `rows` rows of `bytes` bytes,
     which lie one after the other in shared memory, swizzled over `bytes` bytes:
     bits 4.. of an address within the box are XORed with bits 7.. (CUDA Driver
     API, CU_TENSOR_MAP_SWIZZLE_32B, _64B, _128B). `!cta.tensor_map<128, 64>`
@@ -140,6 +140,9 @@ def Cta_TensorMapType : Cta_Type<"TensorMap", "tensor_map"> {
     int64_t swizzled(int64_t at) const {
       return at ^ ((at / 128) % (getBytes() / 16)) * 16;
     }
+    /// What a box in shared memory must begin at a multiple of for that.
+    int64_t alignment() const { return 8 * getBytes(); }
+    int64_t boxBytes() const { return getRows() * getBytes(); }
   }];
 }
 
@@ -162,6 +165,14 @@ def Cta_StageType : Cta_Type<"Stage", "stage"> {
 
 def Cta_ScaleStageType : Cta_Type<"ScaleStage", "scale_stage"> {
   let summary = "bytes of shared memory that hold scale factors";
+  let parameters = (ins "int64_t":$bytes);
+  let genVerifyDecl = 1;
+  let assemblyFormat = "`<` $bytes `>`";
+}
+
+def Cta_OutputStageType : Cta_Type<"OutputStage", "output_stage"> {
+  let summary = "bytes of shared memory that hold a part of D until TMA has stored it";
+  let description = "No operand passes through it, and no thread reads it.";
   let parameters = (ins "int64_t":$bytes);
   let genVerifyDecl = 1;
   let assemblyFormat = "`<` $bytes `>`";

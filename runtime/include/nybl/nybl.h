@@ -195,7 +195,7 @@ NYBL_API nybl_status nybl_plan_info(const nybl_plan *plan,
    x N, N * 2 (bf16, f16) or N * 4 (f32)
    What pointer and row_stride must be multiples of is the kernel's to say: 8
    bytes for a and b and one element for d, or 16 bytes for each of them that it
-   copies by a tensor map (TMA). The manifest lists it ("alignment",
+   copies or stores by a tensor map (TMA). The manifest lists it ("alignment",
    "stride_multiple"), and a launch refuses what does not fit. */
 typedef struct nybl_matrix {
   uint64_t pointer;   /* CUdeviceptr */

@@ -87,6 +87,36 @@ TEST(PtxLint, SilentOnCopiesAndCountsThem) {
   expectFault(copies, expected(), "expected 0 copies of data, got 1");
 }
 
+const std::string boxStore =
+    "cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group "
+    "[%rd1, {%r1, %r2}], [%r3];";
+
+TEST(PtxLint, SilentOnStoresByTmaAndCountsThem) {
+  std::string stores = with("ret;", "cp.async.bulk.wait_group.read 0;\n"
+                                    "	bar.warp.sync -1;\n"
+                                    "	st.shared.b32 [%rd1], %r1;\n"
+                                    "	fence.proxy.async.shared::cta;\n"
+                                    "	@%p1 " +
+                                        boxStore +
+                                        "\n	cp.async.bulk.commit_group;\n"
+                                        "	cp.async.bulk.wait_group 0;\n"
+                                        "	ret;");
+  PtxCounts counts = expected();
+  unsigned PtxCounts::*const each[] = {
+      &PtxCounts::boxReads,    &PtxCounts::warpBarriers, &PtxCounts::pairs,
+      &PtxCounts::proxyFences, &PtxCounts::boxStores,    &PtxCounts::boxGroups,
+      &PtxCounts::boxWaits};
+  for (unsigned PtxCounts::*count : each)
+    counts.*count = 1;
+  auto status = lintPtx(stores, "gemm", counts);
+  EXPECT_TRUE(status) << status.message();
+  for (unsigned PtxCounts::*count : each) {
+    PtxCounts fewer = counts;
+    fewer.*count = 0;
+    expectFault(stores, fewer, "got 1");
+  }
+}
+
 TEST(PtxLint, FindsEachFault) {
   const std::pair<std::string, std::string> table[] = {
       {with("@%p2 ld.global.b8", "ld.global.b8"), "without a predicate"},
@@ -115,8 +145,15 @@ TEST(PtxLint, FindsEachFault) {
        "a copy that no kernel of ours makes"},
       {with("ret;", "cp.async.ca.shared.global [%r1], [%rd1], 8;"),
        "a copy that no kernel of ours makes"},
-      {with("ret;", "cp.async.bulk.commit_group;"),
+      {with("ret;", "cp.async.bulk.wait_group.read 1;"),
        "a copy that no kernel of ours makes"},
+      {with("ret;", "cp.async.bulk.global.shared::cta.bulk_group [%rd1], "
+                    "[%r1], 128;"),
+       "a copy that no kernel of ours makes"},
+      {with("ret;", boxStore), "expected one thread to store a box"},
+      {with("	griddepcontrol.wait;\n",
+            "	@%p1 " + boxStore + "\n	griddepcontrol.wait;\n"),
+       "before griddepcontrol.wait"},
       {with("ret;", "cp.async.ca.shared.global [%r1], [%rd1], 4, 4;"),
        "expected the size of the source in a register"},
       {with("ret;", "elect.sync _|%p1, 0xffff;"),

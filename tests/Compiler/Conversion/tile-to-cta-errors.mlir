@@ -204,3 +204,14 @@ tile.kernel @negative_extent<dims(M), params()>(%A: !tile.matrix<[M, 64], f4E2M1
     }
   }
 }
+
+// -----
+
+// A width that no template of ours has, for Select looks at N before.
+// expected-error @below {{expected rows of 'd' of whole 16 bytes where TMA stores them, got rows of 40 bytes; use the schedule without store=tma}}
+tile.kernel @narrow<dims(M), params()>(%D: !tile.matrix<[M, 20], bf16>) attributes {schedule = #cta.schedule<"cooperative", tile = [32, 32, 64], warps = [2, 2], stages = 2, store = "tma">, sources = ["d"]} {
+  tile.foreach_tile (%m, %n) in (M, 20) by (32, 32) {
+    %zero = tile.zeros : !tile.acc<[32, 32]>
+    tile.store %zero, %D[%m, %n] : !tile.acc<[32, 32]>, !tile.matrix<[M, 20], bf16>
+  }
+}

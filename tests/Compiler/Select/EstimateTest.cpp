@@ -220,6 +220,14 @@ TEST(Estimate, RegistersAreAboutWhatPtxasGives) {
             255); // 256 bytes are spilled
 }
 
+/// Whole sectors leave by TMA.
+TEST(Estimate, StoresByTma) {
+  Schedule s = *parseSchedule("kind=cooperative tile=128x128x128 warps=2x2");
+  EXPECT_FALSE(describe(s, chip()).wholeSectorStores);
+  s.storesByTma = true;
+  EXPECT_TRUE(describe(s, chip()).wholeSectorStores);
+}
+
 TEST(Candidates, AreValidDifferentAndMany) {
   std::vector<Schedule> all = candidates(chip());
   EXPECT_GT(all.size(), 300u);

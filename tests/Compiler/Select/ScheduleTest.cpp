@@ -63,6 +63,38 @@ TEST(Schedule, Limits) {
     EXPECT_FALSE(validate(*parseSchedule(text), chip)) << text;
 }
 
+/// What leaves by TMA lies in shared memory first, some rows of it if all would
+/// take more than 32 KiB.
+TEST(Schedule, StoresByTma) {
+  const Chip &chip = **findChip("sm_120a");
+  GemmProblem problem = *parseProblem("gemm n=40 k=96");
+  Schedule s = *parseSchedule("kind=cooperative tile=128x128x64 warps=2x2");
+  int64_t slots = sharedBytes(s);
+  s.storesByTma = true;
+  EXPECT_TRUE(validate(s, chip, problem));
+  EXPECT_EQ(sharedBytes(s) - slots, 32 * 1024);
+  EXPECT_EQ(outputBoxes(s, 2).rows, 64);
+  EXPECT_EQ(outputBoxes(s, 2).bytes, 128);
+  EXPECT_EQ(outputBoxes(s, 2).count, 1);
+  EXPECT_EQ(outputBoxes(s, 4).rows, 32);
+  EXPECT_EQ(outputBoxes(s, 4).bytes, 32);
+  EXPECT_EQ(outputBoxes(s, 4).count, 8);
+  s.kind = "pingpong"; // two groups, each with half of the rows
+  EXPECT_EQ(sharedBytes(s) - slots, 32 * 1024);
+  EXPECT_EQ(outputBoxes(s, 2).rows, 32);
+  s.kind = "multistage";
+  EXPECT_FALSE(validate(s, chip, problem));
+  s.kind = "cooperative";
+  for (const char *more : {" swap=ab", " split=2"})
+    EXPECT_FALSE(validate(*parseSchedule(print(s) + more), chip, problem));
+  problem.n = 44; // rows of 88 bytes, or of 176
+  EXPECT_FALSE(validate(s, chip, problem));
+  problem.d = OutputType::F32;
+  EXPECT_TRUE(validate(s, chip, problem));
+  problem.n = 42;
+  EXPECT_FALSE(validate(s, chip, problem));
+}
+
 TEST(Select, RefusesChipsWithoutTheMultiply) {
   GemmProblem p = *parseProblem("gemm n=8 k=16");
   for (const Chip &chip : chips()) {

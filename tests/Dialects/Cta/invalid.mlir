@@ -367,3 +367,67 @@ cta.kernel @box_without_roles(%a: !cta.matrix<?, 64>, %map: !cta.tensor_map<8, 3
   // expected-error @below {{expected to be in a role, with a ring that has `steps`}}
   cta.copy_box %map of %a[%zero, %zero], %stage in %ring at %zero when %mine : !cta.tensor_map<8, 32>, !cta.matrix<?, 64>, !cta.stage<256>
 }
+
+// -----
+
+cta.kernel @stored_box_without_roles(%d: !cta.matrix<?, 64>, %map: !cta.tensor_map<8, 32>, %m: i32) sources ["d", "d.map", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %stage = cta.alloc : !cta.output_stage<256>
+  %zero = arith.constant 0 : i32
+  %mine = arith.constant true
+  // expected-error @below {{expected to be in a role}}
+  cta.store_box %map of %d[%zero, %zero], %stage[%zero] when %mine : !cta.tensor_map<8, 32>, !cta.matrix<?, 64>, !cta.output_stage<256>
+}
+
+// -----
+
+cta.kernel @map_of_another(%a: !cta.matrix<?, 64>, %d: !cta.matrix<?, 64>, %map: !cta.tensor_map<8, 32>, %m: i32) sources ["a", "d", "a.map", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %stage = cta.alloc : !cta.output_stage<256>
+  %zero = arith.constant 0 : i32
+  %mine = arith.constant true
+  // expected-error @below {{expected arguments of the kernel: a matrix and its map}}
+  cta.store_box %map of %d[%zero, %zero], %stage[%zero] when %mine : !cta.tensor_map<8, 32>, !cta.matrix<?, 64>, !cta.output_stage<256>
+}
+
+// -----
+
+cta.kernel @output_stage_in_a_ring() sources [] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %ring = cta.ring stages 2
+  // expected-error @below {{expected a stage of D in no ring}}
+  %stage = cta.alloc in %ring : !cta.output_stage<256>
+}
+
+// -----
+
+cta.kernel @chosen_output_stage() sources [] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %one = cta.alloc : !cta.output_stage<256>
+  %two = cta.alloc : !cta.output_stage<256>
+  %zero = arith.constant 0 : i32
+  %first = arith.constant true
+  %stage = arith.select %first, %one, %two : !cta.output_stage<256>
+  %x = arith.constant 1.0 : f32
+  // expected-error @below {{expected the result of cta.alloc as its stage}}
+  cta.store_pair %x, %x, %stage[%zero] : f32, !cta.output_stage<256>
+}
+
+// -----
+
+cta.kernel @pairs_of_two_kinds(%x: f16, %y: f32) sources ["x", "y"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  %stage = cta.alloc : !cta.output_stage<256>
+  %zero = arith.constant 0 : i32
+  // expected-error @below {{failed to verify that all of {first, second} have same type}}
+  "cta.store_pair"(%x, %y, %stage, %zero) : (f16, f32, !cta.output_stage<256>, i32) -> ()
+}
+
+// -----
+
+cta.kernel @acquired_by_all() sources [] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  // expected-error @below {{expects parent op 'cta.role'}}
+  cta.output_acquire
+}
+
+// -----
+
+cta.kernel @empty_output_stage() sources [] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  // expected-error @below {{expected bytes of a stage from 1 to 1048576, got 0}}
+  %stage = cta.alloc : !cta.output_stage<0>
+}
