@@ -39,8 +39,10 @@ CtaMachine::CtaMachine(cta::KernelOp kernel, const Launch &launch,
 Status CtaMachine::run() {
   for (cta = launch.firstCta; cta < launch.endCta; ++cta) {
     shared->clear();
+    *outputs = {};
     if (Status status = execute(kernel.getBody().front()); !status)
       return status;
+    checkDrained();
   }
   return Status::ok();
 }
@@ -99,6 +101,8 @@ Status CtaMachine::executeCta(Operation &op) {
         return Status::ok();
       })
       .Case([&](cta::AllocOp o) {
+        if (isa<cta::OutputStageType>(o.getType())) // made where it is used
+          return Status::ok();
         int64_t size = isa<cta::StageType>(o.getType())
                            ? cast<cta::StageType>(o.getType()).getBytes()
                            : cast<cta::ScaleStageType>(o.getType()).getBytes();
@@ -117,6 +121,11 @@ Status CtaMachine::executeCta(Operation &op) {
           [&](auto) { return executeTurn(op); })
       .Case<cta::GridWaitOp, cta::GridReleaseOp, cta::RingOp>(
           [](auto) { return Status::ok(); })
+      .Case(
+          [&](cta::StorePairOp o) { return executeStorePair(o), Status::ok(); })
+      .Case([&](cta::StoreBoxOp o) { return executeStoreBox(o), Status::ok(); })
+      .Case<cta::OutputAcquireOp, cta::OutputPublishOp, cta::OutputDrainOp>(
+          [&](auto) { return executeOutputStep(op), Status::ok(); })
       .Case([&](cta::GlobalAccess o) { return executeAccess(o), Status::ok(); })
       .Case([&](cta::StoreSharedOp o) {
         return executeStoreShared(o, o.getValue()), Status::ok();

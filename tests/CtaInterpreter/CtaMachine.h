@@ -12,6 +12,7 @@
 #include "llvm/ADT/DenseMap.h"
 #include <array>
 #include <deque>
+#include <map>
 #include <memory>
 #include <set>
 #include <vector>
@@ -40,6 +41,31 @@ struct Cell {
   int writeRole = 0, writeClock = 0;
   bool isCopied = false;
   std::array<int, maxRoles> readClocks = {};
+};
+
+/// A thread by its number in its role.
+struct Lane {
+  int role = -1, thread = 0;
+  bool isBeside(const Lane &other) const {
+    return role == other.role && thread / 32 == other.thread / 32;
+  }
+  friend bool operator==(const Lane &, const Lane &) = default;
+};
+
+/// One byte of a stage of D, and how far its write and a box are.
+struct OutputCell {
+  Sum value;                 ///< of the element
+  int bytes = 0, number = 0; ///< of the element; of this byte in it
+  Lane writer, reader;
+  bool isOver = false,
+       isPublished = false; ///< known to the writer's warp; to TMA
+  bool isRead = false;      ///< the reader's warp has acquired since
+};
+
+struct OutputStages {
+  /// Groups of a role that take turns have their own.
+  std::map<std::pair<const void *, int64_t>, std::vector<OutputCell>> stages;
+  bool isDrained = true;
 };
 
 class CtaMachine {
@@ -99,6 +125,17 @@ private:
   /// fault, past its end.
   Cell *cellAt(cta::StageAccess op, uint64_t offset, int thread);
 
+  // What leaves by TMA (CtaOutput.cpp).
+  void executeStorePair(cta::StorePairOp op);
+  void writePair(cta::StorePairOp op, int thread);
+  void executeStoreBox(cta::StoreBoxOp op);
+  void storeBox(cta::StoreBoxOp op, int thread);
+  void storeByte(cta::StoreBoxOp op, int thread, OutputCell &cell, uint64_t to);
+  void executeOutputStep(mlir::Operation &op);
+  OutputCell *outputCellAt(mlir::Operation *op, mlir::Value stage,
+                           uint64_t offset);
+  void checkDrained();
+
   // Multiply (CtaMultiply.cpp).
   void executeMma(cta::MmaOp op);
 
@@ -136,6 +173,7 @@ private:
   std::deque<Registers> registers; ///< those handed out stay where they are
   using Shared = llvm::DenseMap<mlir::Value, std::vector<Cell>>;
   std::shared_ptr<Shared> shared = std::make_shared<Shared>();
+  std::shared_ptr<OutputStages> outputs = std::make_shared<OutputStages>();
   std::vector<Operand> operands; ///< one for each argument of the kernel
   // Of the machine of a role: `seen` is how far it knows each role to have
   // been, itself by way of others; `now` is how far it is.

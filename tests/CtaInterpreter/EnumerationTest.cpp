@@ -121,6 +121,24 @@ TEST_P(Enumeration, Boxes) {
   }
 }
 
+/// D by TMA: boxes of 32, 64 and 128 bytes, by warps that have their rows in
+/// order and turned; a part of a warp's rows at a time.
+TEST_P(Enumeration, OutputBoxes) {
+  GemmProblem problem = problemOf(40, GetParam() * 16, layouts[GetParam() % 3]);
+  for (const char *tile :
+       {"32x32x64 warps=2x2", "64x64x64 warps=4x1", "64x64x64 warps=2x2"})
+    expectGemm(problem,
+               std::string("kind=cooperative store=tma stages=2 tile=") + tile,
+               {1, 40, 97}, GetParam() % 2 + 1);
+  expectGemm(problem,
+             "kind=pingpong store=tma stages=2 tile=32x32x64 warps=2x2",
+             {1, 97}, 1);
+  if (GetParam() % 8 == 0)
+    expectGemm(problem,
+               "kind=cooperative store=tma stages=2 tile=128x256x64 warps=2x4",
+               {1, 97}, 1);
+}
+
 /// Words of one, two and four groups of 32 rows or columns.
 TEST_P(Enumeration, PackedScales) {
   for (ScaleLayout layout : layouts)

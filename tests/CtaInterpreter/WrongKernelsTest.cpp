@@ -393,11 +393,109 @@ constexpr Edit boxEdits[] = {
        moveStep<cta::RingAcquireOp, cta::CopyBoxOp>(k, 0, true);
      }}};
 
+/// The first of these goes before, or behind, the other one.
+template <typename Op, typename Other>
+void moveTo(cta::KernelOp kernel, size_t number, bool behind) {
+  Op op = all<Op>(kernel).front();
+  Other other = all<Other>(kernel)[number];
+  if (behind)
+    op->moveAfter(other);
+  else
+    op->moveBefore(other);
+}
+
+/// operand + number, of a box or a pair of D.
+template <typename Op>
+void addTo(Op op, OpOperand &operand, int number) {
+  OpBuilder builder(op);
+  Value more = arith::ConstantOp::create(
+      builder, op.getLoc(), IntegerAttr::get(operand.get().getType(), number));
+  operand.set(arith::AddIOp::create(builder, op.getLoc(), operand.get(), more));
+}
+
+/// Of kernels whose D leaves by TMA.
+constexpr Edit outputEdits[] = {
+    {"NoAcquire", "L3",
+     [](cta::KernelOp k) { all<cta::OutputAcquireOp>(k).front().erase(); }},
+    {"AcquiredLate", "L3",
+     [](cta::KernelOp k) {
+       moveTo<cta::OutputAcquireOp, cta::StorePairOp>(k, 0, true);
+     }},
+    {"NoPublish", "L3",
+     [](cta::KernelOp k) { all<cta::OutputPublishOp>(k).front().erase(); }},
+    {"PublishedEarly", "L3",
+     [](cta::KernelOp k) {
+       moveTo<cta::OutputPublishOp, cta::StorePairOp>(k, 3, false);
+     }},
+    {"PublishedLate", "L3",
+     [](cta::KernelOp k) {
+       moveTo<cta::OutputPublishOp, cta::StoreBoxOp>(k, 0, true);
+     }},
+    {"NoDrain", "L3",
+     [](cta::KernelOp k) { all<cta::OutputDrainOp>(k).front().erase(); }},
+    {"DrainedBefore", "L3",
+     [](cta::KernelOp k) {
+       moveTo<cta::OutputDrainOp, cta::TileRangeOp>(k, 0, false);
+     }},
+    {"NoPair", "L3",
+     [](cta::KernelOp k) { all<cta::StorePairOp>(k)[1].erase(); }},
+    {"PairMoved", "L3",
+     [](cta::KernelOp k) {
+       cta::StorePairOp pair = all<cta::StorePairOp>(k)[1];
+       addTo(pair, pair.getOffsetMutable(), 4);
+     }},
+    {"PairTurnedRound", "gemm",
+     [](cta::KernelOp k) {
+       cta::StorePairOp pair = all<cta::StorePairOp>(k)[1];
+       Value first = pair.getFirst();
+       pair.getFirstMutable().assign(pair.getSecond());
+       pair.getSecondMutable().assign(first);
+     }},
+    {"NoBox", "L4",
+     [](cta::KernelOp k) { all<cta::StoreBoxOp>(k).front().erase(); }},
+    {"BoxTwice", "L4",
+     [](cta::KernelOp k) {
+       cta::StoreBoxOp box = all<cta::StoreBoxOp>(k).front();
+       OpBuilder(box).clone(*box);
+     }},
+    {"BoxOneRowOn", "gemm",
+     [](cta::KernelOp k) {
+       cta::StoreBoxOp box = all<cta::StoreBoxOp>(k).front();
+       addTo(box, box.getRowMutable(), 1);
+     }},
+    {"BoxOneElementOn", "gemm",
+     [](cta::KernelOp k) {
+       cta::StoreBoxOp box = all<cta::StoreBoxOp>(k).front();
+       addTo(box, box.getColumnMutable(), 2);
+     }},
+    {"BoxOneByteOn", "L4",
+     [](cta::KernelOp k) {
+       cta::StoreBoxOp box = all<cta::StoreBoxOp>(k).front();
+       addTo(box, box.getColumnMutable(), 1);
+     }},
+    {"BoxOfAnotherWarp", "L3",
+     [](cta::KernelOp k) {
+       cta::StoreBoxOp box = all<cta::StoreBoxOp>(k).front();
+       OpBuilder builder(box);
+       auto zero = arith::ConstantOp::create(builder, box.getLoc(),
+                                             builder.getI32IntegerAttr(0));
+       box.getOffsetMutable().assign(zero);
+     }},
+    {"BoxByAllLanes", "L3",
+     [](cta::KernelOp k) {
+       cta::StoreBoxOp box = all<cta::StoreBoxOp>(k).front();
+       OpBuilder builder(box);
+       box.getMineMutable().assign(arith::ConstantOp::create(
+           builder, box.getLoc(), builder.getBoolAttr(true)));
+     }},
+};
+
 class WrongKernel : public testing::TestWithParam<Edit> {};
 
-void expectFound(const Edit &edit, const char *schedule, int64_t k = 80) {
+void expectFound(const Edit &edit, const char *schedule, int64_t k = 80,
+                 int64_t n = 21) {
   GemmProblem problem;
-  problem.n = 21;
+  problem.n = n;
   problem.k = k;
   CtaInstance instance(problem, schedule);
   ASSERT_TRUE(instance.kernel);
@@ -447,6 +545,14 @@ TEST_P(WrongBoxes, AreFoundAndNotProven) {
               "kind=cooperative tile=32x32x64 warps=2x2 stages=2 fill=tma", 96);
 }
 
+class WrongOutput : public testing::TestWithParam<Edit> {};
+
+TEST_P(WrongOutput, IsFoundAndNotProven) {
+  expectFound(GetParam(),
+              "kind=cooperative tile=32x32x64 warps=2x2 stages=2 store=tma", 80,
+              /*n=*/24);
+}
+
 /// Right for every M that is quick to enumerate.
 TEST(WrongKernels, OffsetsThatWrap) {
   GemmProblem problem;
@@ -483,6 +589,11 @@ INSTANTIATE_TEST_SUITE_P(Edits, WrongTurns, testing::ValuesIn(turnEdits),
                          });
 
 INSTANTIATE_TEST_SUITE_P(Edits, WrongBoxes, testing::ValuesIn(boxEdits),
+                         [](const testing::TestParamInfo<Edit> &info) {
+                           return info.param.name;
+                         });
+
+INSTANTIATE_TEST_SUITE_P(Edits, WrongOutput, testing::ValuesIn(outputEdits),
                          [](const testing::TestParamInfo<Edit> &info) {
                            return info.param.name;
                          });

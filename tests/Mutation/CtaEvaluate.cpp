@@ -13,16 +13,37 @@ using namespace nybl::mutation;
 
 SmallVector<Access> nybl::mutation::accessesOf(Operation *op) {
   SmallVector<Access> list;
-  auto box = dyn_cast<cta::CopyBoxOp>(op);
-  if (box) // reads what its map holds, wherever it lies
+  // Boxes touch what their map holds, wherever it lies.
+  auto addBox = [&](auto box) {
     for (Value coordinate : {box.getRow(), box.getColumn()})
       list.push_back(
           {box.getMap(), coordinate, Value(), {box.getMine()}, 0, 1});
-  else if (auto global = dyn_cast<cta::GlobalAccess>(op))
+  };
+  if (auto box = dyn_cast<cta::CopyBoxOp>(op)) {
+    addBox(box);
+  } else if (auto box = dyn_cast<cta::StoreBoxOp>(op)) {
+    addBox(box);
+    list.push_back({box.getStage(),
+                    box.getOffset(),
+                    Value(),
+                    {box.getMine()},
+                    0,
+                    box.getMap().getType().alignment()});
+  } else if (auto pair = dyn_cast<cta::StorePairOp>(op)) {
+    list.push_back({pair.getStage(),
+                    pair.getOffset(),
+                    Value(),
+                    {},
+                    0,
+                    2 * pair.getElementBytes(),
+                    false,
+                    true});
+  } else if (auto global = dyn_cast<cta::GlobalAccess>(op)) {
     for (unsigned i = 0; i < global.getElementCount(); ++i)
       list.push_back({global.getBase(), global.getByteOffset(), Value(),
                       global.getGuards(i), i * global.getElementBytes(),
                       global.getElementBytes(), true, global.isWrite()});
+  }
   if (auto shared = dyn_cast<cta::StageAccess>(op)) {
     SmallVector<Value> guards;
     if (Value guard = shared.getStageGuard())

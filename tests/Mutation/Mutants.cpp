@@ -10,9 +10,10 @@ using namespace nybl;
 using namespace nybl::mutation;
 
 StringRef nybl::mutation::name(Target target) {
-  constexpr StringRef names[] = {
-      "mask", "layout", "data load", "store", "lane", "stage", "sync",
-      "ring", "role",   "launch",    "wrap",  "flow", "loop",  "epilogue"};
+  constexpr StringRef names[] = {"mask", "layout", "data load", "store",
+                                 "lane", "stage",  "sync",      "ring",
+                                 "role", "output", "launch",    "wrap",
+                                 "flow", "loop",   "epilogue"};
   return names[static_cast<unsigned>(target)];
 }
 
@@ -47,6 +48,7 @@ const std::vector<Operator> &nybl::mutation::operators() {
     addStageOperators(made);
     addRingOperators(made);
     addRoleOperators(made);
+    addOutputOperators(made);
     addLaunchOperators(made);
     addFlowOperators(made);
     return made;
@@ -76,6 +78,7 @@ std::vector<Mutant> nybl::mutation::sample(const std::vector<Mutant> &all,
     Target target = all[begin].op->target;
     unsigned share = target == Target::Ring     ? 6
                      : target == Target::Launch ? 3
+                     : target == Target::Output ? 4
                                                 : 1;
     size_t count = end - begin;
     size_t take = std::min<size_t>(count, share * perOperator);

@@ -25,6 +25,7 @@ enum class Target {
   Sync,
   Ring,
   Role,
+  Output,
   Launch,
   Wrap,
   Flow,
@@ -88,6 +89,7 @@ void addOffsetOperators(std::vector<Operator> &operators);
 void addStageOperators(std::vector<Operator> &operators);
 void addRingOperators(std::vector<Operator> &operators);
 void addRoleOperators(std::vector<Operator> &operators);
+void addOutputOperators(std::vector<Operator> &operators);
 void addLaunchOperators(std::vector<Operator> &operators);
 void addFlowOperators(std::vector<Operator> &operators);
 

@@ -5,6 +5,7 @@
 
 #include "tests/Mutation/Edit.h"
 #include "tests/Mutation/Mutants.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace nybl;
@@ -103,24 +104,19 @@ void overlapStages(Sites &sites) {
 }
 
 void resizeStage(Sites &sites) {
-  for (cta::AllocOp alloc : all<cta::AllocOp>(sites.kernel)) {
-    auto data = dyn_cast<cta::StageType>(alloc.getType());
-    int64_t bytes = data
-                        ? data.getBytes()
-                        : cast<cta::ScaleStageType>(alloc.getType()).getBytes();
-    bool isData = static_cast<bool>(data);
-    for (int64_t size : {bytes / 2, bytes - 16, bytes + 128})
-      if (size > 0)
-        sites.add(
-            alloc, Twine(size) + " bytes", [alloc, isData, size]() mutable {
-              MLIRContext *context = alloc.getContext();
-              if (isData)
-                alloc.getResult().setType(cta::StageType::get(context, size));
-              else
-                alloc.getResult().setType(
-                    cta::ScaleStageType::get(context, size));
+  for (cta::AllocOp alloc : all<cta::AllocOp>(sites.kernel))
+    llvm::TypeSwitch<Type>(alloc.getType())
+        .Case<cta::StageType, cta::ScaleStageType, cta::OutputStageType>(
+            [&]<typename Stage>(Stage stage) {
+              int64_t bytes = stage.getBytes();
+              for (int64_t size : {bytes / 2, bytes - 16, bytes + 128})
+                if (size > 0)
+                  sites.add(alloc, Twine(size) + " bytes",
+                            [alloc, size]() mutable {
+                              alloc.getResult().setType(
+                                  Stage::get(alloc.getContext(), size));
+                            });
             });
-  }
 }
 
 /// Lanes that are masked skip the write, and leave what was there.
@@ -341,4 +337,8 @@ void nybl::mutation::addStageOperators(std::vector<Operator> &operators) {
   addOrder<cta::BarrierOp>(operators, "barrier");
   addOrder<cta::GridWaitOp>(operators, "grid-wait");
   addOrder<cta::GridReleaseOp>(operators, "grid-release");
+  addOrder<cta::OutputAcquireOp>(operators, "output-acquire");
+  addOrder<cta::OutputPublishOp>(operators, "output-publish");
+  addOrder<cta::OutputDrainOp>(operators, "output-drain");
+  addOrder<cta::StoreBoxOp>(operators, "output-box");
 }
