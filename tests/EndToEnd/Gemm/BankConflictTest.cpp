@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What a warp of the multistage schedule reads from shared memory for its
-// multiplies, and the scale factors it copies there, in passes through the
-// banks as the emulated driver counts them.
+// multiplies, the scale factors it copies there, and what is written there for
+// TMA to store, in passes through the banks as the emulated driver counts them.
 
 #include "tests/EndToEnd/Gemm/Road.h"
 #include "tests/Oracle/Data.h"
@@ -31,7 +31,7 @@ struct Passes {
   uint64_t taken = 0, fewest = 0;
 };
 
-class BankConflicts : public testing::TestWithParam<Tile> {
+class CountedPasses : public testing::Test {
 protected:
   void SetUp() override {
     session = road::Session::get();
@@ -50,7 +50,11 @@ protected:
   road::Session *session = nullptr;
 };
 
-Passes BankConflicts::passesOf(const char *instruction) {
+class BankConflicts : public CountedPasses,
+                      public testing::WithParamInterface<Tile> {};
+using OutputConflicts = CountedPasses;
+
+Passes CountedPasses::passesOf(const char *instruction) {
   auto *number =
       session->extension<decltype(nyblEmuHotspotCount)>("nyblEmuHotspotCount");
   auto *read =
@@ -103,6 +107,28 @@ TEST_P(BankConflicts, NoneOfWhatMultipliesRead) {
   RecordProperty("dataPassesPerMultiply", perMultiply(matrices.taken));
   RecordProperty("allPassesPerMultiply",
                  perMultiply(run.counts.sharedWavefronts));
+}
+
+/// What warps write for TMA to store: 16 and 32 bits an element, boxes of each
+/// width, rows turned and in order.
+TEST_F(OutputConflicts, NoneOfWhatWarpsWrite) {
+  for (const char *tile : {"64x32x64 warps=4x1", "64x64x64 warps=2x2",
+                           "64x128x64 warps=2x2", "96x96x64 warps=2x2"})
+    for (OutputType type : {OutputType::BF16, OutputType::F32}) {
+      GemmProblem p;
+      p.n = 200;
+      p.k = 64;
+      p.d = type;
+      auto a = oracle::randomMatrix(100, p.k, 1);
+      auto b = oracle::randomMatrix(p.n, p.k, 2);
+      road::Options options;
+      options.schedule = std::string("kind=cooperative store=tma tile=") + tile;
+      road::Run run = road::gemm(*session, p, a, b, options);
+      ASSERT_TRUE(run.ok()) << run.error;
+      Passes pairs = passesOf("st.shared.");
+      EXPECT_GT(pairs.taken, 0u);
+      EXPECT_EQ(pairs.taken, pairs.fewest) << tile << ", " << print(p);
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -28,7 +28,7 @@ inline constexpr const char *schedules[] = {
     "kind=multistage tile=32x16x64 warps=2x1 stages=2",
     "kind=multistage tile=64x32x128 warps=2x1 stages=2",
     "kind=multistage tile=128x32x64 warps=1x1 stages=3",
-    "kind=cooperative tile=64x32x64 warps=4x1 stages=2",
+    "kind=cooperative tile=64x64x64 warps=2x2 stages=2 store=tma",
     "kind=pingpong tile=64x32x64 warps=4x1 stages=3 group=2",
 };
 
@@ -57,6 +57,12 @@ inline Class classOf(int64_t number) {
                    layouts[number / 3 % 3], layouts[number % 3],
                    outputs[number / 5 % 3],
                    schedules[number / 2 % std::size(schedules)]);
+}
+
+/// N, or the next that makes rows of whole 16 bytes where TMA stores D.
+inline int64_t columnsOf(const Class &c, int64_t n) {
+  bool byTma = c.schedule.find("store=tma") != std::string::npos;
+  return byTma ? (n + 7) / 8 * 8 : n;
 }
 
 inline std::string text(const Report &report) {

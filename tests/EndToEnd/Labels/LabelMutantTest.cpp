@@ -41,6 +41,17 @@ Kernel compiled(ScaleLayout sfa = ScaleLayout::T128x4) {
   return kernel ? *kernel : Kernel();
 }
 
+/// D leaves by TMA; two tiles, of which a CTA has both.
+Kernel boxed() {
+  Class c = makeClass(72, 48, ScaleLayout::T128x4, ScaleLayout::T128x4,
+                      OutputType::F32,
+                      "kind=cooperative tile=32x64x64 warps=2x2 stages=2 "
+                      "store=tma");
+  auto kernel = compileKernel(c.problem, c.schedule);
+  EXPECT_TRUE(kernel) << kernel.message();
+  return kernel ? *kernel : Kernel();
+}
+
 Launch rows(int64_t m) {
   Launch launch;
   launch.m = m;
@@ -177,6 +188,36 @@ TEST(LabelMutant, AnOffsetThatWraps) {
   report = run(last(right), launch);
   EXPECT_TRUE(report.ok()) << text(report);
   expectFault(last(wraps), launch, "out of bounds");
+}
+
+const std::string boxStore =
+    R"(@%p\d+ cp\.async\.bulk\.tensor\.2d\.global[^;]*;)";
+
+TEST(LabelMutant, ABoxLeftOut) {
+  Report report = run(boxed(), rows(5));
+  EXPECT_TRUE(report.ok()) << text(report);
+  expectFault(changed(boxed(), boxStore, "", 1), rows(5), "never stored");
+}
+
+TEST(LabelMutant, ABoxStoredTwice) {
+  expectFault(changed(boxed(), boxStore, "$&\n\t$&", 0), rows(5),
+              "bytes to be stored, each once, got");
+}
+
+TEST(LabelMutant, APairLeftOut) {
+  expectFault(changed(boxed(), R"(st\.shared\.v2\.b32[^;]*;)", "", 0), rows(5),
+              "uninitialised");
+}
+
+/// The next tile is written where the last one's boxes are read.
+TEST(LabelMutant, BoxesThatAreNotWaitedFor) {
+  Launch launch = rows(5);
+  launch.grid = 1;
+  launch.policy = NYBL_EMU_SCHEDULE_ADVERSARY;
+  Report report = run(boxed(), launch);
+  EXPECT_TRUE(report.ok()) << text(report);
+  expectFault(changed(boxed(), R"(cp\.async\.bulk\.wait_group\.read 0;)", ""),
+              launch, "cp.async.bulk.tensor");
 }
 
 /// A part of D that another CTA computes.

@@ -352,9 +352,11 @@ void LabelRun::checkStoredBytes() {
   extension<decltype(nyblEmuCounters)>("nyblEmuCounters")(&counts);
   auto bytes = static_cast<uint64_t>(part.rows.count() * part.columns.count() *
                                      elementBytes);
-  if (counts.bytesStored != bytes)
+  uint64_t byTma =
+      counts.bulkBytes + counts.tensorBytes - counts.asyncBytesLoaded;
+  if (uint64_t stored = counts.bytesStored + byTma; stored != bytes)
     faults.add(fmt::format("expected {} bytes to be stored, each once, got {}",
-                           bytes, counts.bytesStored));
+                           bytes, stored));
 }
 
 /// A byte was stored if it is the same on either canvas.

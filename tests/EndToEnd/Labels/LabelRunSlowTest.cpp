@@ -60,7 +60,7 @@ TEST_P(EveryPairOfLayouts, RandomSizes) {
     Class c = classOf(random.between(0, 44));
     c.problem.sfa = layouts[GetParam() % 3];
     c.problem.sfb = layouts[GetParam() / 3];
-    c.problem.n = random.between(1, 200);
+    c.problem.n = columnsOf(c, random.between(1, 200));
     c.problem.k = 16 * random.between(1, 30);
     Launch launch;
     launch.m = random.between(1, 300);

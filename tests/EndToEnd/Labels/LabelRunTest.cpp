@@ -41,16 +41,18 @@ TEST(LabelRun, DefaultSchedule) {
   }
 }
 
-/// Tiles of roles, several for a CTA, whose last K step is half of one.
+/// Tiles of roles, several for a CTA, whose last K step is half of one; by
+/// cp.async and stores, or by TMA both.
 TEST(LabelRun, SchedulesWithRoles) {
   int64_t number = 0;
-  for (const char *fill : {"kind=cooperative", "kind=cooperative fill=tma",
-                           "kind=pingpong group=2", "kind=pingpong fill=tma"})
+  for (const char *kind :
+       {"kind=cooperative", "kind=cooperative fill=tma store=tma",
+        "kind=pingpong group=2", "kind=pingpong fill=tma store=tma"})
     for (int64_t m : {1, 70}) {
       std::string schedule = " tile=32x32x64 warps=2x2 stages=3";
       ScaleLayout sfa = layouts[number % 3], sfb = layouts[number / 3 % 3];
       Class c = makeClass(40, 288, sfa, sfb);
-      c.schedule = fill + schedule;
+      c.schedule = kind + schedule;
       Launch launch;
       launch.m = m;
       launch.grid = 2;
@@ -63,7 +65,7 @@ TEST(LabelRun, RandomSizes) {
   oracle::Random random(2027);
   for (int i = 0; i < 8; ++i) {
     Class c = classOf(random.between(0, 44));
-    c.problem.n = random.between(1, 72);
+    c.problem.n = columnsOf(c, random.between(1, 72));
     c.problem.k = 16 * random.between(1, 20);
     Launch launch;
     launch.m = random.between(1, 200);

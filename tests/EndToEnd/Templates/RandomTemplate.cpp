@@ -23,8 +23,9 @@ constexpr const char *kinds[] = {"",
                                  "kind=multistage stages=3",
                                  "kind=cooperative stages=3",
                                  "kind=cooperative fill=tma",
+                                 "kind=cooperative store=tma",
                                  "kind=pingpong",
-                                 "kind=pingpong fill=tma group=2"};
+                                 "kind=pingpong fill=tma group=2 store=tma"};
 
 /// Tiles and warps: few elements a thread, since ptxas takes its time for many.
 struct Layout {
@@ -453,6 +454,8 @@ RandomCase nybl::road::randomCase(uint64_t seed) {
   int64_t wrong = random.between(1, 100);
   c.broken = wrong <= 14;
   c.schedule = randomSchedule(random, wrong <= 2);
+  if (c.schedule.find("store=tma") != std::string::npos) // rows of 16 bytes
+    c.problem.n = (c.problem.n + 7) / 8 * 8;
   c.text = Writer(random).kernel();
   if (wrong > 2 && wrong <= 5)
     makeRowsWrong(c.text, random);
