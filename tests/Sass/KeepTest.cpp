@@ -29,7 +29,7 @@ std::vector<std::string> lost(const std::string &ptx, const std::string &sass) {
   auto checks = checkKept(from->at(0), to->at(0));
   if (!checks)
     return {checks.message()};
-  EXPECT_EQ(checks->size(), 5u);
+  EXPECT_EQ(checks->size(), 6u);
   std::vector<std::string> sentences;
   for (const Check &check : *checks)
     for (const Loss &loss : check.lost)
@@ -167,6 +167,21 @@ TEST_P(Ours, OnlyVprintfMayBeCalled) {
   EXPECT_EQ(lost(prints, with("R8")), std::vector<std::string>());
   EXPECT_EQ(lost(prints, with("`(vprintf)")), std::vector<std::string>());
   expectLost(prints, with("`(malloc)"), "calls", "malloc");
+}
+
+TEST_P(Ours, AStoreOfABox) {
+  std::string boxes = replaced(
+      ptx, "griddepcontrol.wait;",
+      "griddepcontrol.wait;\n@%p1 cp.async.bulk.tensor.2d.global.shared::cta"
+      ".tile.bulk_group [%rd1, {%r1, %r2}], [%r3];");
+  std::string line = lineWith(sass, " ACQBULK");
+  auto with = [&](const char *text) {
+    return replaced(sass, line, line + "/*0d98*/ " + text + ";\n");
+  };
+  EXPECT_EQ(lost(boxes, with("@UP0 UTMASTG.2D [UR8], [UR12]")),
+            std::vector<std::string>());
+  expectLost(boxes, with("@!PT UTMASTG.2D [UR8], [UR12]"), "boxes",
+             "expected at least the 1 stores of boxes of the PTX, got 0");
 }
 
 TEST_P(Ours, LocalMemoryInALoop) {

@@ -58,7 +58,7 @@ TEST_F(VerifySass, OurKernelsAreKept) {
       {"kind=multistage", 32},
       {"kind=multistage tile=64x64x128 warps=2x2 stages=3", 16},
       {"kind=cooperative tile=128x256x128 fill=tma", 64},
-      {"kind=pingpong tile=128x128x128 warps=2x2 fill=tma", 64}};
+      {"kind=pingpong tile=128x128x128 warps=2x2 fill=tma store=tma", 64}};
   for (auto &[schedule, multiplies] : table) {
     Outcome outcome =
         verify({line, "--chip", "sm_120a", "--schedule", schedule, "--json"});
@@ -67,7 +67,7 @@ TEST_F(VerifySass, OurKernelsAreKept) {
     ASSERT_TRUE(json.is_object()) << outcome.out;
     EXPECT_EQ(json["verdict"], "kept");
     Json checks = json["kernels"][0]["checks"];
-    ASSERT_EQ(checks.size(), 5u);
+    ASSERT_EQ(checks.size(), 6u);
     EXPECT_EQ(checks[0]["check"], "multiplies");
     EXPECT_EQ(checks[0]["ptx"], multiplies) << schedule;
     // ptxas unrolls the three steps of the last one.
@@ -75,6 +75,10 @@ TEST_F(VerifySass, OurKernelsAreKept) {
     EXPECT_GE(copies, multiplies) << schedule;
     EXPECT_EQ(copies % multiplies, 0) << schedule << ": " << copies;
     EXPECT_EQ(checks[1]["check"], "wait");
+    EXPECT_EQ(checks[3]["check"], "boxes");
+    EXPECT_EQ(checks[3]["ptx"], checks[3]["sass"]);
+    bool byTma = std::string(schedule).find("store=tma") != std::string::npos;
+    EXPECT_EQ(checks[3]["ptx"] > 0, byTma) << schedule;
   }
 }
 

@@ -254,8 +254,10 @@ void nybl::cli::addVerifySass(CLI::App &app, int &code) {
       "verify-sass",
       "Check in the machine code of a cubin that ptxas kept what the PTX "
       "says:\n"
-      "multiplies, waits ahead of loads, setmaxnreg, no syscalls, no local "
-      "memory in loops.\nThe kernel of a problem, or any --cubin with its "
+      "multiplies, waits ahead of loads, setmaxnreg, stores by TMA, no "
+      "syscalls, "
+      "no local memory in loops.\nThe kernel of a problem, or any --cubin with "
+      "its "
       "--ptx.\nExit codes: 0 all kept; 1 something lost; 2 bad input; 3 "
       "environment (no nvdisasm); 4 control flow not understood.");
   verb->add_option("problem", options->problem, "the problem line");

@@ -164,6 +164,24 @@ Check checkRegisters(const Graph &ptx, const Graph &sass) {
   return check;
 }
 
+Check checkBoxes(const Graph &ptx, const Graph &sass) {
+  auto wanted = ptx.all([](const Instruction &in) {
+    return in.opcode.starts_with("cp.async.bulk.tensor.") &&
+           in.opcode.find(".global.shared::cta") != std::string::npos;
+  });
+  auto got = sass.all([](const Instruction &in) {
+    return in.base() == "UTMASTG" && !in.isNever();
+  });
+  Check check{"boxes", "stores of boxes by TMA", wanted.size(), got.size()};
+  if (got.size() < wanted.size())
+    check.lost.push_back(
+        {0, "",
+         fmt::format("expected at least the {} stores of boxes of the PTX, got "
+                     "{}",
+                     wanted.size(), got.size())});
+  return check;
+}
+
 bool callsOut(const Code &code, const Instruction &in) {
   return in.base() == "CALL" && !in.isNever() && localTargets(code, in).empty();
 }
@@ -250,6 +268,6 @@ Expected<std::vector<Check>> nybl::sass::checkKept(const Code &ptx,
     return otherCycles(sass);
   Graph from{ptx, std::move(*ptxGraph)}, to{sass, std::move(*sassGraph)};
   return std::vector<Check>{checkMultiplies(from, to), checkWait(from, to),
-                            checkRegisters(from, to), checkCalls(from, to),
-                            checkLocal(from, to)};
+                            checkRegisters(from, to),  checkBoxes(from, to),
+                            checkCalls(from, to),      checkLocal(from, to)};
 }

@@ -14,6 +14,7 @@
 //               dominate in the PTX. Asked where the PTX waits.
 //   registers   As many USETMAXREG as the PTX has setmaxnreg, with the same
 //               numbers of registers. (ptxas drops what it finds no use for.)
+//   boxes       At least as many stores of boxes (UTMASTG) as the PTX has.
 //   calls       No call out of the kernel's own code, such as a syscall in the
 //               place of an instruction; vprintf where the PTX calls it.
 //   local       No local memory (LDL, STL) in loops: spills.
