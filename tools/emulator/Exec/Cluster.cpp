@@ -153,13 +153,15 @@ void Cluster::releaseClusterBarrier() {
   changed();
 }
 
-/// Steps of a turn: long, for a warm cache; short ones mix warps well.
+/// Steps of a turn: long, for a warm cache; short ones mix warps well, and do
+/// for those that spin while one operation after the other completes.
 static constexpr unsigned longTurn = 1 << 12, shortTurn = 64;
 
 void Cluster::runTurn(Warp &w) {
   bool random = grid.config.policy == SchedulePolicy::Random;
-  unsigned steps =
-      random ? 1 + static_cast<unsigned>(choices.below(shortTurn)) : longTurn;
+  unsigned steps = random  ? 1 + static_cast<unsigned>(choices.below(shortTurn))
+                   : spins ? shortTurn
+                           : longTurn;
   if (grid.config.count)
     grid.config.poison ? w.run<true, true>(steps) : w.run<false, true>(steps);
   else
@@ -207,6 +209,7 @@ Cluster::State Cluster::run() {
       return failed() ? State::Failed : State::Finished;
     }
     idle = effects != before ? 0 : idle + 1;
+    spins = idle >= idleTurns;
     if (ran && idle < idleTurns)
       continue;
     if (async.completeOne() || async.completeOne(true))

@@ -82,6 +82,7 @@ private:
   bool giveUpWaits();
 
   std::vector<Warp *> warps;
+  bool spins = false; ///< since the last thing that happened
   /// Of giving up: rounds since something happened, or an event; what was then.
   struct {
     unsigned fruitless = 0, uneventful = 0;
