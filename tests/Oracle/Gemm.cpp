@@ -351,6 +351,42 @@ Expected<GemmOutput> gemm(const QuantizedMatrix &a, const QuantizedMatrix &b,
   return finish(*accumulators, alpha, type);
 }
 
+/// Elements first .. first + count - 1 of each row.
+static QuantizedMatrix columnsOf(const QuantizedMatrix &m, int64_t first,
+                                 int64_t count) {
+  QuantizedMatrix result(m.rows, count);
+  for (int64_t row = 0; row < m.rows; ++row) {
+    for (int64_t i = 0; i < count; ++i)
+      result.setCode(row, i, m.code(row, first + i));
+    for (int64_t i = 0; i < result.blocks(); ++i)
+      result.setScale(row, i, m.scale(row, first / kScaleBlock + i));
+  }
+  return result;
+}
+
+Expected<GemmOutput> gemmOfParts(const QuantizedMatrix &a,
+                                 const QuantizedMatrix &b, float alpha,
+                                 OutputType type, Model model,
+                                 int64_t partElements) {
+  if (partElements <= 0 || partElements % kScaleBlock != 0)
+    return Status::invalid("expected parts of a positive multiple of 16");
+  if (partElements >= a.k)
+    return gemm(a, b, alpha, type, model);
+  Grid<float> sum;
+  for (int64_t first = 0; first < a.k; first += partElements) {
+    int64_t count = std::min(partElements, a.k - first);
+    Expected<Grid<float>> own = accumulate(columnsOf(a, first, count),
+                                           columnsOf(b, first, count), model);
+    if (!own)
+      return own.status();
+    sum.rows = own->rows, sum.cols = own->cols;
+    sum.values.resize(own->values.size());
+    for (size_t i = 0; i < sum.values.size(); ++i)
+      sum.values[i] += own->values[i];
+  }
+  return finish(sum, alpha, type);
+}
+
 Expected<GemmOutput> gemmExact(const QuantizedMatrix &a,
                                const QuantizedMatrix &b, float alpha,
                                OutputType type) {

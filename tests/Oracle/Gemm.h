@@ -78,6 +78,13 @@ GemmOutput finish(const Grid<float> &accumulators, float alpha,
 /// accumulate and finish.
 Expected<GemmOutput> gemm(const QuantizedMatrix &a, const QuantizedMatrix &b,
                           float alpha, OutputType type, Model model);
+/// Each part of `partElements` elements of K (a multiple of 16; the last may
+/// have fewer) accumulated by itself, then added in f32 in their order, the
+/// first to zero; and finish.
+Expected<GemmOutput> gemmOfParts(const QuantizedMatrix &a,
+                                 const QuantizedMatrix &b, float alpha,
+                                 OutputType type, Model model,
+                                 int64_t partElements);
 /// The reference of the gate: gemm with Model::Exact.
 Expected<GemmOutput> gemmExact(const QuantizedMatrix &a,
                                const QuantizedMatrix &b, float alpha,

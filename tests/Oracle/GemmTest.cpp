@@ -371,6 +371,22 @@ TEST(Gemm, EveryModelPassesTheGateOnCalibratedData) {
   }
 }
 
+/// Sums that are exact in every order are the same in parts; others are not.
+TEST(Gemm, PartsAddUpToTheWhole) {
+  auto a = exactDomainMatrix(5, 208, 3), b = exactDomainMatrix(7, 208, 4);
+  ASSERT_TRUE(a && b);
+  auto whole = gemm(*a, *b, 0.5f, OutputType::F32, Model::MmaSim);
+  for (int64_t part : {16, 64, 128, 208}) {
+    auto sum = gemmOfParts(*a, *b, 0.5f, OutputType::F32, Model::MmaSim, part);
+    ASSERT_TRUE(sum) << sum.message();
+    EXPECT_EQ(sum->bytes, whole->bytes) << part;
+  }
+  auto x = randomMatrix(5, 208, 5), y = randomMatrix(7, 208, 6);
+  EXPECT_NE(gemmOfParts(x, y, 1, OutputType::F32, Model::MmaSim, 64)->bytes,
+            gemm(x, y, 1, OutputType::F32, Model::MmaSim)->bytes);
+  EXPECT_FALSE(gemmOfParts(x, y, 1, OutputType::F32, Model::MmaSim, 24));
+}
+
 TEST(Gemm, RefusesShapesThatDoNotMatch) {
   QuantizedMatrix good(2, 64), other(2, 80), odd(2, 64), empty(2, 0);
   odd.scales.pop_back();
