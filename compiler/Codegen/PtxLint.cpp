@@ -73,6 +73,37 @@ private:
       fault(s, "global memory is touched before griddepcontrol.wait");
   }
 
+  /// What the parts of tiles do in the workspace: always all of it, but for the
+  /// first part, which has nothing to read, and for the one lane that hands on.
+  bool workspaceAccess(const Statement &s) {
+    struct Kind {
+      StringRef op;
+      unsigned PtxCounts::*count;
+      bool predicated;
+    };
+    constexpr Kind kinds[] = {
+        {"ld.acquire.gpu.global.b32", &PtxCounts::partWaits, false},
+        {"st.release.gpu.global.b32", &PtxCounts::partsDone, true},
+        {"ld.global.v4.b32", &PtxCounts::sums, true},
+        {"st.global.v4.b32", &PtxCounts::sumsLeft, false}};
+    const Kind *kind =
+        llvm::find_if(kinds, [&](const Kind &k) { return k.op == s.op; });
+    if (kind == std::end(kinds))
+      return false;
+    ++(counts.*kind->count);
+    if (s.predicated != kind->predicated)
+      fault(s, kind->predicated ? "expected a predicate: the first part has "
+                                  "nothing to read, and one lane hands on"
+                                : "expected no predicate: each part waits and "
+                                  "leaves its sums");
+    checkWaited(s);
+    lanesMet &= kind->count != &PtxCounts::sumsLeft;
+    if (kind->count == &PtxCounts::partsDone && !lanesMet)
+      fault(s, "expected the lanes of the warp to meet between their sums and "
+               "this");
+    return true;
+  }
+
   void globalAccess(const Statement &s) {
     if (s.op == "ld.global.b64")
       ++counts.dataLoads;
@@ -172,6 +203,8 @@ private:
 
   void memoryAccess(const Statement &s) {
     StringRef space = s.op.split('.').second;
+    if (workspaceAccess(s))
+      return;
     if (space.starts_with("global."))
       globalAccess(s);
     else if (space.starts_with("local."))
@@ -189,6 +222,7 @@ private:
 
   void instruction(const Statement &s) {
     StringRef family = s.op.split('.').first;
+    lanesMet |= s.op == "bar.warp.sync";
     waited |= s.op == "griddepcontrol.wait" && !s.predicated;
     counts.barriers += (family == "bar" && !s.op.starts_with("bar.warp.")) ||
                        family == "barrier";
@@ -251,6 +285,7 @@ private:
   std::vector<std::string> faults;
   std::string pending; ///< the begin of a statement
   bool inKernel = false, found = false, waited = false;
+  bool lanesMet = false; ///< of a warp, since they left sums
 };
 
 } // namespace
@@ -291,7 +326,11 @@ static std::string findMiscount(const PtxCounts &found,
       {"waits for boxes to be read", found.boxReads, expected.boxReads},
       {"waits for boxes", found.boxWaits, expected.boxWaits},
       {"fences", found.proxyFences, expected.proxyFences},
-      {"barriers of a warp", found.warpBarriers, expected.warpBarriers}};
+      {"barriers of a warp", found.warpBarriers, expected.warpBarriers},
+      {"waits for a part's turn", found.partWaits, expected.partWaits},
+      {"parts handed on", found.partsDone, expected.partsDone},
+      {"reads of four sums", found.sums, expected.sums},
+      {"stores of four sums", found.sumsLeft, expected.sumsLeft}};
   for (const Row &row : rows)
     if (row.found != row.expected)
       return "expected " + std::to_string(row.expected) + " " + row.what +

@@ -31,6 +31,9 @@ struct PtxCounts {
   unsigned boxStores = 0, pairs = 0, boxGroups = 0, boxReads = 0, boxWaits = 0,
            proxyFences = 0;
   unsigned warpBarriers = 0; ///< a warp's lanes meet
+  /// Of the workspace: counters that are waited for and handed on; four sums
+  /// that are read and left.
+  unsigned partWaits = 0, partsDone = 0, sums = 0, sumsLeft = 0;
 };
 
 /// Counts of one entry, and a sentence with the PTX line for each rule broken:

@@ -30,11 +30,14 @@ private:
     return arith::ConstantOp::create(builder, location,
                                      builder.getI32IntegerAttr(value));
   }
-  /// An empty loop over the numbers of this CTA's tiles: the CTA's index, + the
-  /// grid's size, ..., or of these each `groups`-th from number `group` on.
+  /// An empty loop over the numbers of this CTA's tiles, or of their parts: the
+  /// CTA's index, + the grid's size, ..., or of these each `groups`-th from
+  /// number `group` on.
   scf::ForOp makeLoop(ValueRange carried, int64_t groups = 1,
                       Value group = Value());
-  /// The index of the tile that has this number.
+  /// The index of the tile that has this number and, where it has parts, the
+  /// part: what the range's arguments are.
+  SmallVector<Value> argumentsAt(Value number);
   Value tileAt(Value number);
   void expand(cta::RoleOp role);
   void expandTile(cta::RoleOp role, scf::ForOp loop, Value own);
@@ -63,6 +66,11 @@ scf::ForOp TileRangeExpander::makeLoop(ValueRange carried, int64_t groups,
   Type i32 = builder.getI32Type();
   Value first = NVVM::BlockIdXOp::create(builder, location, i32);
   Value step = NVVM::GridDimXOp::create(builder, location, i32);
+  Value count = range.getCount();
+  if (range.getPart()) {
+    Value parts = number(range.getParts());
+    count = arith::MulIOp::create(builder, location, count, parts);
+  }
   // The number cannot wrap: count is proven (L6) to leave room for `groups`
   // grids more.
   if (groups > 1) {
@@ -70,8 +78,16 @@ scf::ForOp TileRangeExpander::makeLoop(ValueRange carried, int64_t groups,
     first = arith::AddIOp::create(builder, location, first, skipped);
     step = arith::MulIOp::create(builder, location, step, number(groups));
   }
-  return scf::ForOp::create(builder, location, first, range.getCount(), step,
-                            carried);
+  return scf::ForOp::create(builder, location, first, count, step, carried);
+}
+
+/// Parts of a tile follow one another.
+SmallVector<Value> TileRangeExpander::argumentsAt(Value number) {
+  if (!range.getPart())
+    return {tileAt(number)};
+  int64_t parts = range.getParts();
+  Value tile = tileAt(Index(builder, number) / parts);
+  return {tile, Index(builder, number) % parts};
 }
 
 Value TileRangeExpander::tileAt(Value number) {
@@ -85,11 +101,16 @@ Value TileRangeExpander::tileAt(Value number) {
 
 void TileRangeExpander::run() {
   Block &body = range.getBody().front();
+  range.walk([&](cta::SumPartsOp sum) {
+    sum->setAttr(partsOfTile, builder.getI64IntegerAttr(range.getParts()));
+  });
   if (range.getBody().getOps<cta::RoleOp>().empty()) {
     scf::ForOp loop = makeLoop({});
     Block *into = loop.getBody();
     builder.setInsertionPointToStart(into);
-    body.getArgument(0).replaceAllUsesWith(tileAt(loop.getInductionVar()));
+    SmallVector<Value> arguments = argumentsAt(loop.getInductionVar());
+    for (auto [old, value] : llvm::zip(body.getArguments(), arguments))
+      old.replaceAllUsesWith(value);
     into->getOperations().splice(into->getTerminator()->getIterator(),
                                  body.getOperations());
   } else {
@@ -253,7 +274,8 @@ void TileRangeExpander::countOn(cta::RoleOp role, scf::ForOp loop) {
 void TileRangeExpander::expandTile(cta::RoleOp role, scf::ForOp loop,
                                    Value own) {
   IRMapping mapping;
-  mapping.map(range.getBody().getArgument(0), tileAt(loop.getInductionVar()));
+  mapping.map(range.getBody().getArguments(),
+              argumentsAt(loop.getInductionVar()));
   mapping.map(role.getBody().getArgument(0), own);
   for (Operation &op : range.getBody().front())
     if (!isa<cta::RoleOp>(op))

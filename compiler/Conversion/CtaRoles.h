@@ -13,11 +13,12 @@ namespace nybl::compiler {
 /// groups of a role take these numbers by turns. Iterations of rings between
 /// roles count on from tile to tile, modulo twice the stages: enough to tell
 /// slot and parity; and so do turns. A ring gets attributes: how many warps
-/// publish and release it.
+/// publish and release it; cta.sum_parts gets one: how many parts a tile has.
 void expandTileRanges(cta::KernelOp kernel);
 
 inline constexpr llvm::StringLiteral publishingWarps = "publishing_warps",
-                                     releasingWarps = "releasing_warps";
+                                     releasingWarps = "releasing_warps",
+                                     partsOfTile = "parts";
 
 } // namespace nybl::compiler
 

@@ -2,8 +2,8 @@
 //
 // The pass cta-to-sm120: cta.kernel becomes an llvm.func of NVVM ops for chips
 // with mma.sync block_scale. Leaves only: nothing is decided here. Memory is
-// CtaMemoryToSM120.cpp, rings are CtaRingToSM120.cpp, stores by TMA are
-// CtaStoreToSM120.cpp.
+// CtaMemoryToSM120.cpp, rings are CtaRingToSM120.cpp, split tiles are
+// CtaSplitToSM120.cpp, stores by TMA are CtaStoreToSM120.cpp.
 
 #include "compiler/Conversion/CtaToSM120.h"
 #include "compiler/Conversion/CtaRoles.h"
@@ -44,6 +44,8 @@ struct CtaTypeConverter : TypeConverter {
         [=](cta::ScalesType) -> Type { return pointer(globalSpace); });
     addConversion(
         [=](cta::ScalarType) -> Type { return pointer(globalSpace); });
+    addConversion(
+        [=](cta::WorkspaceType) -> Type { return pointer(globalSpace); });
     // Passed by value: its address is that of the parameter.
     addConversion([=](cta::TensorMapType) -> Type { return pointer(0); });
     addConversion([=](cta::StageType) -> Type { return pointer(sharedSpace); });
@@ -184,6 +186,7 @@ struct CtaToSM120Pass : public compiler::impl::CtaToSM120Base<CtaToSM120Pass> {
                            NVVM::GridDepActionKind::launch_dependents>>(
         types, context);
     addRingPatterns(types, patterns);
+    addSplitPatterns(types, patterns);
     addMemoryPatterns(types, patterns);
     addStorePatterns(types, patterns);
     ConversionTarget target(*context);

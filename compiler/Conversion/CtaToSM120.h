@@ -44,6 +44,10 @@ mlir::Value fullBarrier(mlir::OpBuilder &builder, mlir::Location loc,
 void addRingPatterns(mlir::TypeConverter &types,
                      mlir::RewritePatternSet &patterns);
 
+/// Sums over the parts of tiles (CtaSplitToSM120.cpp).
+void addSplitPatterns(mlir::TypeConverter &types,
+                      mlir::RewritePatternSet &patterns);
+
 /// Accesses of memory, copies and multiplies (CtaMemoryToSM120.cpp).
 void addMemoryPatterns(mlir::TypeConverter &types,
                        mlir::RewritePatternSet &patterns);

@@ -17,7 +17,7 @@ TileEmitter::TileEmitter(cta::KernelOp kernel, tile::KernelOp source,
       tileM(schedule.getTile()[0]), tileN(schedule.getTile()[1]),
       tileK(schedule.getTile()[2]), group(schedule.getGroup()),
       warpsM(schedule.getWarps()[0]), warpsN(schedule.getWarps()[1]),
-      threads(0), mFragments(tileM / warpsM / 16),
+      threads(0), split(schedule.getSplit()), mFragments(tileM / warpsM / 16),
       nFragments(tileN / warpsN / 8) {
   // L7: no access of global memory before the grids this one depends on ended.
   cta::GridWaitOp::create(builder, location);
@@ -91,18 +91,20 @@ LogicalResult TileEmitter::convertForeachTile(tile::ForeachTileOp op) {
   auto attribute = [&](int64_t value) {
     return grouped ? builder.getI64IntegerAttr(value) : IntegerAttr();
   };
-  auto range = cta::TileRangeOp::create(builder, location, count,
+  auto range = cta::TileRangeOp::create(builder, location, count, split,
                                         attribute(tilesN), attribute(group));
   frameBuilder.setInsertionPoint(range);
   Block *body = new Block();
   range.getBody().push_back(body);
-  Index tileIndex = index(body->addArgument(builder.getI32Type(), location));
+  tileIndex = index(body->addArgument(builder.getI32Type(), location));
+  if (split > 1)
+    part = index(body->addArgument(builder.getI32Type(), location));
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToEnd(body);
   mapping.map(op.getBody().getArgument(0),
-              (tileIndex / tilesN * tileM).value());
+              (*tileIndex / tilesN * tileM).value());
   mapping.map(op.getBody().getArgument(1),
-              (tileIndex % tilesN * tileN).value());
+              (*tileIndex % tilesN * tileN).value());
   return convertTile(op);
 }
 
@@ -114,6 +116,8 @@ LogicalResult TileEmitter::convertTile(tile::ForeachTileOp op) {
 }
 
 LogicalResult TileEmitter::convertInTile(Operation &op) {
+  if (accumulated && failed(sumParts()))
+    return failure();
   if (auto zeros = dyn_cast<tile::ZerosOp>(op)) {
     if (failed(checkShape(&op, zeros.getType())))
       return failure();

@@ -131,8 +131,17 @@ protected:
   mlir::LogicalResult copyScales(tile::LoadScalesOp op, const Staged &to,
                                  mlir::Value when);
 
+  // Split tiles (TileEmitterSplit.cpp).
+  /// Of all the K steps of a tile, those of one part.
+  mlir::FailureOr<int64_t> stepsOfPart(tile::AccumulateOp op, int64_t steps);
+  /// The K coordinate of a part's step.
+  void enterStep(tile::AccumulateOp op, Index step);
+  /// Adds up what the parts have accumulated: before anything is made of it,
+  /// but not before who accumulates by turns has passed his.
+  mlir::LogicalResult sumParts();
+
   // Multiplies and accumulators (TileEmitterDot.cpp).
-  /// K steps of an accumulate.
+  /// K steps of an accumulate, of one part.
   mlir::FailureOr<int64_t> stepsOf(tile::AccumulateOp op);
   mlir::LogicalResult convertAccumulate(tile::AccumulateOp op);
   /// The registers of each accumulator, one after the other in `values`.
@@ -180,10 +189,13 @@ protected:
   mlir::OpBuilder frameBuilder; ///< before the tile range: allocs, scalars
   mlir::Location location;
   int64_t tileM, tileN, tileK, group, warpsM, warpsN, threads;
+  int64_t split;                  ///< parts of a tile
   int64_t mFragments, nFragments; ///< of one warp: 16 rows, 8 columns each
   RowMap mapA, mapB;              ///< a schedule may choose others
   /// Of this thread; see cta.mma for g and t.
   std::optional<Index> thread, lane, g, t, warpRow, warpColumn;
+  std::optional<Index> tileIndex, part; ///< part: where there are several
+  tile::AccumulateOp accumulated;       ///< whose parts are not added up yet
   mlir::Value iteration;   ///< of the ring, that tiles are read from; or null
   mlir::IRMapping mapping; ///< scalars and coordinates
   llvm::DenseMap<mlir::Value, Staged> staged;       ///< tiles, scale tiles

@@ -20,7 +20,7 @@ FailureOr<int64_t> TileEmitter::stepsOf(tile::AccumulateOp op) {
   std::optional<int64_t> extent = tile::constantSize(op.getExtent());
   if (extent && *extent >= 0 && *extent <= maxExtent &&
       tile::constantSize(op.getStep()) == tileK)
-    return (*extent + tileK - 1) / tileK;
+    return stepsOfPart(op, (*extent + tileK - 1) / tileK);
   return op.emitOpError("expected a static extent, 0 or more, walked by the "
                         "schedule's K step, ")
          << tileK;
@@ -45,6 +45,8 @@ LogicalResult TileEmitter::convertAccumulate(tile::AccumulateOp op) {
   if (failed(results))
     return failure();
   bindAccumulators(op.getResults(), *results);
+  if (split > 1)
+    accumulated = op;
   return success();
 }
 

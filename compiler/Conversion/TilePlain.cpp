@@ -18,8 +18,7 @@ FailureOr<ValueRange> TilePlain::convertSteps(tile::AccumulateOp op,
   builder.setInsertionPointToEnd(loop.getBody());
   Block &body = op.getBody().front();
   bindAccumulators(body.getArguments().drop_front(), loop.getRegionIterArgs());
-  mapping.map(body.getArgument(0),
-              (index(loop.getInductionVar()) * tileK).value());
+  enterStep(op, index(loop.getInductionVar()));
   for (Operation &inner : body)
     if (failed(convertInStep(inner)))
       return failure();

@@ -13,7 +13,7 @@ LogicalResult TileRing::fill(tile::AccumulateOp op, Index step, Value isStep) {
   Location loc = op.getLoc();
   cta::RingAcquireOp::create(builder, loc, ring, step);
   iteration = step;
-  mapping.map(op.getBody().getArgument(0), (step * tileK).value());
+  enterStep(op, step);
   for (Operation &inner : op.getBody().front().without_terminator()) {
     LogicalResult result = success();
     if (auto load = dyn_cast<tile::LoadOp>(inner))
@@ -31,7 +31,7 @@ LogicalResult TileRing::fill(tile::AccumulateOp op, Index step, Value isStep) {
 
 LogicalResult TileRing::multiply(tile::AccumulateOp op, Index step) {
   iteration = step;
-  mapping.map(op.getBody().getArgument(0), (step * tileK).value());
+  enterStep(op, step);
   for (Operation &inner : op.getBody().front().without_terminator()) {
     LogicalResult result = success();
     if (auto dot = dyn_cast<tile::DotScaledOp>(inner))

@@ -166,6 +166,25 @@ LogicalResult addArgument(tile::KernelOp kernel, BlockArgument argument,
   return success();
 }
 
+/// Room for the accumulators of a tile, in which its parts are added up.
+LogicalResult addWorkspace(tile::KernelOp kernel, cta::ScheduleAttr schedule,
+                           CtaArguments &result) {
+  int64_t accumulators = 0;
+  kernel.walk([&](tile::AccumulateOp op) {
+    accumulators = std::max<int64_t>(accumulators, op.getNumResults());
+  });
+  ArrayRef<int64_t> tile = schedule.getTile(), warps = schedule.getWarps();
+  int64_t threads = warps[0] * warps[1] * 32;
+  auto error = [&] { return kernel.emitOpError(); };
+  auto type = cta::WorkspaceType::getChecked(
+      error, kernel.getContext(), threads,
+      accumulators * tile[0] * tile[1] / threads);
+  if (!type)
+    return failure();
+  result.add(type, "workspace", kernel.getLoc());
+  return success();
+}
+
 FailureOr<CtaArguments> convertArguments(tile::KernelOp kernel,
                                          cta::ScheduleAttr schedule) {
   CtaArguments result;
@@ -175,6 +194,8 @@ FailureOr<CtaArguments> convertArguments(tile::KernelOp kernel,
     if (failed(addArgument(kernel, argument, source, schedule, result)))
       return failure();
   result.add(IntegerType::get(kernel.getContext(), 32), "m", kernel.getLoc());
+  if (schedule.getSplit() > 1 && failed(addWorkspace(kernel, schedule, result)))
+    return failure();
   return result;
 }
 

@@ -62,6 +62,16 @@ static void countOutput(mlir::Operation *op, PtxCounts &counts) {
   counts.warpBarriers += acquires || publishes;
 }
 
+/// Four registers of an accumulator at a time.
+static void countSums(mlir::Operation *op, PtxCounts &counts) {
+  auto sum = llvm::dyn_cast<cta::SumPartsOp>(op);
+  if (!sum)
+    return;
+  ++counts.partWaits, ++counts.partsDone;
+  counts.sums += sum.getValues().size() / 4;
+  counts.sumsLeft += sum.getValues().size() / 4;
+}
+
 PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
   PtxCounts counts;
   kernel.walk([&](mlir::Operation *op) {
@@ -81,6 +91,7 @@ PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
     countRing(op, counts);
     countTurns(op, counts);
     countOutput(op, counts);
+    countSums(op, counts);
   });
   return counts;
 }

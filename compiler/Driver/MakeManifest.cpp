@@ -47,6 +47,14 @@ static void addScales(Manifest &manifest, const std::string &name,
     manifest.preconditions.push_back({"alignment", name, 4});
 }
 
+/// Sums are moved 16 bytes at a time; whole lines of the cache are faster.
+static void addWorkspace(Manifest &manifest, const std::string &name,
+                         cta::WorkspaceType type) {
+  manifest.preconditions.push_back({"alignment", name, 128});
+  manifest.preconditions.push_back({"tile_bytes", name, type.tileBytes()});
+  manifest.preconditions.push_back({"no_overlap", name, 0});
+}
+
 static void addParameters(Manifest &manifest, cta::KernelOp kernel,
                           const GemmProblem &problemClass) {
   for (mlir::BlockArgument argument : kernel.getBody().getArguments()) {
@@ -65,6 +73,8 @@ static void addParameters(Manifest &manifest, cta::KernelOp kernel,
           {llvm::StringRef(source).split('.').first.str(), map.getRows(),
            map.getBytes(),
            /*swizzle=*/map.getBytes()});
+    else if (auto workspace = llvm::dyn_cast<cta::WorkspaceType>(type))
+      addWorkspace(manifest, source, workspace);
     else if (llvm::isa<cta::ScalarType>(type))
       manifest.preconditions.push_back({"alignment", source, 4});
   }
@@ -105,6 +115,7 @@ Manifest nybl::compiler::makeManifest(cta::KernelOp kernel,
   manifest.dynamicShared = usesDynamicShared(kernel) ? stageBytes(kernel) : 0;
   manifest.tileM = schedule.tile[0];
   manifest.tileN = schedule.tile[1];
+  manifest.split = schedule.split;
   addParameters(manifest, kernel, problemClass);
   manifest.certificate = makeCertificate(*kernel.getCertificate());
   manifest.preconditions.push_back(

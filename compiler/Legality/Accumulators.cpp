@@ -93,6 +93,22 @@ FailureOr<Accumulators::Chain> Accumulators::chainOfLoop(OpResult result) {
   return chain;
 }
 
+/// Each part adds what it has of the register, the first to zero.
+FailureOr<Accumulators::Chain> Accumulators::chainOfParts(BlockArgument sum) {
+  auto op = cast<cta::SumPartsOp>(sum.getOwner()->getParentOp());
+  FailureOr<Chain> own = chainOf(op.getValues()[sum.getArgNumber()]);
+  FailureOr<AffineExpr> part = proof.slicer.index(op.getPart());
+  if (failed(own) || failed(part))
+    return failure();
+  Chain chain{own->start, own->origin, {}};
+  int64_t parts = op->getParentOfType<cta::TileRangeOp>().getParts();
+  for (int64_t number = 0; number < parts; ++number)
+    for (auto [column, steps] : own->columns)
+      chain.columns.push_back(
+          {column.replace(*part, proof.slicer.constant(number)), steps});
+  return chain;
+}
+
 FailureOr<Accumulators::Chain> Accumulators::chainOf(Value value) {
   if (auto known = chains.find(value); known != chains.end())
     return known->second;
@@ -108,6 +124,9 @@ FailureOr<Accumulators::Chain> Accumulators::chainNew(Value value) {
   if (auto argument = dyn_cast<BlockArgument>(value);
       argument && isa<scf::ForOp>(argument.getOwner()->getParentOp()))
     return Chain{argument, {}, {}};
+  if (auto argument = dyn_cast<BlockArgument>(value);
+      argument && isa<cta::SumPartsOp>(argument.getOwner()->getParentOp()))
+    return chainOfParts(argument);
   Operation *op = value.getDefiningOp();
   if (auto mma = dyn_cast_or_null<cta::MmaOp>(op))
     return append(mma, cast<OpResult>(value).getResultNumber());
@@ -164,8 +183,10 @@ FailureOr<Origin> Accumulators::originOf(Value value) {
   if (auto known = origins.find(value); known != origins.end())
     return known->second;
   Operation *op = value.getDefiningOp();
+  if (!op && isa<cta::SumPartsOp>(value.getParentBlock()->getParentOp()))
+    op = value.getParentBlock()->getParentOp();
   Origin result;
-  if (isa_and_present<cta::MmaOp, scf::ForOp>(op)) {
+  if (isa_and_present<cta::MmaOp, scf::ForOp, cta::SumPartsOp>(op)) {
     FailureOr<Chain> chain = chainOf(value);
     if (failed(chain))
       return failure();

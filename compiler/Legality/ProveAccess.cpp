@@ -6,6 +6,7 @@
 // would be empty.
 
 #include "compiler/Legality/Prove.h"
+#include "compiler/Legality/ProveSplit.h"
 #include "compiler/Legality/ScaleFactor.h"
 #include "compiler/Legality/Verdict.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -29,7 +30,8 @@ public:
     if (result.wasInterrupted() || failed(checkLoops()))
       return failure();
     for (BlockArgument argument : kernel.getBody().getArguments())
-      if (isa<cta::MatrixType, cta::ScalesType>(argument.getType()) &&
+      if (isa<cta::MatrixType, cta::ScalesType, cta::WorkspaceType>(
+              argument.getType()) &&
           !reached.contains(argument)) {
         kernel.emitOpError("not proven: no thread ever accesses '")
             << kernel.sourceOf(argument) << "', for no M";
@@ -151,6 +153,8 @@ LogicalResult AccessProver::proveElement(cta::GlobalAccess access,
     break;
   }
   reached.insert(base);
+  if (auto sum = dyn_cast<cta::SumPartsOp>(access.getOperation()))
+    return proveOwnSums(sum);
   asked = *offset;
   if (firstSample.empty() && !thread.empty())
     firstSample = describe(slicer, thread);

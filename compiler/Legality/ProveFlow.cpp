@@ -32,6 +32,10 @@ static std::optional<SmallVector<Value>> follow(OpOperand &use) {
                : std::nullopt;
   if (isa<cta::MmaOp>(user) || isa<arith::ArithDialect>(user->getDialect()))
     return SmallVector<Value>(user->getResults());
+  if (auto sum = dyn_cast<cta::SumPartsOp>(user);
+      sum && use.getOperandNumber() < sum.getValues().size())
+    return SmallVector<Value>{
+        sum.getBody().getArgument(use.getOperandNumber())};
   if (isa<cta::LoadScalarOp>(user)) // `or` the value that the host gave
     return SmallVector<Value>(user->getResults());
   if (auto yield = dyn_cast<scf::YieldOp>(user)) {
@@ -54,6 +58,8 @@ FailureOr<Shown> nybl::compiler::proveFlow(Proof &proof) {
     if (isa<cta::LoadOp, cta::LoadScaleOp, cta::LoadScalarOp, cta::LdMatrixOp,
             cta::LoadScaleWordOp, cta::LoadScaleWordsOp>(op))
       llvm::append_range(pending, op->getResults());
+    if (auto sum = dyn_cast<cta::SumPartsOp>(op))
+      llvm::append_range(pending, sum.getBody().getArguments());
   });
   size_t reads = pending.size();
   llvm::DenseSet<Value> seen(pending.begin(), pending.end());

@@ -13,9 +13,9 @@ using namespace nybl::compiler;
 FailureOr<Shown> nybl::compiler::proveNoWrap(Proof &proof) {
   cta::KernelOp kernel = proof.kernel;
   Slicer &slicer = proof.slicer;
-  // The tile loop adds the grid's size (at most the count) to a number below
-  // the count, for each group that takes tiles by turns. In groups of rows, the
-  // count is divided by what is in a row.
+  // The tile loop adds the grid's size (at most the count, parts and all) to a
+  // number below the count, for each group that takes tiles by turns. In groups
+  // of rows, the count is divided by what is in a row.
   WalkResult result = kernel.walk([&](cta::TileRangeOp range) -> WalkResult {
     FailureOr<AffineExpr> count = slicer.index(range.getCount());
     if (failed(count))
@@ -23,9 +23,10 @@ FailureOr<Shown> nybl::compiler::proveNoWrap(Proof &proof) {
     int64_t grids = 1;
     for (auto role : range.getBody().getOps<cta::RoleOp>())
       grids = std::max(grids, role.getGroups());
-    if (slicer.bounds(*count).high * (1 + grids) > largestOf(32))
+    int64_t times = (1 + grids) * int64_t(range.getParts());
+    if (slicer.bounds(*count).high * times > largestOf(32))
       return range.emitError("not proven: ")
-             << 1 + grids
+             << times
              << " times the number of tiles may not fit 32 bits with M up to "
              << rowsMax;
     if (!range.getGroup() ||

@@ -6,6 +6,7 @@
 // last steps: in between every step does the same with the next slot.
 
 #include "compiler/Legality/Prove.h"
+#include "compiler/Legality/ProveSplit.h"
 #include "compiler/Legality/RoleOrder.h"
 #include "compiler/Legality/StageModel.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -247,7 +248,8 @@ FailureOr<Shown> nybl::compiler::proveStages(Proof &proof) {
   FailureOr<size_t> events =
       roles ? proveRoleOrder(proof) : proveOrderOfAll(proof);
   FailureOr<std::vector<BoxedOutput>> outputs = proveOutputStages(proof);
-  if (failed(events) || failed(outputs))
+  FailureOr<size_t> turns = proveTurns(proof);
+  if (failed(events) || failed(outputs) || failed(turns))
     return failure();
   proof.outputs = std::move(*outputs);
   return Shown{std::to_string(bytesOf(proof.stages)) + " bytes of " +
@@ -262,6 +264,9 @@ FailureOr<Shown> nybl::compiler::proveStages(Proof &proof) {
                                                 : "")
                           : " events of two tiles, in every order of two "
                             "threads") +
-                   boxesIn(proof.outputs),
+                   boxesIn(proof.outputs) +
+                   (*turns ? "; the turns of a tile's parts, in every order of "
+                             "up to three CTAs"
+                           : ""),
                proof.stages.empty() ? "no stage" : "byte 0 of stage 0"};
 }

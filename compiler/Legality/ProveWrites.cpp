@@ -6,6 +6,7 @@
 // column of tiles.
 
 #include "compiler/Legality/Prove.h"
+#include "compiler/Legality/ProveSplit.h"
 #include "compiler/Legality/Slots.h"
 #include "compiler/Legality/TileCover.h"
 
@@ -130,10 +131,13 @@ LogicalResult WriteProver::proveValue(Operation *store, Value value) {
 }
 
 LogicalResult WriteProver::prove(cta::StoreOp store) {
-  if (!isa<cta::TileRangeOp, cta::RoleOp>(store->getParentOp()))
+  if (!isa<cta::TileRangeOp, cta::RoleOp, cta::SumPartsOp>(
+          store->getParentOp()))
     return store.emitError(
         "not proven: expected stores in a tile, outside its K "
         "loops");
+  if (failed(proveStoredOnce(store)))
+    return failure();
   auto matrix = cast<cta::MatrixType>(store.getBase().getType());
   FailureOr<Offset> offset = proof.slicer.offset(store.getOffset());
   FailureOr<Domain> domain = proof.slicer.domain(store, store.getGuard());
@@ -201,7 +205,8 @@ FailureOr<std::pair<Shown, Shown>> WriteProver::run() {
   for (const BoxedOutput &output : proof.outputs)
     if (failed(prove(output)))
       return failure();
-  if (last && failed(proveWholeTile()))
+  if ((last && failed(proveWholeTile())) ||
+      failed(proveRoom(proof, tileRows, tileColumns)))
     return failure();
   size_t threads = last ? threadsAt(last) : 0;
   Shown slots{std::to_string(accumulators.multiplies()) + " multiplies of " +

@@ -331,6 +331,8 @@ Counterexample nybl::compiler::counterexampleAt(const Slicer &slicer,
     case LeafKind::Tile:
       result.tile = value;
       break;
+    case LeafKind::Part: // an example's tile says where to look
+      break;
     case LeafKind::Step:
       result.step = value;
       break;

@@ -63,6 +63,8 @@ StringRef nybl::compiler::nameOf(LeafKind kind) {
     return "M";
   case LeafKind::Tile:
     return "tile";
+  case LeafKind::Part:
+    return "part";
   case LeafKind::Step:
     return "K step";
   case LeafKind::Thread:
@@ -127,6 +129,12 @@ FailureOr<AffineExpr> Slicer::index(Value value) {
 FailureOr<Offset> Slicer::sliceArgument(BlockArgument argument) {
   Operation *owner = argument.getOwner()->getParentOp();
   AffineExpr zero = constant(0);
+  if (auto range = dyn_cast<cta::TileRangeOp>(owner);
+      range && argument == range.getPart())
+    return Offset{
+        makeLeaf(argument, LeafKind::Part, constant(range.getParts() - 1)),
+        zero,
+        {}};
   if (auto range = dyn_cast<cta::TileRangeOp>(owner)) {
     FailureOr<AffineExpr> count = index(range.getCount());
     if (failed(count))
@@ -336,7 +344,7 @@ FailureOr<Domain> Slicer::domain(Operation *access, ValueRange predicates) {
   }
   for (Operation *region = access->getParentOp(); region != kernel;
        region = region->getParentOp()) {
-    if (isa<cta::RoleOp>(region))
+    if (isa<cta::RoleOp, cta::SumPartsOp>(region))
       continue;
     FailureOr<AffineExpr> leaf = index(region->getRegion(0).getArgument(0));
     if (failed(leaf))

@@ -19,7 +19,7 @@ inline constexpr int64_t rowsMax = int64_t(1) << 24;
 /// The largest row stride in bytes (precondition stride_max).
 inline constexpr int64_t strideMax = (int64_t(1) << 32) - 1;
 
-enum class LeafKind { Rows, Tile, Step, Thread };
+enum class LeafKind { Rows, Tile, Part, Step, Thread };
 
 /// A value all others are made of: 0 <= leaf <= max, where max may depend on
 /// leaves before it. Where max is negative the leaf's region never runs.
@@ -48,7 +48,7 @@ struct LessThan {
 /// The threads that do an op: those of the role around it, or all.
 int64_t threadsAt(mlir::Operation *op);
 
-/// In the user's words: "M", "tile", "K step", "thread".
+/// In the user's words: "M", "tile", "part", "K step", "thread".
 llvm::StringRef nameOf(LeafKind kind);
 
 /// What is true where an access happens: its guard, and that the regions around

@@ -59,12 +59,14 @@ private:
   struct Chain {
     mlir::Value start; ///< an argument of a loop, or null: zero
     Origin origin;
-    /// Columns and the steps they are walked in.
+    /// Columns and the steps they are walked in. Of a sum over parts too, each
+    /// with the part's number in its place.
     llvm::SmallVector<std::pair<mlir::AffineExpr, int64_t>> columns;
   };
   mlir::FailureOr<Chain> chainOf(mlir::Value value);
   mlir::FailureOr<Chain> chainNew(mlir::Value value);
   mlir::FailureOr<Chain> chainOfLoop(mlir::OpResult result);
+  mlir::FailureOr<Chain> chainOfParts(mlir::BlockArgument sum);
   mlir::FailureOr<Chain> append(cta::MmaOp mma, unsigned element);
   mlir::LogicalResult join(Origin &into, Origin from, mlir::Operation *at);
   mlir::LogicalResult proveWhole(const Chain &chain, mlir::Operation *at);

@@ -310,6 +310,7 @@ KernelShape nybl::compiler::describe(const Schedule &schedule,
   shape.tile = schedule.tile;
   shape.warps = schedule.warps;
   shape.stages = schedule.stages;
+  shape.splitK = schedule.split;
   shape.copy =
       schedule.kind == "plain" ? CopyKind::Register : CopyKind::CpAsync;
   shape.wholeSectorStores = schedule.storesByTma;

@@ -200,10 +200,12 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
         fmt::format("expected at most 1024 threads, got {}", s.threads()));
   if (s.kind == "plain" ? s.stages != 1 : s.stages < 2 || s.stages > 8)
     return refuse("expected 1 stage of kind=plain, 2 to 8 of the others");
-  for (auto [isAsked, what] :
-       {std::pair(s.swapped, "swap=ab"), std::pair(s.split != 1, "split")})
+  for (auto [isAsked, what] : {std::pair(s.swapped, "swap=ab")})
     if (isAsked)
       return refuse(fmt::format("{} cannot be laid out yet", what));
+  if (s.split > 64)
+    return refuse(
+        fmt::format("expected a split into at most 64 parts, got {}", s.split));
   if (s.hasRoles() && s.warps[0] * s.warps[1] % 4 != 0)
     return refuse(fmt::format("expected whole warpgroups of kind={}: a "
                               "multiple of 4 warps",
@@ -213,6 +215,9 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
     return refuse("expected roles (kind=cooperative, kind=pingpong) and at "
                   "most 256 rows, with a K step of 64, 128 or 256, where "
                   "fill=tma");
+  if (s.storesByTma && s.split > 1)
+    return refuse("expected store=direct where split: the last part alone "
+                  "stores, from its registers");
   if (s.storesByTma && !s.hasRoles())
     return refuse("expected roles (kind=cooperative, kind=pingpong) where "
                   "store=tma");
@@ -241,6 +246,13 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip,
         "schedule '{}': expected k to be a multiple of 32, for TMA copies rows "
         "of whole 16 bytes, got k={}; leave fill=tma out",
         print(s), problem.k));
+  int64_t steps = (problem.k + s.tile[2] - 1) / s.tile[2];
+  if (s.split > 1 && (steps == 0 || steps % s.split != 0))
+    return Status::invalid(fmt::format(
+        "schedule '{}': expected a split that divides the K steps of a tile, "
+        "so that its parts have equally many, but k={} is {} steps of {}; take "
+        "another split, or another K step",
+        print(s), problem.k, steps, s.tile[2]));
   int64_t elementBytes = byteWidth(problem.d);
   if (s.storesByTma && problem.n * elementBytes % 16 != 0)
     return Status::invalid(fmt::format(

@@ -69,7 +69,7 @@ int64_t sharedBytes(const Schedule &schedule, int64_t elementBytes = 2);
 /// What the multiply's shape and the chip's limits ask of a schedule.
 Status validate(const Schedule &schedule, const Chip &chip);
 /// The same, and what the problem asks of it: TMA copies and stores rows of
-/// whole 16 bytes.
+/// whole 16 bytes; a split divides the K steps.
 Status validate(const Schedule &schedule, const Chip &chip,
                 const GemmProblem &problem);
 

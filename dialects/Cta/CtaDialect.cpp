@@ -159,6 +159,17 @@ void ScheduleAttr::print(AsmPrinter &printer) const {
   printer << ">";
 }
 
+/// Sums are moved four at a time; offsets within a tile fit 32 bits.
+LogicalResult WorkspaceType::verify(EmitError emitError, int64_t threads,
+                                    int64_t registers) {
+  if (threads >= 32 && threads <= 1024 && threads % 32 == 0 && registers >= 4 &&
+      registers <= 1024 && registers % 4 == 0)
+    return success();
+  return emitError() << "expected whole warps, at most 1024 threads, and 4 to "
+                        "1024 registers, a multiple of 4, got "
+                     << threads << " and " << registers;
+}
+
 /// `expected`, or none.
 static LogicalResult verifyWord(EmitError emitError, StringRef key,
                                 StringAttr word, StringRef expected) {
@@ -200,6 +211,9 @@ LogicalResult ScheduleAttr::verify(EmitError emitError, StringAttr kind,
   for (int64_t extent : llvm::concat<const int64_t>(tile, warps, counts))
     if (failed(verifyCount(emitError, "extents of a schedule", extent)))
       return failure();
+  if (split > 64)
+    return emitError() << "expected a split into at most 64 parts, got "
+                       << split;
   return success();
 }
 

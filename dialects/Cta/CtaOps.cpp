@@ -164,6 +164,13 @@ LogicalResult KernelOp::verifySources() {
              << source << "\" twice";
     if (source == "m" && type.isInteger(32))
       continue;
+    bool isWorkspace = isa<WorkspaceType>(type);
+    if (source == "workspace" && isWorkspace)
+      continue;
+    if (source == "workspace" || isWorkspace)
+      return emitOpError("expected \"workspace\" as the source of a "
+                         "!cta.workspace, and of nothing else, got \"")
+             << source << "\" of a " << type;
     auto [name, part] = source.split('.');
     BlockArgument operand = argumentFor(name);
     if (const char *expected =
@@ -240,29 +247,44 @@ std::string KernelOp::hash() {
 //===----------------------------------------------------------------------===//
 
 ParseResult TileRangeOp::parse(OpAsmParser &parser, OperationState &state) {
-  OpAsmParser::Argument tile;
+  SmallVector<OpAsmParser::Argument> arguments;
   OpAsmParser::UnresolvedOperand count;
   Type i32 = parser.getBuilder().getI32Type();
-  if (parser.parseArgument(tile) || parser.parseKeyword("in") ||
+  if (parser.parseArgumentList(arguments) || parser.parseKeyword("in") ||
       parser.parseOperand(count) ||
-      parser.resolveOperand(count, i32, state.operands) ||
-      parser.parseOptionalAttrDictWithKeyword(state.attributes))
+      parser.resolveOperand(count, i32, state.operands))
     return failure();
-  tile.type = i32;
-  return parser.parseRegion(*state.addRegion(), tile);
+  int64_t parts = 1;
+  if (succeeded(parser.parseOptionalKeyword("parts")) &&
+      parser.parseInteger(parts))
+    return failure();
+  if (parts != 1)
+    state.addAttribute("parts", parser.getBuilder().getI64IntegerAttr(parts));
+  if (parser.parseOptionalAttrDictWithKeyword(state.attributes))
+    return failure();
+  for (OpAsmParser::Argument &argument : arguments)
+    argument.type = i32;
+  return parser.parseRegion(*state.addRegion(), arguments);
 }
 
 void TileRangeOp::print(OpAsmPrinter &printer) {
-  printer << " " << getBody().getArgument(0) << " in " << getCount();
-  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs());
+  printer << " ";
+  llvm::interleaveComma(getBody().getArguments(), printer);
+  printer << " in " << getCount();
+  if (getParts() != 1)
+    printer << " parts " << getParts();
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(), {"parts"});
   printer << " ";
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }
 
 LogicalResult TileRangeOp::verifyRegions() {
-  if (getBody().getNumArguments() != 1 ||
-      !getBody().getArgument(0).getType().isInteger(32))
-    return emitOpError("expected one i32 block argument, the tile's index");
+  unsigned expected = getParts() > 1 ? 2 : 1;
+  if (getBody().getNumArguments() != expected ||
+      !llvm::all_of(getBody().getArgumentTypes(),
+                    [](Type type) { return type.isInteger(32); }))
+    return emitOpError("expected i32 block arguments: the tile's index and, "
+                       "where `parts` is more than 1, the part");
   if (failed(verifyOrder()))
     return failure();
   return verifyRoles();
@@ -405,6 +427,31 @@ LogicalResult RoleOp::verifyRegions() {
   return failure(result.wasInterrupted());
 }
 
+//===----------------------------------------------------------------------===//
+// SumPartsOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult SumPartsOp::verify() {
+  WorkspaceType type = getWorkspace().getType();
+  if (int64_t(getValues().size()) == type.getRegisters())
+    return success();
+  return emitOpError("expected ") << type.getRegisters()
+                                  << " values, the registers of its workspace, "
+                                     "got "
+                                  << getValues().size();
+}
+
+/// The last part alone goes on: whoever waits for others there waits for ever.
+LogicalResult SumPartsOp::verifyRegions() {
+  if (getBody().getArgumentTypes() != getValues().getTypes())
+    return emitOpError("expected a block argument for each of its values");
+  for (Operation &op : getBody().front())
+    if (!isPure(&op) && !isa<StoreOp>(op))
+      return op.emitOpError("has no place in cta.sum_parts: expected what is "
+                            "computed and stores of it");
+  return success();
+}
+
 LogicalResult LoadScaleWordsOp::verify() {
   if (size_t words = getWords().size(); words != 1 && words != 2 && words != 4)
     return emitOpError("expected 1, 2 or 4 words, got ") << words;
@@ -486,6 +533,13 @@ int64_t StoreOp::getElementBytes() {
 }
 Guards StoreOp::getGuards(unsigned) { return {getGuard()}; }
 bool StoreOp::isWrite() { return true; }
+
+/// Of each register; the workspace is the caller's, and nobody is masked.
+Value SumPartsOp::getBase() { return getWorkspace(); }
+Value SumPartsOp::getByteOffset() { return {}; }
+int64_t SumPartsOp::getElementBytes() { return 4; }
+Guards SumPartsOp::getGuards(unsigned) { return {}; }
+bool SumPartsOp::isWrite() { return true; }
 
 static Guards withMine(Value inside, Value mine) {
   return mine ? Guards{inside, mine} : Guards{inside};

@@ -31,8 +31,8 @@ def Cta_KernelOp : Cta_Op<"kernel", [
     `sources` says what the runtime passes for each argument
     (runtime/Abi/Manifest.h): an operand "a", "sfa", "alpha", ...; "a.stride"
     (i64) of a matrix; "alpha.value" (f32) and "alpha.reciprocal" (i32) of a
-    scalar; "m" (i32), the number of rows that operands of `?` rows have. No
-    source is named twice.
+    scalar; "m" (i32), the number of rows that operands of `?` rows have;
+    "workspace". No source is named twice.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$sources,
                        I64Attr:$threads, Cta_ScheduleAttr:$schedule,
@@ -73,8 +73,16 @@ def Cta_TileRangeOp : Cta_Op<"tile_range", [SingleBlock, NoTerminator,
     Without `group` that is the number. With it, tiles lie in rows of `columns`
     (`count` is a multiple of that), and number n is the n-th tile of a walk that
     takes `group` rows at a time, column by column (TileOrder.h).
+
+    With `parts` above 1, a tile is handed out so many times, each time with
+    another part 0, 1, ..., the second block argument: CTAs walk over
+    number * parts + part.
+    `cta.tile_range %tile, %part in %count parts 4 { ... }`
   }];
-  let arguments = (ins I32:$count, OptionalAttr<I64Attr>:$columns,
+  let arguments = (ins I32:$count,
+                       DefaultValuedAttr<ConfinedAttr<I64Attr, [
+                           IntMinValue<1>, IntMaxValue<64>]>, "1">:$parts,
+                       OptionalAttr<I64Attr>:$columns,
                        OptionalAttr<I64Attr>:$group);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
@@ -83,6 +91,11 @@ def Cta_TileRangeOp : Cta_Op<"tile_range", [SingleBlock, NoTerminator,
     ::llvm::LogicalResult verifyOrder();
     ::llvm::LogicalResult verifyRoles();
     ::llvm::LogicalResult verifyRegisters();
+    ::mlir::BlockArgument getTile() { return getBody().getArgument(0); }
+    /// Null where tiles are not split.
+    ::mlir::BlockArgument getPart() {
+      return getParts() > 1 ? getBody().getArgument(1) : ::mlir::BlockArgument();
+    }
   }];
 }
 
@@ -191,6 +204,37 @@ def Cta_StoreOp : Cta_Op<"store", [GlobalWrite, MemoryEffects<[MemWrite]>]> {
                        I64:$offset, I1:$guard);
   let assemblyFormat = [{
     $value `,` $base `[` $offset `]` `if` $guard attr-dict `:` type($value) `,` type($base)
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Split tiles
+//===----------------------------------------------------------------------===//
+
+def Cta_SumPartsOp : Cta_Op<"sum_parts", [
+    GlobalWrite, SingleBlock, NoTerminator,
+    MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "adds up what the parts of a tile have, one after the other";
+  let description = [{
+    Part p of a tile waits for part p - 1, takes the sum that it has left in the
+    workspace, adds its own `values` and leaves that for part p + 1. The last
+    part alone goes on, into the region, whose arguments are the whole sums, and
+    leaves the workspace of the tile as it was found: all zero. So the order of
+    addition is fixed: ((0 + part 0) + part 1) + ...
+
+    Each thread of the role, or of the CTA, does it for its own values: a warp
+    waits for the same warp of the part before, and meets nobody else.
+    `cta.sum_parts (%a, %b) of %tile, %part by %thread in %workspace
+       : !cta.workspace<128, 2> { ^bb0(%sum: f32, %other: f32): ... }`
+  }];
+  let arguments = (ins Variadic<F32>:$values, I32:$tile, I32:$part, I32:$thread,
+                       Cta_WorkspaceType:$workspace);
+  let regions = (region SizedRegion<1>:$body);
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let assemblyFormat = [{
+    `(` $values `)` `of` $tile `,` $part `by` $thread `in` $workspace attr-dict `:`
+    type($workspace) $body
   }];
 }
 

@@ -123,6 +123,26 @@ def Cta_ScalarType : Cta_Type<"Scalar", "scalar"> {
   let summary = "the address of one f32 in global memory, or null";
 }
 
+def Cta_WorkspaceType : Cta_Type<"Workspace", "workspace"> {
+  let summary = "global memory in which the parts of tiles are added up";
+  let description = [{
+    All zero before a launch and after it. Of each tile, in this order: a counter
+    for each warp, as an i32, filled up to whole 128 bytes; then, in `registers`
+    / 4 rows of 16 bytes a thread, an f32 for each of so many registers of each
+    of `threads` threads. `!cta.workspace<256, 64>`
+  }];
+  let parameters = (ins "int64_t":$threads, "int64_t":$registers);
+  let genVerifyDecl = 1;
+  let assemblyFormat = "`<` $threads `,` $registers `>`";
+  let extraClassDeclaration = [{
+    /// Where the sums of a tile begin, and how many bytes a tile has.
+    int64_t counterBytes() const { return (getThreads() / 32 * 4 + 127) / 128 * 128; }
+    int64_t tileBytes() const {
+      return counterBytes() + getThreads() * getRegisters() * 4;
+    }
+  }];
+}
+
 def Cta_TensorMapType : Cta_Type<"TensorMap", "tensor_map"> {
   let summary = "a matrix as TMA copies or stores it: boxes of rows x bytes";
   let description = [{

@@ -151,6 +151,7 @@ void fields(Archive &a, Manifest &v) {
   a.field("dynamic_shared", v.dynamicShared);
   a.field("tile_m", v.tileM);
   a.field("tile_n", v.tileN);
+  a.field("split", v.split);
   a.field("parameters", v.parameters);
   a.field("tensor_maps", v.tensorMaps);
   a.field("preconditions", v.preconditions);
@@ -216,6 +217,7 @@ Status checkRanges(const Manifest &m) {
        {expect(m.threads >= 1 && m.threads <= 1024, "threads", m.threads),
         expect(m.tileM >= 1 && m.tileM <= 4096, "tile_m", m.tileM),
         expect(m.tileN >= 1 && m.tileN <= 4096, "tile_n", m.tileN),
+        expect(m.split >= 1 && m.split <= 64, "split", m.split),
         expect(m.dynamicShared >= 0 && m.dynamicShared <= (1 << 20),
                "dynamic_shared", m.dynamicShared)})
     if (!status)

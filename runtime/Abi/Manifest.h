@@ -16,8 +16,9 @@ namespace nybl {
 /// One kernel parameter, in order. `source` is what the runtime fills in:
 /// an operand's pointer ("a", "sfa", "b", "sfb", "d", "alpha"), its row stride
 /// in bytes ("a.stride", ...), "alpha.value" (used where the pointer is null),
-/// "alpha.reciprocal" (1: use 1 / alpha), "m" (rows of A and D), or a tensor
-/// map of an operand, by value ("a.map", "b.map", "d.map").
+/// "alpha.reciprocal" (1: use 1 / alpha), "m" (rows of A and D), a tensor map
+/// of an operand, by value ("a.map", "b.map", "d.map"), or the pointer of the
+/// "workspace".
 struct KernelParameter {
   std::string source;
   std::string type; ///< "pointer", "i64", "i32", "f32" or "tensor_map"
@@ -48,7 +49,9 @@ struct TensorMap {
 ///   scale_bytes      bytes equal the layout's size for the rows allocated, and
 ///                    those are at least the rows used
 ///   rows_max         operand "m": M is at most value
-///   no_overlap       the operand (an output) overlaps no input
+///   no_overlap       the operand (an output, or the workspace) overlaps no
+///                    input, and no other of these
+///   tile_bytes       operand "workspace": it has so many bytes for each tile
 struct Precondition {
   std::string check;
   std::string operand;
@@ -88,7 +91,7 @@ struct Certificate {
 };
 
 struct Manifest {
-  static constexpr int64_t currentVersion = 3;
+  static constexpr int64_t currentVersion = 4;
 
   std::string key;            ///< SHA-256 of the request, hex
   std::string problem;        ///< the problem class, canonical line
@@ -102,9 +105,12 @@ struct Manifest {
 
   int64_t threads = 0;       ///< per CTA
   int64_t dynamicShared = 0; ///< bytes
-  /// Grid: ceil(M / tileM) * ceil(N / tileN) tiles; CTAs take them by turns, so
-  /// any number of CTAs from 1 to that count is right.
-  int64_t tileM = 0, tileN = 0;
+  /// Grid: ceil(M / tileM) * ceil(N / tileN) tiles, each in `split` parts; CTAs
+  /// take them by turns, so any number of CTAs from 1 to that count is right.
+  /// Parts wait for each other: where there are several, no more CTAs than the
+  /// device holds at once. All bytes of the workspace are zero before a launch
+  /// and after it.
+  int64_t tileM = 0, tileN = 0, split = 1;
   std::vector<KernelParameter> parameters;
   std::vector<TensorMap> tensorMaps;
   std::vector<Precondition> preconditions;

@@ -51,17 +51,18 @@ Kernel::load(std::shared_ptr<const driver::Device> device,
   return std::shared_ptr<const Kernel>(std::move(kernel));
 }
 
-unsigned Kernel::grid(int64_t tiles) const {
+/// No more than the device holds at once: parts of a tile wait for each other.
+unsigned Kernel::grid(int64_t tasks) const {
   int64_t room = module->device().multiprocessors() * resident;
   return static_cast<unsigned>(
-      std::min<int64_t>({tiles, std::max<int64_t>(room, 1), INT32_MAX}));
+      std::min<int64_t>({tasks, std::max<int64_t>(room, 1), INT32_MAX}));
 }
 
 Status Kernel::launch(const Recipe &recipe, const nybl_gemm_args &args) const {
   if (Status status = recipe.check(args); !status)
     return status;
-  int64_t tiles = recipe.tiles(args.m);
-  if (tiles == 0)
+  int64_t tasks = recipe.tasks(args.m);
+  if (tasks == 0)
     return Status::ok();
   driver::ContextScope scope(module->device());
   if (Status status = scope.status(); !status)
@@ -70,6 +71,6 @@ Status Kernel::launch(const Recipe &recipe, const nybl_gemm_args &args) const {
   if (Status status = recipe.pack(args, module->device().driver(), parameters);
       !status)
     return status;
-  return module->enqueue({grid(tiles), threads, dynamicShared}, args.stream,
+  return module->enqueue({grid(tasks), threads, dynamicShared}, args.stream,
                          parameters.data());
 }

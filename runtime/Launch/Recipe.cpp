@@ -28,9 +28,10 @@ constexpr Named<Operand> operands[] = {
     {"a", Operand::A}, {"sfa", Operand::ScalesA},
     {"b", Operand::B}, {"sfb", Operand::ScalesB},
     {"d", Operand::D}, {"alpha", Operand::Alpha},
-    {"m", Operand::M}};
+    {"m", Operand::M}, {Workspace::name, Operand::Workspace}};
 
-constexpr Named<Check> checks[] = {{"alignment", Check::Alignment},
+constexpr Named<Check> checks[] = {{"tile_bytes", Check::TileBytes},
+                                   {"alignment", Check::Alignment},
                                    {"stride_multiple", Check::StrideMultiple},
                                    {"stride_max", Check::StrideMax},
                                    {"rows_fit", Check::RowsFit},
@@ -68,6 +69,8 @@ const char *fieldName(Operand operand) {
     return "d";
   case Operand::Alpha:
     return "alpha";
+  case Operand::Workspace:
+    return Workspace::name;
   case Operand::M:
     break;
   }
@@ -95,6 +98,8 @@ uint64_t pointerOf(Operand operand, const nybl_gemm_args &args) {
     return args.b_scales.pointer;
   case Operand::Alpha:
     return args.alpha.kind == NYBL_SCALAR_DEVICE ? args.alpha.pointer : 0;
+  case Operand::Workspace:
+    return args.workspace;
   default: {
     const nybl_matrix *matrix = matrixOf(operand, args);
     return matrix ? matrix->pointer : 0;
@@ -124,6 +129,9 @@ bool isMatrix(Operand operand) {
 
 /// Which operands a check can be asked of.
 bool applies(Check check, Operand operand) {
+  if (operand == Operand::Workspace)
+    return check == Check::Alignment || check == Check::NoOverlap ||
+           check == Check::TileBytes;
   switch (check) {
   case Check::Alignment:
     return operand != Operand::M;
@@ -137,6 +145,8 @@ bool applies(Check check, Operand operand) {
     return operand == Operand::M;
   case Check::NoOverlap:
     return operand == Operand::D;
+  case Check::TileBytes:
+    return false;
   }
   return false;
 }
@@ -168,6 +178,7 @@ Expected<Recipe> Recipe::make(const Manifest &manifest,
   recipe.asked = problem;
   recipe.tileM = manifest.tileM;
   recipe.tileN = manifest.tileN;
+  recipe.split = manifest.split;
   if (recipe.tileM < 1 || recipe.tileN < 1)
     return Status::invalid(
         fmt::format("manifest: expected a tile of at least 1 x 1, got {} x {}",
@@ -177,6 +188,10 @@ Expected<Recipe> Recipe::make(const Manifest &manifest,
       return status;
   if (Status status = recipe.addMaps(manifest); !status)
     return status;
+  auto workspace = Workspace::make(manifest);
+  if (!workspace)
+    return workspace.status();
+  recipe.workspace = *workspace;
   for (const KernelParameter &parameter : manifest.parameters)
     if (Status status = recipe.addSlot(parameter); !status)
       return status;
@@ -195,7 +210,8 @@ Status Recipe::addCondition(const Precondition &precondition) {
         "understood, so it cannot be checked: rebuild the artefact, or update "
         "Nybl",
         precondition.check, precondition.operand, precondition.value));
-  conditions.push_back({*check, *operand, precondition.value});
+  if (*operand != Operand::Workspace) // Workspace::make
+    conditions.push_back({*check, *operand, precondition.value});
   return Status::ok();
 }
 
@@ -337,11 +353,8 @@ Status Recipe::check(const nybl_gemm_args &args) const {
       return status;
   if (Status status = checkAlpha(args.alpha); !status)
     return status;
-  if (args.workspace != 0 || args.workspace_bytes != 0)
-    return Status::refused(fmt::format(
-        "workspace: expected none (0 and 0 bytes), since this kernel needs "
-        "none, got {} bytes at {:#x}",
-        args.workspace_bytes, args.workspace));
+  if (Status status = checkWorkspace(args); !status)
+    return status;
   for (const Condition &condition : conditions)
     if (Status status = evaluate(condition, args); !status)
       return status;
@@ -422,6 +435,7 @@ Status Recipe::evaluate(const Condition &condition,
   case Check::NoOverlap:
     return checkOverlap(args);
   case Check::ScaleBytes: // always checked, with the tag
+  case Check::TileBytes:  // checkWorkspace
     break;
   }
   return Status::ok();
@@ -465,6 +479,22 @@ Status Recipe::checkOverlap(const nybl_gemm_args &args) const {
   return Status::ok();
 }
 
+Status Recipe::checkWorkspace(const nybl_gemm_args &args) const {
+  if (Status status =
+          workspace.check(args.workspace, args.workspace_bytes, tiles(args.m));
+      !status || !workspace.isNeeded())
+    return status;
+  for (Operand operand : {Operand::A, Operand::ScalesA, Operand::B,
+                          Operand::ScalesB, Operand::D, Operand::Alpha})
+    if (Status status =
+            checkApart({Workspace::name, args.workspace, args.workspace_bytes},
+                       {fieldName(operand), pointerOf(operand, args),
+                        bytesOf(operand, args)});
+        !status)
+      return status;
+  return Status::ok();
+}
+
 /// Of a matrix.
 int64_t Recipe::rowsOf(Operand operand, const nybl_gemm_args &args) const {
   return operand == Operand::B ? asked.n : args.m;
@@ -474,6 +504,17 @@ int64_t Recipe::tiles(int64_t m) const {
   Wide count =
       (Wide(m) + tileM - 1) / tileM * ((Wide(asked.n) + tileN - 1) / tileN);
   return count > Wide(INT64_MAX) ? INT64_MAX : int64_t(count);
+}
+
+int64_t Recipe::tasks(int64_t m) const {
+  Wide count = Wide(tiles(m)) * split;
+  return count > Wide(INT64_MAX) ? INT64_MAX : int64_t(count);
+}
+
+Expected<uint64_t> Recipe::workspaceBytes(int64_t m) const {
+  if (Status status = checkRows(asked, m); !status)
+    return status;
+  return workspace.bytesFor(tiles(m));
 }
 
 uint64_t Recipe::bitsOf(const Slot &slot, const nybl_gemm_args &args) const {

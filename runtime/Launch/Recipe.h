@@ -10,6 +10,7 @@
 #include "runtime/Abi/Manifest.h"
 #include "runtime/Abi/Problem.h"
 #include "runtime/Launch/TensorMaps.h"
+#include "runtime/Launch/Workspace.h"
 #include <array>
 #include <vector>
 
@@ -51,7 +52,16 @@ private:
 };
 static_assert(alignof(ParameterBlock) >= 64, "cuTensorMapEncodeTiled asks it");
 
-enum class Operand : uint8_t { A, ScalesA, B, ScalesB, D, Alpha, M };
+enum class Operand : uint8_t {
+  A,
+  ScalesA,
+  B,
+  ScalesB,
+  D,
+  Alpha,
+  M,
+  Workspace,
+};
 
 /// Manifest.h's names of checks.
 enum class Check : uint8_t {
@@ -62,6 +72,7 @@ enum class Check : uint8_t {
   ScaleBytes,
   RowsMax,
   NoOverlap,
+  TileBytes,
 };
 
 /// What a parameter is filled with.
@@ -86,8 +97,12 @@ public:
   Status pack(const nybl_gemm_args &args, const driver::Driver &api,
               ParameterBlock &block) const;
 
-  /// CTAs that have work: ceil(M / tileM) * ceil(N / tileN); 0: no launch.
+  /// ceil(M / tileM) * ceil(N / tileN); 0: no launch.
   int64_t tiles(int64_t m) const;
+  /// CTAs that have work: one for each part of each tile.
+  int64_t tasks(int64_t m) const;
+  /// Of the workspace, for M rows. Errors: Refused (m).
+  Expected<uint64_t> workspaceBytes(int64_t m) const;
 
   const GemmProblem &problem() const { return asked; }
 
@@ -118,6 +133,7 @@ private:
   Status checkScales(Operand operand, const nybl_gemm_args &args) const;
   Status checkAlpha(const nybl_scalar &alpha) const;
   Status checkOverlap(const nybl_gemm_args &args) const;
+  Status checkWorkspace(const nybl_gemm_args &args) const;
   Status checkFit(const Condition &condition, const nybl_gemm_args &args) const;
   int64_t rowsOf(Operand operand, const nybl_gemm_args &args) const;
   Status encodeMap(Operand operand, const nybl_gemm_args &args,
@@ -125,7 +141,8 @@ private:
   uint64_t bitsOf(const Slot &slot, const nybl_gemm_args &args) const;
 
   GemmProblem asked;
-  int64_t tileM = 1, tileN = 1;
+  int64_t tileM = 1, tileN = 1, split = 1;
+  Workspace workspace;
   std::vector<Condition> conditions;
   std::vector<Slot> slots;
   std::vector<Map> maps; ///< each operand at most once

@@ -63,6 +63,9 @@ Expected<std::unique_ptr<Plan>> prepare(const std::shared_ptr<Device> &device,
                                         const char *problemLine,
                                         const nybl_prepare_options &options);
 
+/// See nybl_plan_workspace.
+Expected<uint64_t> workspaceBytes(const Plan &plan, int64_t m);
+
 /// See nybl_launch.
 Status enqueue(const Plan &plan, const nybl_gemm_args &args);
 

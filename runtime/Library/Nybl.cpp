@@ -160,6 +160,18 @@ nybl_status nybl_plan_info(const nybl_plan *plan, nybl_plan_details *details) {
   return NYBL_OK;
 }
 
+nybl_status nybl_plan_workspace(const nybl_plan *plan, int64_t m,
+                                uint64_t *bytes) {
+  if (!plan || !bytes)
+    return failNull("nybl_plan_workspace", plan ? "bytes" : "plan");
+  *bytes = 0;
+  auto needed = workspaceBytes(*plan->object, m);
+  if (!needed)
+    return fail(needed.status());
+  *bytes = *needed;
+  return NYBL_OK;
+}
+
 nybl_status nybl_launch(const nybl_plan *plan, const nybl_gemm_args *args) {
   if (!plan || !args)
     return failNull("nybl_launch", plan ? "args" : "plan");

@@ -161,6 +161,14 @@ nybl::library::prepare(const std::shared_ptr<Device> &device,
   return plan;
 }
 
+Expected<uint64_t> nybl::library::workspaceBytes(const Plan &plan, int64_t m) {
+  if (plan.recipe)
+    return plan.recipe->workspaceBytes(m);
+  if (Status status = launch::checkRows(plan.problem, m); !status)
+    return status;
+  return uint64_t(0);
+}
+
 Status nybl::library::enqueue(const Plan &plan, const nybl_gemm_args &args) {
   if (!plan.kernel)
     return launch::checkRows(plan.problem, args.m);

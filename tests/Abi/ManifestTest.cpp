@@ -20,6 +20,7 @@ Manifest sample() {
   m.kernel = "gemm";
   m.threads = 256;
   m.tileM = m.tileN = 128;
+  m.split = 4;
   m.parameters = {{"a", "pointer"},
                   {"m", "i32"},
                   {"d.map", "tensor_map"},
@@ -67,10 +68,14 @@ TEST(Manifest, EveryFaultIsOneSentence) {
       {"[]", "expected a manifest as a JSON object"},
       {"{", "expected a manifest as a JSON object"},
       {"{}", "manifest field 'version': expected, but missing"},
-      {replaced("\"version\": 3", "\"version\": 2"),
-       "manifest field 'version': expected 3, got 2; rebuild the artefact"},
-      {replaced("\"version\": 3", "\"version\": 4"),
-       "manifest field 'version': expected 3, got 4; rebuild the artefact"},
+      {replaced("\"version\": 4", "\"version\": 2"),
+       "manifest field 'version': expected 4, got 2; rebuild the artefact"},
+      {replaced("\"version\": 4", "\"version\": 5"),
+       "manifest field 'version': expected 4, got 5; rebuild the artefact"},
+      {replaced("\"split\": 4", "\"split\": 0"),
+       "manifest field 'split': 0 is out of range"},
+      {replaced("\"split\": 4", "\"split\": 65"),
+       "manifest field 'split': 65 is out of range"},
       {replaced("\"tensor_maps\"", "\"maps\""),
        "manifest field 'tensor_maps': expected, but missing"},
       {replaced("\"box_rows\": 128", "\"box_rows\": \"128\""),

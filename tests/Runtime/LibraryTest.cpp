@@ -243,6 +243,19 @@ TEST_F(LibraryTest, RefusesBeforeTheDriverIsAsked) {
   EXPECT_EQ(state->last.launches, 0u);
 }
 
+TEST_F(LibraryTest, MostPlansNeedNoWorkspace) {
+  PlanOwner plan = prepared("gemm m=0..64 n=24 k=64");
+  uint64_t bytes = 7;
+  EXPECT_EQ(nybl_plan_workspace(plan.get(), 64, &bytes), NYBL_OK);
+  EXPECT_EQ(bytes, 0u);
+  bytes = 7;
+  EXPECT_EQ(nybl_plan_workspace(plan.get(), 65, &bytes), NYBL_REFUSED);
+  EXPECT_EQ(bytes, 0u);
+  EXPECT_TRUE(says("m: expected 0 to 64 rows")) << nybl_last_error();
+  EXPECT_EQ(nybl_plan_workspace(nullptr, 1, &bytes), NYBL_INVALID);
+  EXPECT_EQ(nybl_plan_workspace(plan.get(), 1, nullptr), NYBL_INVALID);
+}
+
 TEST_F(LibraryTest, FieldReportThree) {
   // K = 512: 4096 bytes hold 128 rows in every layout. The buffer is 128x4.
   const char *told = "gemm m=? n=256 k=512 sfa=8x4 sfb=8x4 d=f32";

@@ -271,6 +271,28 @@ TEST(Copies, OfNothing) {
              "whole copies of 0");
 }
 
+/// What others must see, or must have seen, is not left to a plain access.
+TEST(Scope, AcquiresAndReleases) {
+  const std::string ptx = ".entry k() {\n ld.acquire.gpu.global.b32 a, [b];\n "
+                          "st.release.gpu.global.b32 [b], a;\n ret;\n}\n";
+  const std::string sass = ".section .text.k\n"
+                           "/*0010*/ LDG.E.STRONG.GPU R0, [R2];\n"
+                           "/*0020*/ CCTL.IVALL;\n"
+                           "/*0030*/ MEMBAR.ALL.GPU;\n"
+                           "/*0040*/ STG.E.STRONG.GPU [R2], R0;\n"
+                           "/*0050*/ EXIT;\n";
+  EXPECT_TRUE(lost(ptx, sass).empty());
+  for (auto [from, to] :
+       {std::pair("LDG.E.STRONG.GPU", "LDG.E"), {"CCTL.IVALL", "NOP"}})
+    expectLost(ptx, replaced(sass, from, to), "scope",
+               "for the ld.acquire.gpu.* of the PTX");
+  for (auto [from, to] : {std::pair("STG.E.STRONG.GPU", "STG.E.STRONG.SM"),
+                          {"MEMBAR.ALL.GPU", "MEMBAR.ALL.CTA"}})
+    expectLost(ptx, replaced(sass, from, to), "scope",
+               "for the st.release.gpu.* of the PTX");
+  EXPECT_TRUE(lost(".entry k() { ret; }", sass).empty()) << "more than asked";
+}
+
 /// A function that a loop calls runs in the loop.
 TEST(Local, InAFunctionThatALoopCalls) {
   const std::string ptx = ".entry k() { ret; }";

@@ -58,7 +58,9 @@ TEST_F(VerifySass, OurKernelsAreKept) {
       {"kind=multistage", 32},
       {"kind=multistage tile=64x64x128 warps=2x2 stages=3", 16},
       {"kind=cooperative tile=128x256x128 fill=tma", 64},
-      {"kind=pingpong tile=128x128x128 warps=2x2 fill=tma store=tma", 64}};
+      {"kind=pingpong tile=128x128x128 warps=2x2 fill=tma store=tma", 64},
+
+      {"kind=cooperative tile=128x128x128 fill=tma split=3", 32}};
   for (auto &[schedule, multiplies] : table) {
     Outcome outcome =
         verify({line, "--chip", "sm_120a", "--schedule", schedule, "--json"});

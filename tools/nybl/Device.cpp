@@ -66,6 +66,12 @@ Status Session::launch(nybl_gemm_args args) {
   if (!stream)
     return stream.status();
   args.stream = stream->handle();
+  uint64_t bytes = 0;
+  if (Status status = check(plan.workspace(args.m, bytes)); !status)
+    return status;
+  auto workspace = operands.workspace(bytes, args);
+  if (!workspace)
+    return workspace.status();
   if (Status status = check(nybl_launch(plan.get(), &args)); !status)
     return withReport(status);
   return withReport(stream->synchronize());

@@ -133,6 +133,20 @@ Expected<DeviceMatrix> Memory::output(const MatrixShape &shape, int64_t columns,
   return result;
 }
 
+Expected<driver::Buffer> Memory::workspace(uint64_t bytes,
+                                           nybl_gemm_args &args) {
+  if (bytes == 0)
+    return driver::Buffer();
+  auto buffer = driver::Buffer::allocate(gpu, bytes);
+  if (!buffer)
+    return buffer;
+  if (Status status = buffer->fill(0); !status)
+    return status;
+  args.workspace = buffer->address();
+  args.workspace_bytes = buffer->bytes();
+  return buffer;
+}
+
 Expected<std::string> Memory::readBack(const DeviceMatrix &d,
                                        const MatrixShape &shape) const {
   std::string image(static_cast<size_t>(shape.allocatedBytes()), '\0');

@@ -46,6 +46,10 @@ public:
                                 unsigned elementBytes,
                                 const std::vector<ByteRange> &poisoned = {});
 
+  /// Memory that is all zero, given to a launch as its workspace. None for 0
+  /// bytes.
+  Expected<driver::Buffer> workspace(uint64_t bytes, nybl_gemm_args &args);
+
   /// D's rows, back to back. Refused if its padding was written to.
   Expected<std::string> readBack(const DeviceMatrix &d,
                                  const MatrixShape &shape) const;

@@ -246,6 +246,12 @@ Expected<Replayer::Run> Replayer::launch(const Loaded &loaded,
       return status;
   nybl_gemm_args args = argumentsOf(*uploaded);
   args.stream = stream->handle();
+  auto bytes = loaded.recipe.workspaceBytes(m);
+  if (!bytes)
+    return bytes.status();
+  auto workspace = memory.workspace(*bytes, args);
+  if (!workspace)
+    return workspace.status();
   Status status = loaded.kernel->launch(loaded.recipe, args);
   if (status)
     status = stream->synchronize();

@@ -207,6 +207,53 @@ Check checkCalls(const Graph &ptx, const Graph &sass) {
   return check;
 }
 
+bool startsWith(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
+
+/// One of two kinds of instruction that orders memory among CTAs.
+struct Ordering {
+  const char *ptx;   ///< what its opcode begins with
+  const char *sass;  ///< the base of the access, of scope .STRONG.GPU
+  const char *fence; ///< what stands beside it
+};
+
+constexpr Ordering orderings[] = {{"ld.acquire.gpu.", "LDG", "CCTL.IVALL"},
+                                  {"st.release.gpu.", "STG", "MEMBAR."}};
+
+Check checkScope(const Graph &ptx, const Graph &sass) {
+  Check check{"scope", "acquires and releases of the GPU's scope"};
+  for (const Ordering &ordering : orderings) {
+    size_t wanted = ptx.all([&](const Instruction &in) {
+                         return startsWith(in.opcode, ordering.ptx);
+                       })
+                        .size();
+    size_t accesses =
+        sass.all([&](const Instruction &in) {
+              return in.base() == ordering.sass && !in.isNever() &&
+                     in.opcode.find(".STRONG.GPU") != std::string::npos;
+            })
+            .size();
+    size_t fences = sass.all([&](const Instruction &in) {
+                          bool ofCta =
+                              in.opcode.find(".CTA") != std::string::npos;
+                          return startsWith(in.opcode, ordering.fence) &&
+                                 !in.isNever() && !ofCta;
+                        })
+                        .size();
+    check.ptx += wanted;
+    check.sass += accesses;
+    if (accesses < wanted || fences < wanted)
+      check.lost.push_back(
+          {0, "",
+           fmt::format("expected {} {}*.STRONG.GPU and {}* for the {}* of the "
+                       "PTX, got {} and {}",
+                       wanted, ordering.sass, ordering.fence, ordering.ptx,
+                       accesses, fences)});
+  }
+  return check;
+}
+
 /// What runs within loops: their own instructions and those of the functions
 /// that they call.
 std::vector<bool> insideLoops(const Graph &graph) {
@@ -269,5 +316,6 @@ Expected<std::vector<Check>> nybl::sass::checkKept(const Code &ptx,
   Graph from{ptx, std::move(*ptxGraph)}, to{sass, std::move(*sassGraph)};
   return std::vector<Check>{checkMultiplies(from, to), checkWait(from, to),
                             checkRegisters(from, to),  checkBoxes(from, to),
-                            checkCalls(from, to),      checkLocal(from, to)};
+                            checkCalls(from, to),      checkScope(from, to),
+                            checkLocal(from, to)};
 }

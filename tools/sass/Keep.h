@@ -17,6 +17,9 @@
 //   boxes       At least as many stores of boxes (UTMASTG) as the PTX has.
 //   calls       No call out of the kernel's own code, such as a syscall in the
 //               place of an instruction; vprintf where the PTX calls it.
+//   scope       For each acquire and release of the PTX at the scope of the
+//               GPU a load or store of that scope (.STRONG.GPU), with what
+//               makes others wait or look again: CCTL.IVALL, MEMBAR of the GPU.
 //   local       No local memory (LDL, STL) in loops: spills.
 //
 // What is not asked: which operands the multiplies have, or their order.

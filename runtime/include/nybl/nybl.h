@@ -187,6 +187,21 @@ typedef struct nybl_plan_details {
 NYBL_API nybl_status nybl_plan_info(const nybl_plan *plan,
                                     nybl_plan_details *details);
 
+/* The bytes of workspace that a launch of `m` rows needs; 0 for most plans.
+   More rows never need fewer, so that of the largest m serves all. Kernels with
+   split=N in their schedule add up the parts of a tile in it.
+     - All its bytes must be zero when a launch begins, and are zero again when
+       it is over: set it to zero once, and pass it to one launch after the
+       other, of this plan or of others.
+     - It belongs to one launch at a time: launches that may run at the same
+       time (on two streams) need one each.
+     - After a launch that failed on the device, set it to zero again.
+     - All CTAs of such a launch must find room on the device at once, as they
+       do unless something that never ends holds multiprocessors.
+   Errors: INVALID (null); REFUSED (m outside the plan's range). */
+NYBL_API nybl_status nybl_plan_workspace(const nybl_plan *plan, int64_t m,
+                                         uint64_t *bytes);
+
 /* -------------------------------------------------------------- launch --- */
 
 /* A row-major matrix in device memory. Row r starts at pointer + r *
@@ -267,7 +282,8 @@ typedef struct nybl_gemm_args {
   nybl_scalar alpha;
   void *stream;       /* CUstream of the device's primary context; null: the
                          legacy default stream */
-  uint64_t workspace; /* CUdeviceptr. No kernel needs one yet: 0 */
+  uint64_t workspace; /* CUdeviceptr, a multiple of 128; 0 where the plan needs
+                         none (nybl_plan_workspace) */
   uint64_t workspace_bytes;
 } nybl_gemm_args;
 

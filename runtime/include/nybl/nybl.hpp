@@ -83,6 +83,12 @@ public:
     args.alpha = scale.raw();
     return *this;
   }
+  /// All zero; see nybl_plan_workspace.
+  GemmArgs &workspace(uint64_t pointer, uint64_t bytes) {
+    args.workspace = pointer;
+    args.workspace_bytes = bytes;
+    return *this;
+  }
   GemmArgs &stream(void *stream) {
     args.stream = stream;
     return *this;
@@ -106,6 +112,10 @@ public:
   nybl_status info(nybl_plan_details &details) const {
     details = sized<nybl_plan_details>();
     return nybl_plan_info(handle.get(), &details);
+  }
+  /// Bytes of workspace that a launch of `m` rows needs.
+  nybl_status workspace(int64_t m, uint64_t &bytes) const {
+    return nybl_plan_workspace(handle.get(), m, &bytes);
   }
   nybl_plan *get() const { return handle.get(); }
 

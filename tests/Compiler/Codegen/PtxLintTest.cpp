@@ -73,6 +73,60 @@ TEST(PtxLint, SilentOnGoodPtxAndCounts) {
   EXPECT_TRUE(lintPtx(good, "gemm", expected()));
 }
 
+const std::string parts =
+    "turn_0:\n"
+    "	ld.acquire.gpu.global.b32 turn, [%rd1];\n"
+    "	@%p1 ld.global.v4.b32 {%r1, %r2, %r3, %r4}, [%rd2];\n"
+    "	st.global.v4.b32 [%rd2], {%r1, %r2, %r3, %r4};\n"
+    "	bar.warp.sync 	-1;\n"
+    "	@%p2 st.release.gpu.global.b32 [%rd1], %r5;\n"
+    "	ret;";
+
+PtxCounts expectedOfParts() {
+  PtxCounts counts = expected();
+  counts.partWaits = counts.partsDone = counts.sums = counts.sumsLeft = 1;
+  return counts;
+}
+
+TEST(PtxLint, SilentOnPartsOfTilesAndCountsThem) {
+  EXPECT_TRUE(lintPtx(with("ret;", parts), "gemm", expectedOfParts()));
+}
+
+/// A turn that nobody waits for, or gives; a sum that is not read, or not left.
+TEST(PtxLint, PartsOfTilesThatAreNotWhatWasProven) {
+  auto without = [](const std::string &line) {
+    std::string text = parts;
+    size_t at = text.find(line);
+    EXPECT_NE(at, std::string::npos) << line;
+    return with("ret;", text.erase(at, text.find(';', at) + 1 - at));
+  };
+  PtxCounts counts = expectedOfParts();
+  expectFault(without("ld.acquire"), counts,
+              "expected 1 waits for a part's turn, got 0");
+  expectFault(without("@%p2 st.release"), counts,
+              "expected 1 parts handed on, got 0");
+  expectFault(without("@%p1 ld.global.v4"), counts,
+              "expected 1 reads of four sums, got 0");
+  expectFault(without("st.global.v4"), counts,
+              "expected 1 stores of four sums, got 0");
+  expectFault(without("bar.warp.sync"), counts,
+              "expected the lanes of the warp to meet");
+  auto changed = [](const std::string &from, const std::string &to) {
+    std::string text = parts;
+    return with("ret;", text.replace(text.find(from), from.size(), to));
+  };
+  expectFault(changed("ld.acquire.gpu", "ld.relaxed.gpu"), counts,
+              "a generic access hides its memory");
+  expectFault(changed("ld.acquire", "@%p3 ld.acquire"), counts,
+              "expected no predicate");
+  expectFault(changed("@%p2 st.release", "st.release"), counts,
+              "expected a predicate");
+  expectFault(changed("st.release.gpu", "st.release.cta"), counts,
+              "a generic access hides its memory");
+  expectFault(with("griddepcontrol.wait;", parts + "\n	griddepcontrol.wait;"),
+              counts, "before griddepcontrol.wait");
+}
+
 TEST(PtxLint, SilentOnCopiesAndCountsThem) {
   std::string copies =
       with("ret;", "cp.async.ca.shared.global [%r1], [%rd1], 8, %r2;\n"

@@ -215,3 +215,49 @@ tile.kernel @narrow<dims(M), params()>(%D: !tile.matrix<[M, 20], bf16>) attribut
     tile.store %zero, %D[%m, %n] : !tile.acc<[32, 32]>, !tile.matrix<[M, 20], bf16>
   }
 }
+
+// -----
+
+tile.kernel @uneven<dims(M), params()>() attributes {schedule = #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1], split = 2>, sources = []} {
+  tile.foreach_tile (%m, %n) in (M, 16) by (16, 16) {
+    %zero = tile.zeros : !tile.acc<[16, 16]>
+    // expected-error @below {{expected K steps that split=2 divides, got 3; use another split, or another K step}}
+    %acc = tile.accumulate %k in 192 by 64 stages(1) init(%c = %zero) : !tile.acc<[16, 16]> {
+      tile.yield %c : !tile.acc<[16, 16]>
+    }
+  }
+}
+
+// -----
+
+tile.kernel @no_step<dims(M), params()>() attributes {schedule = #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1], split = 2>, sources = []} {
+  tile.foreach_tile (%m, %n) in (M, 16) by (16, 16) {
+    %zero = tile.zeros : !tile.acc<[16, 16]>
+    // expected-error @below {{expected K steps that split=2 divides, got 0}}
+    %acc = tile.accumulate %k in 0 by 64 stages(1) init(%c = %zero) : !tile.acc<[16, 16]> {
+      tile.yield %c : !tile.acc<[16, 16]>
+    }
+  }
+}
+
+// -----
+
+tile.kernel @summed_twice<dims(M), params()>() attributes {schedule = #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1], split = 2>, sources = []} {
+  tile.foreach_tile (%m, %n) in (M, 16) by (16, 16) {
+    %zero = tile.zeros : !tile.acc<[16, 16]>
+    // expected-error @below {{expected one tile.accumulate in a tile where split=2: its parts are added up once}}
+    %first = tile.accumulate %k in 128 by 64 stages(1) init(%c = %zero) : !tile.acc<[16, 16]> {
+      tile.yield %c : !tile.acc<[16, 16]>
+    }
+    %second = tile.accumulate %k in 128 by 64 stages(1) init(%c = %zero) : !tile.acc<[16, 16]> {
+      tile.yield %c : !tile.acc<[16, 16]>
+    }
+  }
+}
+
+// -----
+
+// expected-error @below {{expected whole warps, at most 1024 threads, and 4 to 1024 registers, a multiple of 4, got 32 and 0}}
+tile.kernel @nothing_to_sum<dims(M), params()>() attributes {schedule = #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1], split = 2>, sources = []} {
+  %0 = arith.constant 0 : i32
+}

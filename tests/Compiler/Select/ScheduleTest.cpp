@@ -58,7 +58,7 @@ TEST(Schedule, Limits) {
        {"tile=100x128x128", "tile=128x100x128", "tile=128x128x100",
         "tile=512x512x64 warps=2x4", "tile=512x64x256 warps=8x4",
         "tile=1024x1024x64 warps=8x8", "stages=2", "kind=multistage stages=1",
-        "kind=multistage stages=9 tile=16x16x64 warps=1x1",
+        "kind=multistage stages=9 tile=16x16x64 warps=1x1", "split=65",
         "kind=multistage stages=3"}) // 66 KiB
     EXPECT_FALSE(validate(*parseSchedule(text), chip)) << text;
 }
@@ -93,6 +93,18 @@ TEST(Schedule, StoresByTma) {
   EXPECT_TRUE(validate(s, chip, problem));
   problem.n = 42;
   EXPECT_FALSE(validate(s, chip, problem));
+}
+
+/// All parts of a tile have equally many K steps.
+TEST(Schedule, ASplitDividesTheSteps) {
+  const Chip &chip = **findChip("sm_120a");
+  auto accepts = [&](const char *line, const char *schedule) {
+    return bool(validate(*parseSchedule(schedule), chip, *parseProblem(line)));
+  };
+  EXPECT_TRUE(accepts("gemm n=8 k=512", "split=4"));
+  EXPECT_TRUE(accepts("gemm n=8 k=400", "split=2")) << "the last step is short";
+  EXPECT_FALSE(accepts("gemm n=8 k=512", "split=3"));
+  EXPECT_FALSE(accepts("gemm n=8 k=512", "split=8")) << "more than steps";
 }
 
 TEST(Select, RefusesChipsWithoutTheMultiply) {

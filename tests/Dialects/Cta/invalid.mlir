@@ -431,3 +431,71 @@ cta.kernel @empty_output_stage() sources [] threads 32 schedule #cta.schedule<"p
   // expected-error @below {{expected bytes of a stage from 1 to 1048576, got 0}}
   %stage = cta.alloc : !cta.output_stage<0>
 }
+
+// -----
+
+cta.kernel @parts_without_an_argument(%m: i32) sources ["m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1], split = 2> {
+  // expected-error @below {{expected i32 block arguments: the tile's index and, where `parts` is more than 1, the part}}
+  cta.tile_range %tile in %m parts 2 {
+  }
+}
+
+// -----
+
+cta.kernel @too_many_parts(%m: i32) sources ["m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  // expected-error @below {{attribute 'parts' failed to satisfy constraint}}
+  cta.tile_range %tile, %part in %m parts 65 {
+  }
+}
+
+// -----
+
+// expected-error @below {{expected "workspace" as the source of a !cta.workspace, and of nothing else, got "m" of a '!cta.workspace<32, 4>'}}
+cta.kernel @workspace_by_another_name(%work: !cta.workspace<32, 4>) sources ["m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+}
+
+// -----
+
+// expected-error @below {{expected whole warps, at most 1024 threads, and 4 to 1024 registers, a multiple of 4, got 32 and 6}}
+cta.kernel @workspace_of_six(%work: !cta.workspace<32, 6>) sources ["workspace"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+}
+
+// -----
+
+cta.kernel @too_few_values(%m: i32, %work: !cta.workspace<32, 8>) sources ["m", "workspace"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1], split = 2> {
+  %thread = cta.thread_id
+  %zero = arith.constant 0.0 : f32
+  cta.tile_range %tile, %part in %m parts 2 {
+    // expected-error @below {{expected 8 values, the registers of its workspace, got 4}}
+    cta.sum_parts(%zero, %zero, %zero, %zero) of %tile, %part by %thread in %work : <32, 8> {
+    ^bb0(%a: f32, %b: f32, %c: f32, %d: f32):
+    }
+  }
+}
+
+// -----
+
+cta.kernel @too_few_arguments(%m: i32, %work: !cta.workspace<32, 4>) sources ["m", "workspace"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1], split = 2> {
+  %thread = cta.thread_id
+  %zero = arith.constant 0.0 : f32
+  cta.tile_range %tile, %part in %m parts 2 {
+    // expected-error @below {{expected a block argument for each of its values}}
+    cta.sum_parts(%zero, %zero, %zero, %zero) of %tile, %part by %thread in %work : <32, 4> {
+    ^bb0(%a: f32):
+    }
+  }
+}
+
+// -----
+
+cta.kernel @barrier_of_the_last_part(%m: i32, %work: !cta.workspace<32, 4>) sources ["m", "workspace"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1], split = 2> {
+  %thread = cta.thread_id
+  %zero = arith.constant 0.0 : f32
+  cta.tile_range %tile, %part in %m parts 2 {
+    cta.sum_parts(%zero, %zero, %zero, %zero) of %tile, %part by %thread in %work : <32, 4> {
+    ^bb0(%a: f32, %b: f32, %c: f32, %d: f32):
+      // expected-error @below {{has no place in cta.sum_parts: expected what is computed and stores of it}}
+      cta.barrier
+    }
+  }
+}

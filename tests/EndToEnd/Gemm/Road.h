@@ -58,6 +58,7 @@ struct Options {
   uint64_t scaleOffset = 0;   ///< of the scales in their buffers
   std::string templateText{}; ///< empty: the built-in one
   std::string schedule{};     ///< empty: chosen
+  int launches = 1;           ///< in a row, of one workspace; d is the last's
   /// Called behind the launch, before its stream is waited for.
   std::function<Status(const Launched &)> behind{};
 };
