@@ -40,10 +40,15 @@ Status CtaMachine::run() {
   for (cta = launch.firstCta; cta < launch.endCta; ++cta) {
     shared->clear();
     *outputs = {};
-    if (Status status = execute(kernel.getBody().front()); !status)
+    Status status = execute(kernel.getBody().front());
+    if (status.code() == ErrorCode::Refused) // and told as a fault
+      return Status::ok();
+    if (!status)
       return status;
     checkDrained();
   }
+  if (launch.isWhole())
+    checkWorkspace();
   return Status::ok();
 }
 
@@ -126,6 +131,7 @@ Status CtaMachine::executeCta(Operation &op) {
       .Case([&](cta::StoreBoxOp o) { return executeStoreBox(o), Status::ok(); })
       .Case<cta::OutputAcquireOp, cta::OutputPublishOp, cta::OutputDrainOp>(
           [&](auto) { return executeOutputStep(op), Status::ok(); })
+      .Case([&](cta::SumPartsOp o) { return executeSumParts(o); })
       .Case([&](cta::GlobalAccess o) { return executeAccess(o), Status::ok(); })
       .Case([&](cta::StoreSharedOp o) {
         return executeStoreShared(o, o.getValue()), Status::ok();
@@ -151,11 +157,23 @@ Status CtaMachine::executeGroup(Operation &op) {
 Status CtaMachine::executeTileRange(cta::TileRangeOp op) {
   if (!op.getBody().getOps<cta::RoleOp>().empty())
     return executeRoles(op);
-  uint64_t count = uniform(op, op.getCount());
-  Block &body = op.getBody().front();
-  for (uint64_t tile = cta; tile < count; tile += launch.ctas) {
-    numbers(body.getArgument(0)).assign(threads, tile);
-    if (Status status = execute(body); !status)
+  return forEachTask(op,
+                     [&](int64_t) { return execute(op.getBody().front()); });
+}
+
+Status
+CtaMachine::forEachTask(cta::TileRangeOp range,
+                        llvm::function_ref<Status(int64_t number)> body) {
+  auto parts = static_cast<uint64_t>(range.getParts());
+  uint64_t count = uniform(range, range.getCount()) * parts;
+  int64_t ctas = parts > 1 ? 1 : launch.ctas, number = 0;
+  if (cta >= ctas)
+    return Status::ok();
+  for (uint64_t task = cta; task < count; task += ctas) {
+    numbers(range.getTile()).assign(threads, task / parts);
+    if (range.getPart())
+      numbers(range.getPart()).assign(threads, task % parts);
+    if (Status status = body(number++); !status)
       return status;
   }
   return Status::ok();

@@ -14,7 +14,9 @@ namespace nybl::enumeration {
 
 struct Launch {
   int64_t m = 0;
-  int64_t ctas = 1; ///< tiles go round: CTA c does c, c + ctas, ...
+  /// Tiles go round: CTA c does c, c + ctas, ... Where they have parts, which
+  /// wait for each other, the first CTA does all.
+  int64_t ctas = 1;
   int64_t firstCta = 0, endCta = ctas; ///< those that are looked at
   /// Which role goes first where several can.
   bool lastRoleFirst = false;

@@ -68,6 +68,13 @@ struct OutputStages {
   bool isDrained = true;
 };
 
+/// What the parts of a tile have left in the workspace: the part whose turn it
+/// is, and each thread's registers.
+struct TileSums {
+  uint64_t turn = 0;
+  std::vector<Sum> sums;
+};
+
 class CtaMachine {
 public:
   CtaMachine(cta::KernelOp kernel, const Launch &launch, Observer &observer);
@@ -80,11 +87,20 @@ private:
   Status executeGroup(mlir::Operation &op);
   Status executeTileRange(cta::TileRangeOp op);
   Status executeFor(mlir::scf::ForOp op);
+  /// Does `body` for each tile, or part of one, that the CTA has.
+  Status forEachTask(cta::TileRangeOp range,
+                     llvm::function_ref<Status(int64_t number)> body);
+
+  // Parts of tiles (CtaParts.cpp).
+  Status executeSumParts(cta::SumPartsOp op);
+  /// After the launch.
+  void checkWorkspace();
 
   // Roles (CtaRoles.cpp).
   Status executeRoles(cta::TileRangeOp range);
   /// `runner` is one group of the role's warps.
   Status runRole(cta::TileRangeOp range, const RoleRunner &runner, int number);
+  Status runTile(cta::TileRangeOp range, cta::RoleOp own);
   Status executeTurn(mlir::Operation &op);
   void checkClaims(cta::RoleOp own);
   Status executeRingStep(mlir::Operation &op);
@@ -174,6 +190,8 @@ private:
   using Shared = llvm::DenseMap<mlir::Value, std::vector<Cell>>;
   std::shared_ptr<Shared> shared = std::make_shared<Shared>();
   std::shared_ptr<OutputStages> outputs = std::make_shared<OutputStages>();
+  using Workspace = std::map<uint64_t, TileSums>;
+  std::shared_ptr<Workspace> workspace = std::make_shared<Workspace>();
   std::vector<Operand> operands; ///< one for each argument of the kernel
   // Of the machine of a role: `seen` is how far it knows each role to have
   // been, itself by way of others; `now` is how far it is.

@@ -47,11 +47,13 @@ Slots slotsOf(Operation *op, const std::vector<Bytes> *const registers[2],
 
 /// One of the two factors of a term: which row it belongs to. True if it
 /// fits what came before.
-bool take(const Origin &factor, int32_t &row, uint8_t &operand,
+bool take(const Origin &factor, int32_t &row, uint8_t &operand, int32_t &first,
           int32_t &blocks) {
   if (factor.kind == Origin::Zero)
     return true;
-  bool fits = factor.kind == Origin::Real && factor.at == blocks &&
+  if (blocks == 0)
+    first = factor.at;
+  bool fits = factor.kind == Origin::Real && factor.at == first + blocks &&
               (row < 0 || (row == factor.row && operand == factor.operand));
   row = factor.row;
   operand = factor.operand;
@@ -63,8 +65,9 @@ Sum addTerms(Sum sum, const Slots &a, const Slots &b) {
   for (int block = 0; block < 4; ++block) {
     const Origin &x = a[block].data, &y = b[block].data;
     bool met = x.kind == Origin::Zero || y.kind == Origin::Zero || x.at == y.at;
-    bool fits = take(x, sum.row, sum.rowOperand, sum.rowBlocks);
-    fits &= take(y, sum.column, sum.columnOperand, sum.columnBlocks);
+    bool fits = take(x, sum.row, sum.rowOperand, sum.rowFirst, sum.rowBlocks);
+    fits &= take(y, sum.column, sum.columnOperand, sum.columnFirst,
+                 sum.columnBlocks);
     sum.mixed |= !met || !fits;
   }
   return sum;

@@ -122,28 +122,28 @@ Status CtaMachine::runRole(cta::TileRangeOp range, const RoleRunner &runner,
   seen.assign(Cell::maxRoles, 0);
   if (!team->turns.pass(role, [] { return true; }))
     return waitsForEver();
-  Status status = Status::ok();
-  uint64_t count = uniform(range, range.getCount());
-  tileNumber = 0;
-  for (uint64_t tile = cta; tile < count && status;
-       tile += launch.ctas, ++tileNumber) {
-    if (tileNumber % own.getGroups() != runner.group)
-      continue;
-    for (auto &[ring, next] : claimed)
-      next = tileNumber * stepsOf(ring);
-    numbers(range.getBody().getArgument(0)).assign(threads, tile);
-    auto &list = numbers(own.getBody().getArgument(0));
-    std::iota(list.begin(), list.end(), 0);
-    for (Operation &op : range.getBody().front())
-      if (!isa<cta::RoleOp>(op) && status)
-        status = execute(op);
-    if (status)
-      status = execute(own.getBody().front());
-    if (status)
-      checkClaims(own);
-  }
+  Status status = forEachTask(range, [&](int64_t number) {
+    tileNumber = number;
+    return number % own.getGroups() == runner.group ? runTile(range, own)
+                                                    : Status::ok();
+  });
   team->turns.end(role);
   return status;
+}
+
+Status CtaMachine::runTile(cta::TileRangeOp range, cta::RoleOp own) {
+  for (auto &[ring, next] : claimed)
+    next = tileNumber * stepsOf(ring);
+  auto &list = numbers(own.getBody().getArgument(0));
+  std::iota(list.begin(), list.end(), 0);
+  for (Operation &op : range.getBody().front())
+    if (!isa<cta::RoleOp>(op))
+      if (Status status = execute(op); !status)
+        return status;
+  if (Status status = execute(own.getBody().front()); !status)
+    return status;
+  checkClaims(own);
+  return Status::ok();
 }
 
 /// All iterations of a tile, if one of them; and nothing is still claimed.

@@ -109,6 +109,24 @@ TEST_P(Enumeration, Pingpong) {
   }
 }
 
+/// Parts of tiles, each with the same number of K steps.
+TEST_P(Enumeration, Parts) {
+  int64_t steps = (GetParam() + 3) / 4,
+          parts = steps % 2 ? steps : std::max<int64_t>(2, steps / 2);
+  if (steps < 2)
+    return;
+  std::string split = " split=" + std::to_string(parts);
+  for (ScaleLayout layout : layouts) {
+    GemmProblem problem = problemOf(40, GetParam() * 16, layout);
+    for (const char *kind :
+         {"tile=32x16x64 warps=2x1",
+          "kind=multistage tile=32x16x64 warps=2x1 stages=3",
+          "kind=cooperative tile=32x32x64 warps=2x2 stages=2",
+          "kind=pingpong tile=32x32x64 warps=2x2 stages=2"})
+      expectGemm(problem, kind + split, {1, 70}, 1);
+  }
+}
+
 /// Boxes of 32, 64 and 128 bytes, whose swizzles differ; K in pairs of blocks.
 TEST_P(Enumeration, Boxes) {
   for (ScaleLayout layout : layouts) {

@@ -36,11 +36,12 @@ std::string describe(const Origin &origin, llvm::StringRef name);
 using Bytes = std::array<Origin, 8>;
 
 /// What an f32 register has accumulated: products of one row of A's side with
-/// one of B's, each over its K blocks 0, 1, ..., blocks - 1, once and in order,
+/// one of B's, each over its K blocks first, first + 1, ..., once and in order,
 /// the same block of both in each product. Anything else is mixed.
 struct Sum {
   int32_t row = -1, column = -1; ///< rows of the operands; -1: only zeros
-  int32_t rowBlocks = 0, columnBlocks = 0;
+  int32_t rowFirst = 0, columnFirst = 0;
+  int32_t rowBlocks = 0, columnBlocks = 0; ///< how many
   uint8_t rowOperand = 0, columnOperand = 0;
   bool mixed = false;
   friend bool operator==(const Sum &, const Sum &) = default;

@@ -108,8 +108,8 @@ void Checker::stored(const Stored &stored) {
   auto column = static_cast<int32_t>(stored.first.at / stored.bytes);
   bool hasRow = row < d.rows(), hasColumn = column < d.width() / stored.bytes;
   bool fits = sum.row == (hasRow ? row : -1) &&
-              sum.column == (hasColumn ? column : -1) &&
-              sum.rowBlocks == (hasRow ? blocks : 0) &&
+              sum.column == (hasColumn ? column : -1) && sum.rowFirst == 0 &&
+              sum.columnFirst == 0 && sum.rowBlocks == (hasRow ? blocks : 0) &&
               sum.columnBlocks == (hasColumn ? blocks : 0) &&
               (!hasRow || names[sum.rowOperand] == "a") &&
               (!hasColumn || names[sum.columnOperand] == "b");

@@ -490,6 +490,69 @@ constexpr Edit outputEdits[] = {
      }},
 };
 
+cta::SumPartsOp theSum(cta::KernelOp kernel) {
+  return all<cta::SumPartsOp>(kernel).front();
+}
+
+/// What the last part does is done by each, with what it has itself.
+void storeByEachPart(cta::KernelOp kernel) {
+  cta::SumPartsOp sum = theSum(kernel);
+  Block &body = sum.getBody().front();
+  for (auto [argument, value] : llvm::zip(body.getArguments(), sum.getValues()))
+    argument.replaceAllUsesWith(value);
+  for (Operation &op : llvm::make_early_inc_range(body))
+    op.moveBefore(sum);
+}
+
+/// K steps of all parts begin where those of one do.
+void walkAs(cta::KernelOp kernel, int64_t number) {
+  BlockArgument part = all<cta::TileRangeOp>(kernel).front().getPart();
+  OpBuilder builder(kernel.getContext());
+  builder.setInsertionPointToStart(&kernel.getBody().front());
+  Value other = arith::ConstantOp::create(builder, kernel.getLoc(),
+                                          builder.getI32IntegerAttr(number));
+  part.replaceUsesWithIf(other, [](OpOperand &use) {
+    return !isa<cta::SumPartsOp>(use.getOwner());
+  });
+}
+
+void movePlace(cta::KernelOp kernel, int64_t by) {
+  cta::SumPartsOp sum = theSum(kernel);
+  OpBuilder builder(sum);
+  Value more = arith::ConstantOp::create(builder, sum.getLoc(),
+                                         builder.getI32IntegerAttr(by));
+  sum.getThreadMutable().assign(
+      arith::AddIOp::create(builder, sum.getLoc(), sum.getThread(), more));
+}
+
+/// Of tiles that have parts.
+constexpr Edit partEdits[] = {
+    {"AllWalkAsTheFirst", "gemm", [](cta::KernelOp k) { walkAs(k, 0); }},
+    {"AllWalkAsTheLast", "gemm", [](cta::KernelOp k) { walkAs(k, 1); }},
+    {"StoredByEach", "L4", storeByEachPart},
+    {"OtherTile", "L3",
+     [](cta::KernelOp k) {
+       cta::SumPartsOp sum = theSum(k);
+       sum.getTileMutable().assign(sum.getPart());
+     }},
+    {"OtherPart", "L3",
+     [](cta::KernelOp k) {
+       cta::SumPartsOp sum = theSum(k);
+       sum.getPartMutable().assign(sum.getTile());
+     }},
+    {"OtherThread", "L1", [](cta::KernelOp k) { movePlace(k, 1); }},
+    {"OtherRegister", "gemm",
+     [](cta::KernelOp k) {
+       SmallVector<Value> values(theSum(k).getValues());
+       std::swap(values[0], values[1]);
+       theSum(k).getValuesMutable().assign(values);
+     }},
+    {"Twice", "L3", [](cta::KernelOp k) {
+       cta::SumPartsOp sum = theSum(k);
+       auto copy = cast<cta::SumPartsOp>(OpBuilder(sum).clone(*sum));
+       copy.getBody().front().clear();
+     }}};
+
 class WrongKernel : public testing::TestWithParam<Edit> {};
 
 void expectFound(const Edit &edit, const char *schedule, int64_t k = 80,
@@ -538,6 +601,15 @@ TEST_P(WrongTurns, AreFoundAndNotProven) {
   expectFound(GetParam(), "kind=pingpong tile=32x32x64 warps=2x2 stages=2");
 }
 
+class WrongParts : public testing::TestWithParam<Edit> {};
+
+TEST_P(WrongParts, AreFoundAndNotProven) {
+  for (const char *kind :
+       {"kind=cooperative tile=32x32x64 warps=2x2 stages=2 split=2",
+        "tile=32x32x64 warps=2x2 split=2"})
+    expectFound(GetParam(), kind);
+}
+
 class WrongBoxes : public testing::TestWithParam<Edit> {};
 
 TEST_P(WrongBoxes, AreFoundAndNotProven) {
@@ -584,6 +656,11 @@ INSTANTIATE_TEST_SUITE_P(Edits, WrongRoles, testing::ValuesIn(roleEdits),
                          });
 
 INSTANTIATE_TEST_SUITE_P(Edits, WrongTurns, testing::ValuesIn(turnEdits),
+                         [](const testing::TestParamInfo<Edit> &info) {
+                           return info.param.name;
+                         });
+
+INSTANTIATE_TEST_SUITE_P(Edits, WrongParts, testing::ValuesIn(partEdits),
                          [](const testing::TestParamInfo<Edit> &info) {
                            return info.param.name;
                          });

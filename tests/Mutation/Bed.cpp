@@ -66,8 +66,9 @@ struct Machine {
 
 private:
   static Expected<Machine> open() {
-    // A mutant may run on and on.
-    ::setenv("NYBL_EMU_MAX_STEPS", "400000", 1);
+    // A mutant may run on and on; parts of a tile may wait while the host does
+    // something else.
+    ::setenv("NYBL_EMU_MAX_STEPS", "20000000", 1);
     ::setenv("NYBL_EMU_REPORT", "off", 1);
     auto api = driver::Driver::open(NYBL_BINARY_DIR "/lib/emu/libcuda.so.1");
     if (!api)
@@ -199,8 +200,9 @@ struct CtaShape {
 class TestBed : public Bed {
 public:
   TestBed(const Machine &machine, const GemmProblem &problem,
-          std::vector<Trial> trials)
-      : machine(machine), problem(problem), trials(std::move(trials)) {}
+          std::vector<Trial> trials, int64_t partElements)
+      : machine(machine), problem(problem), trials(std::move(trials)),
+        partElements(partElements) {}
 
   Status prepare();
   std::optional<Symptom> run(const std::string &ptx,
@@ -217,12 +219,15 @@ private:
              void **parameters, void *stream, bool dependent);
   Status spoil();
   int launchCopier(void *stream);
+  Status addWorkspace(const launch::Recipe &recipe, nybl_gemm_args &args,
+                      driver::Buffer &workspace) const;
   std::optional<Symptom> finding();
   std::optional<Symptom> compare(Operands &on);
 
   const Machine &machine;
   GemmProblem problem;
   std::vector<Trial> trials;
+  int64_t partElements;
   std::map<int64_t, Operands> operands; ///< by M
   /// What dependent grids read, and what is copied there.
   Operands late, source;
@@ -265,7 +270,8 @@ Status TestBed::fill(Operands &on, int64_t m) {
   int64_t rowBytes = problem.n * byteWidth(problem.d);
   on.d() = padded((m + 1) * (rowBytes + gap));
   on.d().bytes.assign(on.d().bytes.size(), canvasByte);
-  auto d = oracle::gemm(a, b, alpha, problem.d, oracle::Model::MmaSim);
+  auto d = oracle::gemmOfParts(a, b, alpha, problem.d, oracle::Model::MmaSim,
+                               partElements);
   if (!d)
     return d.status();
   on.expected = d->bytes;
@@ -386,6 +392,21 @@ std::optional<Symptom> TestBed::finding() {
                  text.empty() ? "an error without a report" : text};
 }
 
+/// All zero; none where the kernel needs none.
+Status TestBed::addWorkspace(const launch::Recipe &recipe, nybl_gemm_args &args,
+                             driver::Buffer &workspace) const {
+  auto bytes = recipe.workspaceBytes(args.m);
+  if (!bytes)
+    return bytes.status();
+  auto made = driver::Buffer::allocate(machine.device, *bytes);
+  if (!made)
+    return made.status();
+  workspace = std::move(*made);
+  args.workspace = workspace.address();
+  args.workspace_bytes = workspace.bytes();
+  return *bytes == 0 ? Status::ok() : workspace.fill(0);
+}
+
 std::optional<Symptom> TestBed::compare(Operands &on) {
   std::vector<uint8_t> got(on.d().bytes.size());
   if (Status s = on.d().buffer.download(0, got.data(), got.size()); !s)
@@ -426,6 +447,9 @@ std::optional<Symptom> TestBed::runOnce(CUfunction function, const Trial &trial,
                                  : on.d().buffer.upload(0, on.d().bytes.data(),
                                                         on.d().bytes.size());
   nybl_gemm_args args = argumentsFor(on, trial.encode);
+  driver::Buffer workspace;
+  if (Status s = addWorkspace(recipe, args, workspace); !s)
+    return Symptom{Sign::Refused, s.message()};
   Status allowed = recipe.check(args);
   if (!ready || !allowed)
     return Symptom{Sign::Refused, ready ? allowed.message() : ready.message()};
@@ -442,7 +466,7 @@ std::optional<Symptom> TestBed::runOnce(CUfunction function, const Trial &trial,
                                       Gate::wait, &gate);
     result = result ? result : launchCopier(stream->handle());
   }
-  unsigned tiles = static_cast<unsigned>(recipe.tiles(on.m));
+  unsigned tiles = static_cast<unsigned>(recipe.tasks(on.m));
   unsigned grid = trial.grid ? std::min(trial.grid, tiles) : tiles;
   if (result == 0)
     result = launch(function, grid, cta, block.data(), stream->handle(),
@@ -454,6 +478,10 @@ std::optional<Symptom> TestBed::runOnce(CUfunction function, const Trial &trial,
   if (result != 0 || !done)
     return Symptom{Sign::Refused,
                    done ? "the launch was refused" : done.message()};
+  std::vector<uint8_t> left(workspace.bytes());
+  (void)workspace.download(0, left.data(), left.size());
+  if (std::any_of(left.begin(), left.end(), [](uint8_t b) { return b != 0; }))
+    return Symptom{Sign::Canvas, "the workspace is not left as it was"};
   return compare(on);
 }
 
@@ -477,11 +505,13 @@ std::optional<Symptom> TestBed::run(const std::string &ptx,
 } // namespace
 
 Expected<std::unique_ptr<Bed>> Bed::make(const GemmProblem &problem,
-                                         const std::vector<Trial> &trials) {
+                                         const std::vector<Trial> &trials,
+                                         int64_t partElements) {
   auto machine = Machine::get();
   if (!machine)
     return machine.status();
-  auto bed = std::make_unique<TestBed>(**machine, problem, trials);
+  auto bed =
+      std::make_unique<TestBed>(**machine, problem, trials, partElements);
   if (Status s = bed->prepare(); !s)
     return s;
   return std::unique_ptr<Bed>(std::move(bed));

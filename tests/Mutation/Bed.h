@@ -47,9 +47,11 @@ std::vector<Trial> defaultTrials();
 
 class Bed {
 public:
-  /// Errors: Environment.
+  /// `partElements`: of K, that each part of a tile multiplies. Errors:
+  /// Environment.
   static Expected<std::unique_ptr<Bed>> make(const GemmProblem &problem,
-                                             const std::vector<Trial> &trials);
+                                             const std::vector<Trial> &trials,
+                                             int64_t partElements);
   virtual ~Bed() = default;
 
   /// Nothing: all trials gave the oracle's D and no finding.

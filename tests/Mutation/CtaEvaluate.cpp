@@ -90,6 +90,7 @@ enum class Evaluator::Code : uint8_t {
   ShiftRight,
   Compare,
   Tiles,
+  Parts,
   Role,
   Loop,
   If,
@@ -99,6 +100,8 @@ enum class Evaluator::Code : uint8_t {
 };
 
 Evaluator::Code Evaluator::codeOf(Operation *op) {
+  if (isa<cta::SumPartsOp>(op))
+    return Code::Parts;
   if (!accessesOf(op).empty())
     return Code::Access;
   if (isa<cta::RingAcquireOp, cta::RingPublishOp, cta::RingWaitOp,
@@ -353,11 +356,26 @@ bool Evaluator::executeTiles(const Step &step) {
     if (!count.known || tile >= count.bits)
       continue;
     cells[step.arguments[0]] = {tile, true};
-    if (!execute(step.body.front()))
-      return false;
-    ++tileNumber;
+    uint64_t parts = cast<cta::TileRangeOp>(step.op).getParts();
+    for (uint64_t part = 0; part < parts; ++part, ++tileNumber) {
+      if (parts > 1)
+        cells[step.arguments[1]] = {part, true};
+      if (!execute(step.body.front()))
+        return false;
+    }
   }
   return count.known;
+}
+
+/// What follows is for the last part.
+bool Evaluator::executeParts(const Step &step) {
+  executeAccess(step);
+  auto sum = cast<cta::SumPartsOp>(step.op);
+  uint64_t parts = sum->getParentOfType<cta::TileRangeOp>().getParts();
+  Cell part = cells[numberOf(sum.getPart())];
+  if (countOnly || (part.known && part.bits + 1 != parts))
+    return true;
+  return part.known && execute(step.body.front());
 }
 
 /// A role's threads alone do what is in it; of its groups the one whose tile it
@@ -424,6 +442,9 @@ bool Evaluator::execute(const std::vector<Step> &list) {
     switch (step.code) {
     case Code::Tiles:
       fine = executeTiles(step);
+      break;
+    case Code::Parts:
+      fine = executeParts(step);
       break;
     case Code::Role:
       fine = executeRole(step);

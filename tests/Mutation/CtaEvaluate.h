@@ -89,6 +89,7 @@ private:
   Cell guardOf(const NumberedAccess &numbered) const;
   bool executeTiles(const Step &step);
   bool executeRole(const Step &step);
+  bool executeParts(const Step &step);
   void carry(const std::vector<unsigned> &from, unsigned first, unsigned count);
   Cell compute(const Step &step) const;
 
@@ -98,7 +99,7 @@ private:
   std::vector<Step> steps;
   llvm::ArrayRef<uint64_t> tilesToRun;
   uint64_t thread = 0;
-  uint64_t tileNumber = 0; ///< of those that are run
+  uint64_t tileNumber = 0; ///< of those that are run, or of their parts
   bool waited = false, countOnly = false;
   Cell count;
   OnEvent onEvent;

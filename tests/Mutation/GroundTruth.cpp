@@ -58,7 +58,12 @@ Expected<std::unique_ptr<Subject>> Subject::make(const std::string &line,
   subject->problem = *problem;
   if (Status s = subject->build(schedule); !s)
     return s;
-  auto bed = Bed::make(*problem, defaultTrials());
+  auto parsed = compiler::parseSchedule(schedule);
+  if (!parsed)
+    return parsed.status();
+  int64_t step = parsed->tile[2], steps = (problem->k + step - 1) / step;
+  subject->partElements = steps / parsed->split * step;
+  auto bed = Bed::make(*problem, defaultTrials(), subject->partElements);
   if (!bed)
     return bed.status();
   subject->bed = std::move(*bed);

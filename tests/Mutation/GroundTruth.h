@@ -22,6 +22,7 @@ public:
 
   const std::string name;
   GemmProblem problem;
+  int64_t partElements = 0; ///< of K, that each part of a tile multiplies
   mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::unique_ptr<Bed> bed;

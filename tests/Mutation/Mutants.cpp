@@ -13,7 +13,7 @@ StringRef nybl::mutation::name(Target target) {
   constexpr StringRef names[] = {"mask", "layout", "data load", "store",
                                  "lane", "stage",  "sync",      "ring",
                                  "role", "output", "launch",    "wrap",
-                                 "flow", "loop",   "epilogue"};
+                                 "flow", "loop",   "epilogue",  "part"};
   return names[static_cast<unsigned>(target)];
 }
 
@@ -51,6 +51,7 @@ const std::vector<Operator> &nybl::mutation::operators() {
     addOutputOperators(made);
     addLaunchOperators(made);
     addFlowOperators(made);
+    addPartOperators(made);
     return made;
   }();
   return list;
@@ -79,6 +80,7 @@ std::vector<Mutant> nybl::mutation::sample(const std::vector<Mutant> &all,
     unsigned share = target == Target::Ring     ? 6
                      : target == Target::Launch ? 3
                      : target == Target::Output ? 4
+                     : target == Target::Part   ? 3
                                                 : 1;
     size_t count = end - begin;
     size_t take = std::min<size_t>(count, share * perOperator);

@@ -31,6 +31,7 @@ enum class Target {
   Flow,
   Loop,
   Epilogue,
+  Part,
 };
 llvm::StringRef name(Target target);
 
@@ -91,6 +92,7 @@ void addRingOperators(std::vector<Operator> &operators);
 void addRoleOperators(std::vector<Operator> &operators);
 void addOutputOperators(std::vector<Operator> &operators);
 void addLaunchOperators(std::vector<Operator> &operators);
+void addPartOperators(std::vector<Operator> &operators);
 void addFlowOperators(std::vector<Operator> &operators);
 
 } // namespace nybl::mutation

@@ -136,6 +136,8 @@ const char *const subjects[][2] = {
      "kind=pingpong tile=64x32x64 warps=4x1 stages=3 group=2"},
     {"gemm n=40 k=144 sfa=8x4 sfb=linear d=bf16",
      "kind=pingpong tile=32x64x64 warps=2x2 stages=3 store=tma"},
+    {"gemm n=40 k=240 sfa=128x4 sfb=8x4 d=f32",
+     "kind=cooperative tile=64x32x64 warps=4x1 stages=3 split=2"},
 };
 
 TEST(Mutation, NoHarmfulMutantIsProvenNoHarmlessOneRefuted) {
@@ -170,6 +172,7 @@ TEST(Mutation, NoHarmfulMutantIsProvenNoHarmlessOneRefuted) {
   EXPECT_GE(valid[Target::Ring], 30u);
   EXPECT_GE(valid[Target::Role], 4u);
   EXPECT_GE(valid[Target::Output], 20u);
+  EXPECT_GE(valid[Target::Part], 8u);
 }
 
 TEST(Mutation, TheKernelsThemselvesAreHarmless) {

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <map>
+#include <regex>
 
 using namespace nybl;
 using namespace nybl::mutation;
@@ -47,7 +48,8 @@ protected:
     auto result = lower(*subject, *copy);
     ASSERT_TRUE(result) << result.message();
     lowered = *result;
-    auto bed = Bed::make(subject->problem, thoroughTrials());
+    auto bed =
+        Bed::make(subject->problem, thoroughTrials(), subject->partElements);
     ASSERT_TRUE(bed) << bed.message();
     thorough = std::move(*bed);
   }
@@ -104,6 +106,28 @@ TEST_F(PtxMutation, LintAndRunsFindWhatIsWrong) {
   for (const auto &[op, row] : table)
     fmt::print("{:<20}{:>8}{:>8}{:>10}{:>9}{:>8}\n", op, row.lint, row.run,
                row.harmless, row.invalid, row.missed);
+}
+
+/// What the lint cannot count of the turns of a tile's parts, the runs find.
+TEST(PtxParts, BrokenTurnsAreFound) {
+  auto subject =
+      Subject::make("gemm n=40 k=128 d=f32", "tile=16x32x64 warps=1x2 split=2");
+  ASSERT_TRUE(subject) << subject.message();
+  mlir::OwningOpRef<mlir::ModuleOp> copy = (*subject)->module->clone();
+  auto lowered = lower(**subject, *copy);
+  ASSERT_TRUE(lowered) << lowered.message();
+  Bed &bed = *(*subject)->bed;
+  auto symptom = bed.run(lowered->ptx, lowered->manifest);
+  EXPECT_FALSE(symptom) << symptom->text;
+  const std::tuple<const char *, const char *, const char *> edits[] = {
+      {"nobody waits", "@others bra turn_\\d+;", ""},
+      {"the counter stays", "(st\\.release\\S+ \\[%rd\\d+\\]), %r\\d+;",
+       "$1, 1;"}};
+  for (auto [name, from, to] : edits) {
+    std::string broken = std::regex_replace(lowered->ptx, std::regex(from), to);
+    ASSERT_NE(broken, lowered->ptx) << name;
+    EXPECT_TRUE(bed.run(broken, lowered->manifest)) << name;
+  }
 }
 
 TEST_F(PtxMutation, TheKernelItselfPasses) {

@@ -4,6 +4,7 @@
 
 #include "tests/EndToEnd/Labels/LabelRun.h"
 #include "compiler/Driver/Compiler.h"
+#include "compiler/Select/Schedule.h"
 #include "runtime/Driver/Memory.h"
 #include "runtime/Driver/Module.h"
 #include "runtime/Launch/Recipe.h"
@@ -88,6 +89,8 @@ private:
   bool launchAs(Kind kind);
   bool upload(Kind kind, unsigned operand);
   bool uploadOutput(Kind kind);
+  bool clearWorkspace();
+  uint64_t workspaceBytesStored() const;
   bool label(unsigned operand, uint32_t first);
   bool execute(Kind kind);
   void readRecords();
@@ -121,7 +124,8 @@ private:
   Part whole, part; ///< with operands in memory; computed
   Tensor tensors[4];
   driver::Buffer buffers[4], d; ///< by Operand
-  std::vector<Unit> units;      ///< by label
+  driver::Buffer workspace;
+  std::vector<Unit> units; ///< by label
   int64_t dStride = 0, elementBytes = 0;
   std::vector<uint8_t> outputs[2]; ///< D as each launch left it
   oracle::GemmOutput expected;     ///< of `whole`
@@ -229,6 +233,28 @@ bool LabelRun::uploadOutput(Kind kind) {
                "nyblEmuDeclareOutput");
 }
 
+bool LabelRun::clearWorkspace() {
+  auto bytes = recipe->workspaceBytes(launch.m);
+  if (!check(bytes.status()))
+    return false;
+  auto made = driver::Buffer::allocate(gpu, *bytes);
+  if (!check(made.status()))
+    return false;
+  workspace = std::move(*made);
+  return *bytes == 0 || check(workspace.fill(0));
+}
+
+/// Each part of a tile leaves its sums, and a counter for each warp.
+uint64_t LabelRun::workspaceBytesStored() const {
+  const Manifest &m = kernel.manifest;
+  auto schedule = compiler::parseSchedule(m.schedule);
+  if (m.split == 1 || !schedule)
+    return 0;
+  int64_t warps = schedule->warps[0] * schedule->warps[1];
+  return static_cast<uint64_t>(recipe->tasks(launch.m) * 4 *
+                               (m.tileM * m.tileN + warps));
+}
+
 nybl_matrix LabelRun::matrix(Operand operand) const {
   const Tensor &t = tensors[static_cast<int>(operand)];
   const driver::Buffer &buffer = buffers[static_cast<int>(operand)];
@@ -253,6 +279,8 @@ nybl_gemm_args LabelRun::arguments() const {
   args.a_scales = scales(Operand::ScaleA, launch.m, problem.sfa);
   args.b_scales = scales(Operand::ScaleB, problem.n, problem.sfb);
   args.d = {d.address() - dOffset, d.bytes() + dOffset, dStride};
+  args.workspace = workspace.address();
+  args.workspace_bytes = workspace.bytes();
   if (problem.alpha == AlphaKind::Tensor)
     args.alpha = {NYBL_SCALAR_HOST, NYBL_CONVENTION_DECODE, 0, alpha, 0};
   return args;
@@ -274,7 +302,7 @@ bool LabelRun::execute(Kind kind) {
       !check(recipe->pack(args, gpu->driver(), parameters)))
     return false;
   auto grid = static_cast<unsigned>(
-      isPart() ? 1 : std::min<int64_t>(recipe->tiles(launch.m), launch.grid));
+      isPart() ? 1 : std::min<int64_t>(recipe->tasks(launch.m), launch.grid));
   schedule(launch.policy, launch.seed);
   labels(kind == Kind::Labelled ? 15 : 0);
   count(kind == Kind::Bare);
@@ -336,7 +364,7 @@ bool LabelRun::launchAs(Kind kind) {
         (kind == Kind::Labelled && !label(operand, first)))
       return false;
   }
-  if (!uploadOutput(kind) || !execute(kind))
+  if (!uploadOutput(kind) || !clearWorkspace() || !execute(kind))
     return false;
   if (kind == Kind::Bare)
     checkStoredBytes();
@@ -351,7 +379,8 @@ void LabelRun::checkStoredBytes() {
   counts.size = sizeof counts;
   extension<decltype(nyblEmuCounters)>("nyblEmuCounters")(&counts);
   auto bytes = static_cast<uint64_t>(part.rows.count() * part.columns.count() *
-                                     elementBytes);
+                                     elementBytes) +
+               workspaceBytesStored();
   uint64_t byTma =
       counts.bulkBytes + counts.tensorBytes - counts.asyncBytesLoaded;
   if (uint64_t stored = counts.bytesStored + byTma; stored != bytes)

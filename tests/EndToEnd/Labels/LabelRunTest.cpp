@@ -61,6 +61,23 @@ TEST(LabelRun, SchedulesWithRoles) {
     }
 }
 
+/// Parts of tiles, whose factors are those of their own K steps. As many CTAs
+/// as there are parts: waiting for each other takes the emulated device long.
+TEST(LabelRun, SplitTiles) {
+  int64_t number = 0;
+  for (const char *kind :
+       {"tile=16x16x64 warps=1x1 split=3",
+        "kind=cooperative tile=32x32x64 warps=2x2 stages=2 fill=tma split=3"}) {
+    Class c = makeClass(24, 160, layouts[number % 3], layouts[1]);
+    c.schedule = kind;
+    Launch launch;
+    launch.m = 33;
+    launch.grid = 18;
+    launch.seed = static_cast<uint64_t>(number++);
+    expectArrival(c, launch);
+  }
+}
+
 TEST(LabelRun, RandomSizes) {
   oracle::Random random(2027);
   for (int i = 0; i < 8; ++i) {
