@@ -17,8 +17,9 @@ TileEmitter::TileEmitter(cta::KernelOp kernel, tile::KernelOp source,
       tileM(schedule.getTile()[0]), tileN(schedule.getTile()[1]),
       tileK(schedule.getTile()[2]), group(schedule.getGroup()),
       warpsM(schedule.getWarps()[0]), warpsN(schedule.getWarps()[1]),
-      threads(0), split(schedule.getSplit()), mFragments(tileM / warpsM / 16),
-      nFragments(tileN / warpsN / 8) {
+      threads(0), split(schedule.getSplit()), swapped(bool(schedule.getSwap())),
+      mFragments((swapped ? tileN / warpsN : tileM / warpsM) / 16),
+      nFragments((swapped ? tileM / warpsM : tileN / warpsN) / 8) {
   // L7: no access of global memory before the grids this one depends on ended.
   cta::GridWaitOp::create(builder, location);
 }
@@ -35,8 +36,8 @@ void TileEmitter::placeThreads(Index number, int64_t count) {
   g = *lane / 4;
   t = *lane % 4;
   Index warp = *thread / 32;
-  warpRow = warp / warpsN * (mFragments * 16);
-  warpColumn = warp % warpsN * (nFragments * 8);
+  warpRow = warp / warpsN * (tileM / warpsM);
+  warpColumn = warp % warpsN * (tileN / warpsN);
 }
 
 Index TileEmitter::number(int64_t value) {

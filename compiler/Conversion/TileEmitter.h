@@ -49,7 +49,8 @@ public:
   void finish();
 
 protected:
-  /// The registers of an accumulator in each lane: [m fragment][n fragment][4].
+  /// The registers of an accumulator in each lane: [m fragment][n fragment][4],
+  /// m along the rows of multiplies.
   using Fragments = llvm::SmallVector<mlir::Value>;
   /// A tile in shared memory, and its rows.
   struct Staged {
@@ -75,13 +76,13 @@ protected:
     mlir::Value word;
     int64_t selector;
   };
-  /// The scale factors of one side of a warp's multiplies, while they are read.
-  struct ScaleSide {
-    const Staged &from;
-    const RowMap &map;
+  /// One side of a warp's multiplies: their rows or their columns.
+  struct MultiplySide {
+    Staged data, scales;
+    RowMap map;
     Index first;              ///< row of the warp
-    int64_t eights;           ///< of a fragment: 2 of A, 1 of B
-    mlir::ValueRange words{}; ///< that were read last
+    int64_t eights;           ///< of a fragment: 2 of rows, 1 of columns
+    mlir::ValueRange words{}; ///< of scale factors, that were read last
   };
 
   /// A schedule's own: the K loop of `steps` > 0 steps, its results the
@@ -154,12 +155,17 @@ protected:
   /// !cta.tensor_map says.
   static Index swizzled(Index row, Index sixteen, int64_t rowBytes);
   mlir::LogicalResult convertDot(tile::DotScaledOp op);
+  /// What multiplies take as their rows, or as their columns.
+  MultiplySide sideOf(tile::DotScaledOp op, bool rows);
   /// The scale factors of K blocks k / 16 to + 3 for a fragment; fragments are
   /// asked for in their order.
-  ScaleOperand scaleOperand(ScaleSide &side, int64_t fragment, int64_t k);
+  ScaleOperand scaleOperand(MultiplySide &side, int64_t fragment, int64_t k);
 
   // Elementwise and stores (TileEmitterStore.cpp).
   mlir::LogicalResult convertMap(tile::MapOp op);
+  /// Row and column of register `i` of an accumulator; the warp's tile begins
+  /// at `row`, `column`.
+  std::pair<Index, Index> placeOf(int64_t i, Index row, Index column) const;
   mlir::LogicalResult convertStore(tile::StoreOp op);
   void storeElements(tile::StoreOp op, const Fragments &values);
   mlir::Value round(mlir::Value value, mlir::Type element);
@@ -189,8 +195,11 @@ protected:
   mlir::OpBuilder frameBuilder; ///< before the tile range: allocs, scalars
   mlir::Location location;
   int64_t tileM, tileN, tileK, group, warpsM, warpsN, threads;
-  int64_t split;                  ///< parts of a tile
-  int64_t mFragments, nFragments; ///< of one warp: 16 rows, 8 columns each
+  int64_t split; ///< parts of a tile
+  /// Multiplies' rows are columns of D, rows of B, and their columns rows of A.
+  bool swapped;
+  int64_t mFragments, nFragments; ///< of one warp: 16 rows, 8 columns of
+                                  ///< multiplies each
   RowMap mapA, mapB;              ///< a schedule may choose others
   /// Of this thread; see cta.mma for g and t.
   std::optional<Index> thread, lane, g, t, warpRow, warpColumn;

@@ -57,12 +57,19 @@ TileEmitter::Fragments TileEmitter::yielded(tile::AccumulateOp op) {
   return yields;
 }
 
+TileEmitter::MultiplySide TileEmitter::sideOf(tile::DotScaledOp op, bool rows) {
+  int64_t eights = rows ? 2 : 1;
+  if (rows != swapped)
+    return {staged[op.getA()], staged[op.getSa()], mapA, *warpRow, eights};
+  return {staged[op.getB()], staged[op.getSb()], mapB, *warpColumn, eights};
+}
+
 /// Packed words of a few groups of rows come with one read, that of a fragment
 /// alone where rows are not packed.
 TileEmitter::ScaleOperand
-TileEmitter::scaleOperand(ScaleSide &side, int64_t fragment, int64_t k) {
-  Value stage = side.from.stage;
-  const ScaleMap &scales = side.from.scales;
+TileEmitter::scaleOperand(MultiplySide &side, int64_t fragment, int64_t k) {
+  Value stage = side.scales.stage;
+  const ScaleMap &scales = side.scales.scales;
   int64_t eight = fragment * side.eights, words = scales.words;
   if (words == 0) {
     Index row = side.eights == 2 ? side.map.rowOf(side.first, *g, *t % 2, eight)
@@ -102,38 +109,40 @@ LogicalResult TileEmitter::convertDot(tile::DotScaledOp op) {
   for (Value operand : op->getOperands().drop_back())
     if (!staged.contains(operand))
       return op.emitOpError("expected operands loaded in the same K step");
-  Staged a = staged[op.getA()], sa = staged[op.getSa()];
-  Staged b = staged[op.getB()], sb = staged[op.getSb()];
   if (failed(checkShape(op, op.getType())))
     return failure();
   Location loc = op.getLoc();
   Fragments acc = fragments.lookup(op.getAcc());
-  // Row and 16-byte half that lane l points ldmatrix at; see cta.ldmatrix. For
-  // A the second matrix is 8 rows on, for B it is the second half of the row.
+  MultiplySide rows = sideOf(op, true), columns = sideOf(op, false);
+  // Row and 16-byte half that lane l points ldmatrix at; see cta.ldmatrix. Of
+  // rows the second matrix is 8 rows on, of columns it is the second half.
   Index eight = *lane / 8 % 2, sixteen = *lane / 16;
-  Index row = *lane % 8, halfA = sixteen, halfB = eight;
-  ScaleSide aScales{sa, mapA, *warpRow, 2}, bScales{sb, mapB, *warpColumn, 1};
+  Index row = *lane % 8, halfOfRows = sixteen, halfOfColumns = eight;
 
   for (int64_t k = 0; k < tileK; k += 64) {
-    SmallVector<cta::LdMatrixOp> bData;
-    SmallVector<ScaleOperand> bScale;
+    SmallVector<cta::LdMatrixOp> columnData;
+    SmallVector<ScaleOperand> columnScales;
     for (int64_t n = 0; n < nFragments; n += 2)
-      bData.push_back(cta::LdMatrixOp::create(
-          builder, loc, b.stage, iteration,
-          dataAddress(b, mapB.rowOf(*warpColumn, row, sixteen, n), halfB, k)));
+      columnData.push_back(cta::LdMatrixOp::create(
+          builder, loc, columns.data.stage, iteration,
+          dataAddress(columns.data,
+                      columns.map.rowOf(columns.first, row, sixteen, n),
+                      halfOfColumns, k)));
     for (int64_t n = 0; n < nFragments; ++n)
-      bScale.push_back(scaleOperand(bScales, n, k));
+      columnScales.push_back(scaleOperand(columns, n, k));
     for (int64_t m = 0; m < mFragments; ++m) {
-      auto aData = cta::LdMatrixOp::create(
-          builder, loc, a.stage, iteration,
-          dataAddress(a, mapA.rowOf(*warpRow, row, eight, m * 2), halfA, k));
-      ScaleOperand aScale = scaleOperand(aScales, m, k);
+      auto rowData = cta::LdMatrixOp::create(
+          builder, loc, rows.data.stage, iteration,
+          dataAddress(rows.data, rows.map.rowOf(rows.first, row, eight, m * 2),
+                      halfOfRows, k));
+      ScaleOperand rowScales = scaleOperand(rows, m, k);
       for (int64_t n = 0; n < nFragments; ++n) {
-        auto registers = bData[n / 2].getResults().slice(n % 2 * 2, 2);
+        auto registers = columnData[n / 2].getResults().slice(n % 2 * 2, 2);
         MutableArrayRef<Value> c(&acc[(m * nFragments + n) * 4], 4);
-        auto mma = cta::MmaOp::create(builder, loc, aData.getResults(),
-                                      aScale.word, registers, bScale[n].word, c,
-                                      aScale.selector, bScale[n].selector);
+        auto mma =
+            cta::MmaOp::create(builder, loc, rowData.getResults(),
+                               rowScales.word, registers, columnScales[n].word,
+                               c, rowScales.selector, columnScales[n].selector);
         llvm::copy(mma.getResults(), c.begin());
       }
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Elementwise ops and stores: each lane holds two columns of two rows per
-// fragment and stores element by element, where they lie inside, unless TMA
+// Elementwise ops and stores: each lane holds two columns of two rows of each
+// multiply and stores element by element, where they lie inside, unless TMA
 // stores them (TileEmitterBoxes).
 
 #include "compiler/Conversion/TileEmitter.h"
@@ -65,6 +65,20 @@ LogicalResult TileEmitter::convertMap(tile::MapOp op) {
   return success();
 }
 
+std::pair<Index, Index> TileEmitter::placeOf(int64_t i, Index row,
+                                             Index column) const {
+  int64_t m = i / 4 / nFragments, n = i / 4 % nFragments, part = i % 4;
+  auto ofRows = [&](const RowMap &map, Index first) {
+    return map.rowOf(first, *g, m * 2 + part / 2);
+  };
+  auto ofColumns = [&](const RowMap &map, Index first) {
+    return map.rowOf(first, *t * 2, n, part % 2);
+  };
+  Index inRow = swapped ? ofColumns(mapA, row) : ofRows(mapA, row);
+  Index inColumn = swapped ? ofRows(mapB, column) : ofColumns(mapB, column);
+  return {inRow, inColumn};
+}
+
 LogicalResult TileEmitter::convertStore(tile::StoreOp op) {
   if (failed(checkShape(op, op.getValue().getType())))
     return failure();
@@ -90,9 +104,7 @@ void TileEmitter::storeElements(tile::StoreOp op, const Fragments &values) {
   Index firstRow = coordinate(op.getRow()) + *warpRow;
   Index firstColumn = coordinate(op.getColumn()) + *warpColumn;
   for (int64_t i = 0; i < int64_t(values.size()); ++i) {
-    int64_t m = i / 4 / nFragments, n = i / 4 % nFragments, part = i % 4;
-    Index row = mapA.rowOf(firstRow, *g, m * 2 + part / 2);
-    Index column = mapB.rowOf(firstColumn, *t * 2, n, part % 2);
+    auto [row, column] = placeOf(i, firstRow, firstColumn);
     Value inside =
         arith::AndIOp::create(builder, loc, row < rowsOf(type.getRows()),
                               column < type.getRowBytes() / bytes);

@@ -59,22 +59,29 @@ InFlightDiagnostic WriteProver::refute(Operation *op, StringRef lemma,
   return error;
 }
 
-/// An element of D is made of its own row of A and its own row of B.
+/// An element of D is made of its own row of A and its own row of B, whichever
+/// of them the multiplies took as their rows.
 LogicalResult WriteProver::proveOwn(Operation *store, const Origin &origin) {
-  const SlotRows &a = origin.slots->a, &b = origin.slots->b;
-  if (proof.kernel.sourceOf(a.operand) != "a" ||
-      proof.kernel.sourceOf(b.operand) != "b")
+  const SlotRows &rowSide = origin.slots->a, &columnSide = origin.slots->b;
+  StringRef ofRows = proof.kernel.sourceOf(rowSide.operand);
+  StringRef ofColumns = proof.kernel.sourceOf(columnSide.operand);
+  bool swapped = ofRows == "b" && ofColumns == "a";
+  if (!swapped && (ofRows != "a" || ofColumns != "b"))
     return store->emitError(
         "not proven: expected rows of 'd' to be made of rows "
         "of 'a', and columns of rows of 'b'");
-  if (!isSame(proof.slicer, a.base, rowBase) ||
-      !isSame(proof.slicer, b.base, columnBase))
+  if (!isSame(proof.slicer, swapped ? columnSide.base : rowSide.base,
+              rowBase) ||
+      !isSame(proof.slicer, swapped ? rowSide.base : columnSide.base,
+              columnBase))
     return store->emitError("not proven: expected a tile of 'd' to be made of "
                             "the same rows of 'a' and of 'b'");
   for (int64_t thread = 0; thread < threadsAt(store); ++thread) {
     int64_t warp = thread / 32, g = thread % 32 / 4, t = thread % 4;
-    int64_t row = a.rows[warp * 16 + g + origin.element / 2 * 8];
-    int64_t column = b.rows[warp * 8 + t * 2 + origin.element % 2];
+    int64_t row = rowSide.rows[warp * 16 + g + origin.element / 2 * 8];
+    int64_t column = columnSide.rows[warp * 8 + t * 2 + origin.element % 2];
+    if (swapped)
+      std::swap(row, column);
     if (rows[thread] != row || columns[thread] != column)
       return refute(store, "L2", thread)
              << "stores row " << row << ", column " << column

@@ -13,12 +13,13 @@ namespace nybl::compiler {
 
 struct Proof;
 
-/// The rows of an operand that one side of a multiply takes: 16 of A, 8 of B,
-/// for each warp.
+/// The rows of an operand that one side of a multiply takes, for each warp: 16
+/// as rows, which PTX calls A, or 8 as columns, B. Either side may take either
+/// operand of the problem.
 struct SlotRows {
   mlir::BlockArgument operand;
   mlir::AffineExpr base;
-  std::vector<int64_t> rows; ///< base + rows[warp * 16 + r], or * 8 of B
+  std::vector<int64_t> rows; ///< base + rows[warp * 16 + r], or * 8 of columns
 };
 
 /// Of a multiply: both sides, and the bytes of K it takes from each: 32 from

@@ -200,9 +200,6 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
         fmt::format("expected at most 1024 threads, got {}", s.threads()));
   if (s.kind == "plain" ? s.stages != 1 : s.stages < 2 || s.stages > 8)
     return refuse("expected 1 stage of kind=plain, 2 to 8 of the others");
-  for (auto [isAsked, what] : {std::pair(s.swapped, "swap=ab")})
-    if (isAsked)
-      return refuse(fmt::format("{} cannot be laid out yet", what));
   if (s.split > 64)
     return refuse(
         fmt::format("expected a split into at most 64 parts, got {}", s.split));
@@ -215,6 +212,9 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
     return refuse("expected roles (kind=cooperative, kind=pingpong) and at "
                   "most 256 rows, with a K step of 64, 128 or 256, where "
                   "fill=tma");
+  if (s.storesByTma && s.swapped)
+    return refuse("expected store=direct where swap=ab: a lane has neighbours "
+                  "of a column of D, not of a row");
   if (s.storesByTma && s.split > 1)
     return refuse("expected store=direct where split: the last part alone "
                   "stores, from its registers");

@@ -157,6 +157,21 @@ TEST_P(Enumeration, OutputBoxes) {
                {1, 97}, 1);
 }
 
+/// Multiplies whose rows are columns of D, under each kind of schedule; 16 rows
+/// of four warps.
+TEST_P(Enumeration, Swapped) {
+  for (ScaleLayout layout : layouts) {
+    bool byTma = GetParam() % 2 == 0;
+    GemmProblem problem = problemOf(100, GetParam() * 16, layout);
+    for (const char *schedule :
+         {"tile=32x48x64 warps=2x1", "kind=multistage tile=64x32x64 warps=1x1",
+          byTma ? "kind=cooperative tile=16x128x64 warps=1x4 fill=tma"
+                : "kind=cooperative tile=16x64x64 warps=1x4 stages=3"})
+      expectGemm(problem, std::string(schedule) + " swap=ab", {1, 40},
+                 GetParam() % 2 + 1);
+  }
+}
+
 /// Words of one, two and four groups of 32 rows or columns.
 TEST_P(Enumeration, PackedScales) {
   for (ScaleLayout layout : layouts)

@@ -52,6 +52,7 @@ private:
   std::string text(const Origin &origin) const {
     return describe(origin, names[origin.operand]);
   }
+  Sum byOperand(Sum sum) const;
   bool isScaleOf(const Origin &scale, const Origin &data) const {
     return scale.kind == Origin::Real && scale.row == data.row &&
            scale.at == data.at &&
@@ -99,10 +100,21 @@ void Checker::slot(const Slot &slot) {
         "a scale slot holds " + text(scale) + " beside the data " + text(data));
 }
 
+/// Multiplies may take rows of B as their rows, and rows of A as their columns.
+Sum Checker::byOperand(Sum sum) const {
+  if ((sum.row >= 0 && names[sum.rowOperand] == "b") ||
+      (sum.column >= 0 && names[sum.columnOperand] == "a")) {
+    std::swap(sum.row, sum.column);
+    std::swap(sum.rowOperand, sum.columnOperand);
+    std::swap(sum.rowBlocks, sum.columnBlocks);
+  }
+  return sum;
+}
+
 /// An element inside D is the whole sum of its row and its column; of a row or
 /// column past the end of D there is nothing, whether it is stored or not.
 void Checker::stored(const Stored &stored) {
-  const Sum &sum = stored.value;
+  const Sum sum = byOperand(stored.value);
   const Operand &d = operands[stored.first.operand];
   int32_t row = stored.first.row;
   auto column = static_cast<int32_t>(stored.first.at / stored.bytes);

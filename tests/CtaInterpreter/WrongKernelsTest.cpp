@@ -261,6 +261,35 @@ constexpr Edit packedEdits[] = {
     {"WordOfNobody", "L3",
      [](cta::KernelOp k) { all<cta::CopyScalesOp>(k, "sfa")[0].erase(); }}};
 
+/// Two elements that a lane holds, along the rows and along the columns of
+/// multiplies, in each other's place.
+void exchangeElements(cta::KernelOp kernel) {
+  auto stores = all<cta::StoreOp>(kernel);
+  Value first = stores[1].getValue();
+  stores[1].getValueMutable().assign(stores[2].getValue());
+  stores[2].getValueMutable().assign(first);
+}
+
+/// The columns of a multiply are the first of its rows.
+void multiplyBySelf(cta::KernelOp kernel) {
+  cta::MmaOp op = all<cta::MmaOp>(kernel)[0];
+  SmallVector<Value> rows(op.getA());
+  op.getBMutable().assign({rows[0], rows[2]});
+  op.getSbMutable().assign(op.getSa());
+}
+
+/// Of kernels whose multiplies' rows are columns of D.
+constexpr Edit swappedEdits[] = {
+    {"ElementsExchanged", "gemm", exchangeElements},
+    {"OneOperandTwice", "gemm", multiplyBySelf},
+    {"ScalesSwapped", "L2", swapScales},
+    {"HalvesSwapped", "L2", swapHalves},
+    {"ScaleWordOn", "L2",
+     [](cta::KernelOp k) { moveOffset(all<cta::LoadScaleWordOp>(k)[0], 4); }},
+    {"RowBoundWeakened", "L1", weakenRows},
+    {"StoreColumnDropped", "L1",
+     [](cta::KernelOp k) { dropConjunct<cta::StoreOp>(k, "d", 1); }}};
+
 template <typename Op>
 void dropStep(cta::KernelOp kernel) {
   all<Op>(kernel).front().erase();
@@ -589,6 +618,18 @@ TEST_P(WrongPackedKernel, IsFoundAndNotProven) {
   expectFound(GetParam(), "kind=multistage tile=64x64x64 warps=1x1");
 }
 
+class WrongSwapped : public testing::TestWithParam<Edit> {};
+
+TEST_P(WrongSwapped, IsFoundAndNotProven) {
+  expectFound(GetParam(), "tile=32x32x128 warps=2x2 swap=ab");
+}
+
+class WrongSwappedPacked : public testing::TestWithParam<Edit> {};
+
+TEST_P(WrongSwappedPacked, IsFoundAndNotProven) {
+  expectFound(GetParam(), "kind=multistage tile=64x64x64 warps=1x1 swap=ab");
+}
+
 class WrongRoles : public testing::TestWithParam<Edit> {};
 
 TEST_P(WrongRoles, AreFoundAndNotProven) {
@@ -645,6 +686,17 @@ TEST(WrongKernels, OffsetsThatWrap) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Edits, WrongPackedKernel,
+                         testing::ValuesIn(packedEdits),
+                         [](const testing::TestParamInfo<Edit> &info) {
+                           return info.param.name;
+                         });
+
+INSTANTIATE_TEST_SUITE_P(Edits, WrongSwapped, testing::ValuesIn(swappedEdits),
+                         [](const testing::TestParamInfo<Edit> &info) {
+                           return info.param.name;
+                         });
+
+INSTANTIATE_TEST_SUITE_P(Edits, WrongSwappedPacked,
                          testing::ValuesIn(packedEdits),
                          [](const testing::TestParamInfo<Edit> &info) {
                            return info.param.name;

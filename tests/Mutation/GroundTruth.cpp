@@ -128,7 +128,8 @@ Truth nybl::mutation::findTruth(Subject &subject, const Mutant &mutant,
     if (failed(verify(module)))
       return {Verdict::Invalid, "verifier", ""};
   }
-  if (auto harm = harmOfAddresses(kernel, {1, 5, 16, 17, 31, 33, 140}))
+  // A lane may hold rows of one parity alone: odd and even M just past a tile.
+  if (auto harm = harmOfAddresses(kernel, {1, 5, 16, 17, 31, 33, 34, 140}))
     return {Verdict::Harmful, "addresses", *harm};
   if (auto harm = hasRoles(kernel) ? harmOfRoles(kernel) : harmOfRings(kernel))
     return {Verdict::Harmful, "protocol", *harm};

@@ -130,6 +130,8 @@ const char *const subjects[][2] = {
      "kind=multistage tile=32x128x64 warps=1x2 stages=3"},
     {"gemm n=40 k=272 sfa=128x4 sfb=8x4 d=bf16",
      "kind=cooperative tile=64x32x64 warps=4x1 stages=3 fill=async"},
+    {"gemm n=40 k=80 sfa=128x4 sfb=8x4 d=f32",
+     "kind=multistage tile=32x16x64 warps=1x1 stages=2 swap=ab"},
     {"gemm n=40 k=288 sfa=128x4 sfb=linear d=bf16",
      "kind=cooperative tile=64x32x64 warps=4x1 stages=3 fill=tma"},
     {"gemm n=40 k=144 sfa=128x4 sfb=8x4 d=bf16",

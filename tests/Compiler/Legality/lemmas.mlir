@@ -46,6 +46,10 @@
 // RUN: sed 's/cta.store %24, %arg6/cta.store %26, %arg6/' %s | not nybl-opt - -prove-non-interference 2>&1 | FileCheck %s -check-prefix=OTHER
 // OTHER: refuted: with tile = 0, thread = 0 this stores row 8, column 0 of the product in row 0, column 0 of 'd'
 
+// L2: one operand on both sides.
+// RUN: sed 's/\(scaled %211, \)(%r0, %r1) scaled %203/\1(%r0_4, %r2_6) scaled %211/' %s | not nybl-opt - -prove-non-interference 2>&1 | FileCheck %s -check-prefix=SELF
+// SELF: not proven: expected rows of 'd' to be made of rows of 'a', and columns of rows of 'b'
+
 // L3: a byte that nobody writes.
 // RUN: sed '/cta.store_scale %141/d' %s | not nybl-opt - -prove-non-interference 2>&1 | FileCheck %s -check-prefix=UNWRITTEN
 // UNWRITTEN: refuted: with M = 1, tile = 0, K step = 0, thread = 1 this reads byte 32 of a stage, which nothing writes

@@ -30,6 +30,7 @@ inline constexpr const char *schedules[] = {
     "kind=multistage tile=128x32x64 warps=1x1 stages=3",
     "kind=cooperative tile=64x64x64 warps=2x2 stages=2 store=tma",
     "kind=pingpong tile=64x32x64 warps=4x1 stages=3 group=2",
+    "kind=multistage tile=32x64x64 warps=1x2 stages=2 swap=ab",
 };
 
 struct Class {
@@ -51,7 +52,7 @@ inline Class makeClass(int64_t n, int64_t k, ScaleLayout sfa, ScaleLayout sfb,
 }
 
 /// Classes by turns: 9 numbers hold every pair of layouts, with N going another
-/// way round; 18 every one of the schedules.
+/// way round; 22 every one of the schedules.
 inline Class classOf(int64_t number) {
   return makeClass(nValues[(number + number / 3) % 3], kValues[number % 5],
                    layouts[number / 3 % 3], layouts[number % 3],

@@ -3,6 +3,7 @@
 // One multiply after the other.
 
 #include "tests/EndToEnd/Labels/SlotCheck.h"
+#include <algorithm>
 #include <fmt/format.h>
 
 using namespace nybl;
@@ -42,6 +43,7 @@ private:
              const std::string &what);
   void checkSide(unsigned side);
   bool isReal(const Slot &slot, Operand operand) const;
+  bool takesBAsRows() const;
   void countProducts();
   std::string text(const Slot &slot) const;
 
@@ -51,7 +53,7 @@ private:
   Faults &faults;
   std::vector<uint16_t> products; ///< made of (row, column, K block)
   nyblEmuLabel now{};             ///< the multiply at hand
-  Side sides[2];                  ///< A, B
+  Side sides[2];                  ///< the multiply's A and B, then ours
 };
 
 std::string SlotChecker::text(const Slot &slot) const {
@@ -152,7 +154,18 @@ void SlotChecker::countProducts() {
   }
 }
 
+/// A multiply may take rows of B as its rows, and rows of A as its columns.
+bool SlotChecker::takesBAsRows() const {
+  auto holds = [&](const Side &side, Operand operand) {
+    return std::ranges::any_of(
+        side.data, [&](const Slot &slot) { return isReal(slot, operand); });
+  };
+  return holds(sides[0], Operand::B) || holds(sides[1], Operand::A);
+}
+
 void SlotChecker::finish() {
+  if (takesBAsRows())
+    std::swap(sides[0], sides[1]);
   checkSide(0);
   checkSide(1);
   countProducts();
