@@ -163,14 +163,26 @@ OutputBoxes nybl::compiler::outputBoxes(const Schedule &s,
   return {rows, bytes, rowBytes / bytes};
 }
 
-/// Data rows are padded by 16 bytes against bank conflicts; one byte a scale.
+static int64_t roundUp(int64_t bytes, int64_t multiple) {
+  return (bytes + multiple - 1) / multiple * multiple;
+}
+
+/// Rows of data are padded by 16 bytes against bank conflicts, unless a tensor
+/// map swizzles them; one byte a scale. Slots are aligned to 128 bytes; between
+/// roles each ring of slots is to the 1024 of a swizzle, behind its mbarriers.
 int64_t nybl::compiler::sharedBytes(const Schedule &s, int64_t elementBytes) {
-  int64_t slots = s.stages * (s.tile[0] + s.tile[1]) *
-                  (s.tile[2] / 2 + 16 + s.tile[2] / 16);
+  constexpr int64_t ringAlignment = 1024;
+  int64_t data = s.tile[2] / 2 + (s.byTma ? 0 : 16), scales = s.tile[2] / 16;
+  int64_t bytes = s.hasRoles() ? ringAlignment : 0;
+  for (int64_t rows : {s.tile[0], s.tile[1]})
+    for (int64_t row : {data, scales})
+      bytes += roundUp(s.stages * roundUp(rows * row, 128),
+                       s.hasRoles() ? ringAlignment : 1);
   if (!s.storesByTma)
-    return slots;
-  return slots +
-         outputBytes(s, outputBoxes(s, elementBytes).rows, elementBytes);
+    return bytes;
+  int64_t output =
+      outputBytes(s, outputBoxes(s, elementBytes).rows, elementBytes);
+  return bytes + s.consumers() * roundUp(output / s.consumers(), ringAlignment);
 }
 
 static Status validateShared(const Schedule &s, const Chip &chip,

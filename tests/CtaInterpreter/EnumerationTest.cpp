@@ -131,8 +131,8 @@ TEST_P(Enumeration, Parts) {
 TEST_P(Enumeration, Boxes) {
   for (ScaleLayout layout : layouts) {
     GemmProblem problem = problemOf(40, GetParam() * 32, layout);
-    for (const char *tile :
-         {"32x32x64 warps=2x2", "64x32x128 warps=4x1", "32x64x256 warps=2x2"})
+    for (const char *tile : {"32x32x64 warps=2x2", "64x32x128 warps=4x1",
+                             "32x64x256 warps=2x2", "16x64x64 warps=1x4"})
       expectGemm(problem,
                  std::string("kind=cooperative fill=tma stages=2 tile=") + tile,
                  {1, 40, 97}, GetParam() % 2 + 1);

@@ -321,6 +321,31 @@ TEST(Compiler, TilesFitSharedMemory) {
   }
 }
 
+/// What a schedule is refused for is what its kernel takes; by TMA rows of data
+/// are not padded.
+TEST(Compiler, SharedMemoryIsWhatTheScheduleSays) {
+  const Chip &chip = **findChip("sm_120a");
+  for (const char *text :
+       {"kind=cooperative tile=16x64x256 warps=1x4 stages=3 swap=ab",
+        "kind=cooperative tile=16x64x256 warps=1x4 stages=8 fill=tma",
+        "kind=cooperative tile=128x256x128 warps=2x4 stages=3 fill=tma"}) {
+    Schedule schedule = *parseSchedule(text);
+    EXPECT_TRUE(validate(schedule, chip)) << text;
+    CompileOptions options;
+    options.schedule = text;
+    auto artefact = make("gemm n=256 k=512", "sm_120a", options);
+    ASSERT_TRUE(artefact) << artefact.message();
+    auto manifest = parseManifest(artefact->manifest);
+    ASSERT_TRUE(manifest) << manifest.message();
+    // mbarriers are declared; what the launch gives begins behind them.
+    EXPECT_EQ(sharedBytes(schedule), manifest->dynamicShared + 1024) << text;
+  }
+  EXPECT_FALSE(validate(
+      *parseSchedule(
+          "kind=cooperative tile=128x256x128 warps=2x4 stages=4 fill=tma"),
+      chip));
+}
+
 /// Scale words of one, two and four groups of 32 rows: one load each for A and
 /// for B.
 TEST(Compiler, PackedScalesAreOneLoad) {
