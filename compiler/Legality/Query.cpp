@@ -249,6 +249,10 @@ Query::Answer Solver::findPoint(const Domain &domain, Sample &point) {
     point = std::move(*guess);
     return Query::Answer::Inhabited;
   }
+  // Rows or blocks that a whole copy lies behind: no thread passes.
+  for (const LessThan &less : domain.guard)
+    if (slicer.bounds(less.large - less.small - 1).high < 0)
+      return Query::Answer::Empty;
   return orTryOut(query, query.solve(searchesLeft, &point), point);
 }
 
