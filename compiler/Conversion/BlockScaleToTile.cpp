@@ -81,7 +81,8 @@ struct BlockScaleToTilePass
     Expected<const Chip *> target = findChip(chip.getValue());
     if (!target)
       return target.status();
-    Expected<Selection> chosen = select(problem, **target);
+    Expected<Selection> chosen =
+        select(problem, **target, templateText.getValue());
     if (!chosen)
       return chosen;
     if (!schedule.getValue().empty()) {
@@ -90,8 +91,6 @@ struct BlockScaleToTilePass
         return forced.status();
       chosen->schedule = *forced;
     }
-    if (!templateText.getValue().empty())
-      chosen->templateText = templateText.getValue();
     if (Status valid = validate(chosen->schedule, **target, problem); !valid)
       return valid;
     return chosen;

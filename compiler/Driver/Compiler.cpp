@@ -6,6 +6,7 @@
 #include "compiler/Codegen/PtxAs.h"
 #include "compiler/Codegen/PtxLint.h"
 #include "compiler/Codegen/TranslateToPtx.h"
+#include "compiler/Conversion/ScheduleAttribute.h"
 #include "compiler/Driver/Expectations.h"
 #include "compiler/Driver/KernelText.h"
 #include "compiler/Driver/MakeManifest.h"
@@ -36,9 +37,11 @@ bool isStage(std::string_view name) {
 /// One compilation: a context, the module, what came out so far.
 class Compilation {
 public:
+  /// `chosen` is for where the options name no schedule.
   Compilation(const GemmProblem &problemClass, const Chip &chip,
-              const CompileOptions &options)
-      : problemClass(problemClass), chip(chip), options(options) {}
+              const CompileOptions &options, const Schedule &chosen)
+      : problemClass(problemClass), chip(chip), options(options),
+        schedule(options.schedule.empty() ? print(chosen) : options.schedule) {}
 
   Expected<Artefact> run();
   /// What run() left, when it gave nothing.
@@ -63,12 +66,12 @@ private:
   std::string textOf(mlir::ModuleOp module);
   /// True if this is the stage to emit; then artefact.text holds it.
   bool emits(std::string_view stage);
-  Expected<cta::KernelOp> findKernel();
+  Expected<cta::KernelOp> findKernel(mlir::ModuleOp in);
   /// The text of the template, or of the kernel that stands in its place.
   std::string sourceText() const;
-  /// The module becomes that of options.ctaText.
-  Status takeKernelText(cta::KernelOp reference);
   Status compileToKernel();
+  /// The module becomes that of options.ctaText.
+  Status takeKernelText();
   Status proveKernel(cta::KernelOp kernel);
   Status compileToCertificate();
   Status compileToPtx();
@@ -77,6 +80,7 @@ private:
   const GemmProblem &problemClass;
   const Chip &chip;
   const CompileOptions &options;
+  std::string schedule;
   mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
   mlir::OwningOpRef<mlir::ModuleOp> module;
   Manifest manifest;
@@ -194,8 +198,8 @@ bool Compilation::emits(std::string_view stage) {
   return true;
 }
 
-Expected<cta::KernelOp> Compilation::findKernel() {
-  auto kernels = llvm::to_vector(module->getOps<cta::KernelOp>());
+Expected<cta::KernelOp> Compilation::findKernel(mlir::ModuleOp in) {
+  auto kernels = llvm::to_vector(in.getOps<cta::KernelOp>());
   if (kernels.size() == 1)
     return kernels.front();
   return Status::invalid("expected one kernel, got " +
@@ -208,27 +212,41 @@ std::string Compilation::sourceText() const {
   return options.templateText.value_or(std::string(gemmTemplate()));
 }
 
-Status Compilation::takeKernelText(cta::KernelOp reference) {
-  return attempt("parse", ErrorCode::Invalid, [&]() -> mlir::LogicalResult {
-    auto parsed = parseKernel(reference, *options.ctaText);
-    if (mlir::succeeded(parsed))
-      module = std::move(*parsed);
-    return parsed;
-  });
-}
-
 /// Up to a cta.kernel that nobody has looked at.
 Status Compilation::compileToKernel() {
   std::string text = options.ctaText ? "" : sourceText();
   Status status = runPhase("tile", [&](mlir::OpPassManager &passes) {
-    buildTilePhase(passes, {chip.name, options.schedule, text});
+    buildTilePhase(passes, {chip.name, schedule, text});
   });
   if (!status || emits("tile"))
     return status;
-  if (status = runPhase("cta", buildCtaPhase); !status || !options.ctaText)
+  return runPhase("cta", buildCtaPhase);
+}
+
+/// The schedule that the text names says which arguments the kernel has beside
+/// the problem's operands.
+Status Compilation::takeKernelText() {
+  mlir::OwningOpRef<mlir::ModuleOp> given;
+  Status status =
+      attempt("parse", ErrorCode::Invalid, [&]() -> mlir::LogicalResult {
+        auto parsed = parseKernel(*module, *options.ctaText);
+        if (mlir::succeeded(parsed))
+          given = std::move(*parsed);
+        return parsed;
+      });
+  if (!status)
     return status;
-  Expected<cta::KernelOp> reference = findKernel();
-  return reference ? takeKernelText(*reference) : reference.status();
+  cta::KernelOp kernel = *given->getOps<cta::KernelOp>().begin();
+  schedule = print(scheduleOf(kernel.getSchedule()));
+  if (status = compileToKernel(); !status)
+    return status;
+  Expected<cta::KernelOp> reference = findKernel(*module);
+  if (!reference)
+    return reference.status();
+  status = attempt("operands", ErrorCode::Invalid,
+                   [&] { return checkOperands(kernel, *reference); });
+  module = std::move(given);
+  return status;
 }
 
 Status Compilation::proveKernel(cta::KernelOp kernel) {
@@ -242,10 +260,10 @@ Status Compilation::proveKernel(cta::KernelOp kernel) {
 /// Up to a cta.kernel with its certificate; stops early when an earlier stage
 /// is wanted.
 Status Compilation::compileToCertificate() {
-  Status status = compileToKernel();
+  Status status = options.ctaText ? takeKernelText() : compileToKernel();
   if (!status || !artefact.text.empty())
     return status;
-  Expected<cta::KernelOp> kernel = findKernel();
+  Expected<cta::KernelOp> kernel = findKernel(*module);
   if (!kernel)
     return kernel.status();
   if (status = checkShared(*kernel, chip); !status)
@@ -365,9 +383,13 @@ Expected<Artefact> nybl::compiler::compile(std::string_view problemLine,
   GemmProblem problemClass = specialise(*problem);
   if (problemClass.n == 0)
     return Status::invalid("a problem with n=0 needs no kernel");
-  if (Expected<Selection> selection = select(problemClass, **chip); !selection)
+  Expected<Selection> selection =
+      select(problemClass, **chip,
+             options.templateText ? std::string_view(*options.templateText)
+                                  : std::string_view());
+  if (!selection)
     return selection.status();
-  Compilation compilation(problemClass, **chip, options);
+  Compilation compilation(problemClass, **chip, options, selection->schedule);
   Expected<Artefact> artefact = compilation.run();
   if (!artefact && failure)
     *failure = compilation.takeFailure();

@@ -19,6 +19,8 @@ namespace {
 constexpr int64_t someRows[] = {1, 16, 128, 1024, 8192};
 /// Beside the chosen schedule.
 constexpr size_t shown = 4;
+/// Of the short list that it was chosen from, itself among them.
+constexpr size_t listed = 5;
 /// No launch has more; and the arithmetic stays exact.
 constexpr int64_t mostRows = int64_t(1) << 31;
 
@@ -68,12 +70,21 @@ Json describeEstimate(const GemmProblem &problem, int64_t m, const Chip &chip,
           {"bytes_in_flight", e.bytesInFlight}};
 }
 
+/// What the problem would get if its line named this M.
+Expected<Json> namingRows(GemmProblem problem, int64_t m, const Chip &chip) {
+  problem.m = Extent::fixed(m);
+  Expected<Selection> selection = select(specialise(problem), chip);
+  if (!selection)
+    return selection.status();
+  return Json(print(selection->schedule));
+}
+
 Expected<Json> explainLaunch(const GemmProblem &problem, int64_t m,
                              const Chip &chip, const Card &card,
                              const Schedule &chosen) {
   if (m == 0)
     return Json{{"m", 0}}; // nothing is launched
-  auto ranked = rank(problem, m, chip, card);
+  auto ranked = rank(candidates(problem, chip), problem, m, chip, card);
   if (!ranked)
     return ranked.status();
   auto place =
@@ -85,8 +96,12 @@ Expected<Json> explainLaunch(const GemmProblem &problem, int64_t m,
     best.push_back(describeEstimate(problem, m, chip, card, (*ranked)[i]));
   Candidate own{chosen,
                 estimate(problem, m, describe(chosen, chip), chip, card)};
+  Expected<Json> naming = namingRows(problem, m, chip);
+  if (!naming)
+    return naming;
   return Json{{"m", m},
               {"chosen", describeEstimate(problem, m, chip, card, own)},
+              {"if_m_is_named", *naming},
               {"place", place == ranked->end()
                             ? Json(nullptr)
                             : Json(place - ranked->begin() + 1)},
@@ -104,14 +119,29 @@ Json describeCard(const Chip &chip, const Card &card) {
           {"peak_tflops", peakFlops(chip, card) / 1e12}};
 }
 
+/// What compile() takes of itself, why, and what it was chosen from, the best
+/// first.
+Json describeSelection(const GemmProblem &problemClass,
+                       const Selection &selection) {
+  Json shortlist = Json::array();
+  for (const Candidate &candidate : selection.shortlist)
+    if (shortlist.size() < listed)
+      shortlist.push_back({{"schedule", print(candidate.schedule)},
+                           {"estimate_us", candidate.estimate.time() * 1e6},
+                           {"bound", name(candidate.estimate.bound)}});
+  return {{"class", print(problemClass)},
+          {"schedule", print(selection.schedule)},
+          {"why", selection.why},
+          {"rows", rowsToChooseFor(problemClass)},
+          {"shortlist", shortlist}};
+}
+
 /// The schedule to speak of, as compile() would take it.
 Expected<Schedule> scheduleOf(const GemmProblem &problem, const Chip &chip,
+                              const Selection &selection,
                               const std::string &text) {
-  Expected<Selection> selection = select(problem, chip);
-  if (!selection)
-    return selection.status();
   if (text.empty())
-    return selection->schedule;
+    return selection.schedule;
   Expected<Schedule> schedule = parseSchedule(text);
   if (!schedule)
     return schedule;
@@ -133,8 +163,12 @@ Expected<std::string> nybl::compiler::explain(std::string_view problemLine,
   Expected<const Chip *> chip = findChip(chipName);
   if (!chip)
     return chip.status();
+  GemmProblem problemClass = specialise(*problem);
+  Expected<Selection> selection = select(problemClass, **chip);
+  if (!selection)
+    return selection.status();
   Expected<Schedule> schedule =
-      scheduleOf(specialise(*problem), **chip, options.schedule);
+      scheduleOf(problemClass, **chip, *selection, options.schedule);
   if (!schedule)
     return schedule.status();
   Expected<const Card *> card = findCard(options.card, **chip);
@@ -154,6 +188,7 @@ Expected<std::string> nybl::compiler::explain(std::string_view problemLine,
                {"chip", (*chip)->name},
                {"card", describeCard(**chip, **card)},
                {"figures", "estimates: counted, never measured"},
+               {"selection", describeSelection(problemClass, *selection)},
                {"forced", !options.schedule.empty()},
                {"launches", launches}};
   return json.dump();

@@ -11,13 +11,16 @@
 
 namespace nybl::compiler {
 
-/// The module of `text`, which must hold one cta.kernel and nothing else, with
-/// the operands of `reference`, the kernel that the problem gets otherwise: a
-/// proof bounds accesses by the operands' types, and the launch checks the
-/// problem's. An error is a diagnostic: with the line of the text where it has
-/// one.
+/// The module of `text`, which must hold one cta.kernel and nothing else. An
+/// error is a diagnostic: with the line of the text where it has one.
 mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
-parseKernel(cta::KernelOp reference, llvm::StringRef text);
+parseKernel(mlir::ModuleOp user, llvm::StringRef text);
+
+/// The kernel's operands must be those of `reference`, the kernel that the
+/// problem gets by the same schedule: a proof bounds accesses by the operands'
+/// types, and the launch checks the problem's.
+mlir::LogicalResult checkOperands(cta::KernelOp kernel,
+                                  cta::KernelOp reference);
 
 /// As runtime/Abi/KernelProvider.h says.
 std::string toJson(const Counterexample &counterexample);

@@ -118,8 +118,10 @@ Manifest nybl::compiler::makeManifest(cta::KernelOp kernel,
   manifest.split = schedule.split;
   addParameters(manifest, kernel, problemClass);
   manifest.certificate = makeCertificate(*kernel.getCertificate());
+  // The proof is for more rows than a class of few may have.
   manifest.preconditions.push_back(
-      {"rows_max", "m", manifest.certificate.rowsMax});
+      {"rows_max", "m",
+       std::min(manifest.certificate.rowsMax, problemClass.m.high)});
   return manifest;
 }
 

@@ -9,33 +9,115 @@
 using namespace nybl;
 using namespace nybl::compiler;
 
-static constexpr int64_t maxStages = 8;
+namespace {
 
-/// Adds the plain schedule of this tile and these warps, and the multistage
-/// ones.
-static void addStages(std::vector<Schedule> &all, Schedule schedule,
-                      const Chip &chip) {
-  for (int64_t stages = 1; stages <= maxStages; ++stages) {
-    schedule.kind = stages == 1 ? "plain" : "multistage";
-    schedule.stages = stages;
-    if (validate(schedule, chip))
-      all.push_back(schedule);
+/// A product of axes, grown one axis at a time.
+class Space {
+public:
+  /// Each schedule so far with each choice of an axis.
+  template <typename Choice, typename Set>
+  void cross(std::initializer_list<Choice> choices, Set set) {
+    std::vector<Schedule> grown;
+    grown.reserve(all.size() * choices.size());
+    for (const Schedule &schedule : all)
+      for (const Choice &choice : choices) {
+        grown.push_back(schedule);
+        set(grown.back(), choice);
+      }
+    all = std::move(grown);
   }
+  template <typename Predicate>
+  void keepIf(Predicate keep) {
+    std::erase_if(all, [&](const Schedule &s) { return !keep(s); });
+  }
+
+  std::vector<Schedule> all{Schedule()};
+};
+
+/// Who copies, and how.
+struct Layout {
+  const char *kind;
+  bool byTma;
+};
+
+/// What every kind asks of a tile and its warps (validate() says it in words).
+bool fitsMultiplies(const Schedule &s) {
+  return s.tile[0] % (16 * s.warps[0]) == 0 &&
+         s.tile[1] % (16 * s.warps[1]) == 0 && s.warps[0] * s.warps[1] <= 16 &&
+         s.tile[0] * s.tile[1] <= s.warps[0] * s.warps[1] * 32 * 128;
 }
 
-std::vector<Schedule> nybl::compiler::candidates(const Chip &chip) {
-  std::vector<Schedule> all;
-  for (int64_t m = 16; m <= 256; m *= 2)
-    for (int64_t n = 16; n <= 256; n *= 2)
-      for (int64_t k = 64; k <= 256; k *= 2)
-        for (int64_t warpsM = 1; warpsM <= 8; warpsM *= 2)
-          for (int64_t warpsN = 1; warpsN <= 8; warpsN *= 2) {
-            Schedule schedule;
-            schedule.tile = {m, n, k};
-            schedule.warps = {warpsM, warpsN};
-            addStages(all, schedule, chip);
-          }
-  return all;
+/// Roles: four or eight warps that multiply; fewer accumulators than 8 a
+/// thread, or steps of 64, pay the ring's barriers too often.
+bool fitsRoles(const Schedule &s) {
+  int64_t warps = s.warps[0] * s.warps[1];
+  return !s.hasRoles() || ((warps == 4 || warps == 8) && s.tile[2] >= 128 &&
+                           s.tile[0] * s.tile[1] >= warps * 32 * 8);
+}
+
+/// Plain is a second opinion, in its usual form.
+bool isUsualIfPlain(const Schedule &s) {
+  Schedule usual;
+  return s.kind != usual.kind ||
+         (s.tile == usual.tile && s.warps == usual.warps);
+}
+
+/// What is worth a try of a schedule that can be laid out.
+bool isSensible(const Schedule &s) {
+  bool fewRows = s.tile[0] <= 64;
+  return (s.hasRoles() ||
+          (!s.swapped && !s.storesByTma && s.split == 1 && s.group == 1)) &&
+         !(s.swapped && s.storesByTma) && // both are for whole sectors
+         (fewRows ? s.group == 1 : s.split == 1);
+}
+
+} // namespace
+
+std::vector<Schedule> nybl::compiler::candidates(const GemmProblem &problem,
+                                                 const Chip &chip) {
+  // A refusal is a sentence, which takes time; most are for want of memory.
+  auto isValid = [&](const Schedule &s) {
+    return sharedBytes(s) <= chip.sharedPerCta &&
+           static_cast<bool>(validate(s, chip, problem));
+  };
+  Space space;
+  for (size_t side : {0, 1})
+    space.cross({16, 32, 64, 128, 256},
+                [=](Schedule &s, int64_t rows) { s.tile[side] = rows; });
+  for (size_t side : {0, 1})
+    space.cross({1, 2, 4, 8},
+                [=](Schedule &s, int64_t warps) { s.warps[side] = warps; });
+  space.keepIf(fitsMultiplies);
+  space.cross({64, 128, 256},
+              [](Schedule &s, int64_t columns) { s.tile[2] = columns; });
+  space.cross({Layout{"plain", false}, Layout{"multistage", false},
+               Layout{"cooperative", false}, Layout{"cooperative", true},
+               Layout{"pingpong", false}, Layout{"pingpong", true}},
+              [](Schedule &s, const Layout &layout) {
+                s.kind = layout.kind;
+                s.byTma = layout.byTma;
+                s.stages = s.kind == "plain" ? 1 : 2;
+              });
+  space.keepIf(isUsualIfPlain);
+  space.keepIf(fitsRoles);
+  space.keepIf(isValid);
+  space.cross({1, 2, 3, 4, 6, 8},
+              [](Schedule &s, int64_t stages) { s.stages = stages; });
+  space.keepIf([&](const Schedule &s) {
+    return (s.kind == "plain") == (s.stages == 1) && isValid(s);
+  });
+  space.cross({false, true},
+              [](Schedule &s, bool swapped) { s.swapped = swapped; });
+  space.keepIf(isSensible);
+  space.cross({false, true},
+              [](Schedule &s, bool byTma) { s.storesByTma = byTma; });
+  space.keepIf(isSensible);
+  space.keepIf(isValid);
+  space.cross({1, 4}, [](Schedule &s, int64_t split) { s.split = split; });
+  space.cross({1, 8}, [](Schedule &s, int64_t group) { s.group = group; });
+  space.keepIf(isSensible);
+  space.keepIf(isValid);
+  return space.all;
 }
 
 namespace {
@@ -59,7 +141,8 @@ struct Entry {
 } // namespace
 
 Expected<std::vector<Candidate>>
-nybl::compiler::rank(const GemmProblem &problem, int64_t m, const Chip &chip,
+nybl::compiler::rank(const std::vector<Schedule> &schedules,
+                     const GemmProblem &problem, int64_t m, const Chip &chip,
                      const Card &card) {
   if (chip.fp4MacsPerCycle == 0 || !card.carries(chip))
     return Status::refused(fmt::format("the rates of {} are not known here, so "
@@ -67,7 +150,7 @@ nybl::compiler::rank(const GemmProblem &problem, int64_t m, const Chip &chip,
                                        chip.name));
   std::vector<Candidate> all;
   std::vector<Entry> order;
-  for (const Schedule &schedule : candidates(chip)) {
+  for (const Schedule &schedule : schedules) {
     all.push_back(
         {schedule, estimate(problem, m, describe(schedule, chip), chip, card)});
     order.emplace_back(all.back().estimate, order.size());

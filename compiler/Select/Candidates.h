@@ -9,21 +9,23 @@
 
 namespace nybl::compiler {
 
-/// Every schedule of the search space that validate() lets pass, in a fixed
-/// order: tiles of 16 to 256 rows and columns and 64 to 256 columns of K in
-/// powers of two, 1 to 8 warps along each side, all numbers of stages.
-std::vector<Schedule> candidates(const Chip &chip);
+/// Every schedule of the search space that the problem allows, in a fixed
+/// order. The space is a product of axes, which Candidates.cpp names one by
+/// one; what cannot be laid out, or is never better than a neighbour, is left
+/// out.
+std::vector<Schedule> candidates(const GemmProblem &problem, const Chip &chip);
 
 struct Candidate {
   Schedule schedule;
   Estimate estimate;
 };
 
-/// All candidates for `m` rows, the shortest estimated time first. Where
+/// These schedules for `m` rows, the shortest estimated time first. Where
 /// they are equal the second longest of the resources' times decides, and so
-/// on; at last the order of candidates(). Pure. Refused if there is nothing to
-/// estimate with.
-Expected<std::vector<Candidate>> rank(const GemmProblem &problem, int64_t m,
+/// on; at last the order they are given in. Pure. Refused if there is nothing
+/// to estimate with.
+Expected<std::vector<Candidate>> rank(const std::vector<Schedule> &schedules,
+                                      const GemmProblem &problem, int64_t m,
                                       const Chip &chip, const Card &card);
 
 } // namespace nybl::compiler

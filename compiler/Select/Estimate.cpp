@@ -54,15 +54,25 @@ constexpr double instructionsPerElement = 4.7;
 constexpr double instructionsPerPackedElement = 2;
 
 /// Registers of a thread beside its accumulators: a fit to what ptxas 13.0
-/// gives the built-in template under ten schedules, right to 30. A ring keeps
-/// the addresses of its moves.
+/// gives the built-in template under ten schedules without and thirty with
+/// roles, right to 30. A ring keeps the addresses of its moves.
 constexpr double plainRegisters = 100;
 constexpr double ringRegisters = 40, ringRegistersPerMove = 11.5;
+constexpr double consumerRegisters = 50;
+constexpr double producerRegisters = 20, producerRegistersPerMove = 7;
 constexpr double mostRegisters = 255; ///< ptxas
+/// Where a thread has more accumulators, setmaxnreg leaves the producer these.
+constexpr double manyAccumulators = 64, fewRegisters = 40;
 
-/// Element-wise stores fill 8 bytes of a 32-byte sector: each warp stores 4
-/// elements of 16 bits, two columns apart, in each of 8 rows.
-constexpr double sectorsPerElementwiseByte = 4;
+/// Element-wise stores: each warp stores 4 elements of 16 bits, two columns
+/// apart, in each of 8 rows, 8 bytes of a 32-byte sector; of columns that are
+/// multiplies' rows 8 elements next to each other in each of 4 rows.
+constexpr double rowSectors = 4, columnSectors = 2;
+
+/// Stores of 8 bytes to rows that are padded by 16 meet in the banks, unless a
+/// row fills them: counted by the emulated driver (`./dev bench resources`).
+constexpr double paddedPasses = 2;
+constexpr int64_t bankBytes = 128;
 
 constexpr double bytesPerElement = 0.5 + 1.0 / kBlock; ///< with its scale
 
@@ -83,6 +93,7 @@ private:
   double mmasPerStep() const;
   double tensorPerStep(double warps) const;
   double issuePerStep(double warps) const;
+  double scaleReads(double rows, double ofFragment) const;
   double wavefrontsPerStep() const;
   double epilogueIssue() const;
   double epilogueBytes() const;
@@ -139,39 +150,62 @@ double Model::tensorPerStep(double warps) const {
          std::min<double>(subCores, warps);
 }
 
+/// Of scale words, for 64 columns of K: one for each fragment, or packed ones
+/// for 32, 64 or 128 rows.
+double Model::scaleReads(double rows, double ofFragment) const {
+  if (!shape.packedScales || std::fmod(rows, 32) != 0)
+    return ceilDiv(rows, ofFragment);
+  return rows / (std::fmod(rows, 128) == 0  ? 128
+                 : std::fmod(rows, 64) == 0 ? 64
+                                            : 32);
+}
+
 /// A warp reads its A once and its B once for each 64 columns of K, 16 rows of
-/// data by one ldmatrix; a scale word serves 16 rows of A or 8 of B.
+/// data by one ldmatrix. Four scale factors are one asynchronous move; those of
+/// producers are beside the multiplying warps, but issued like theirs.
 double Model::issuePerStep(double warps) const {
   auto [wm, wn] = shape.warpTile();
   double slices = ceilDiv(shape.tile[2], mmaK);
   double reads = ceilDiv(wm, mmaM) + ceilDiv(wn, 16) + // data
-                 ceilDiv(wm, mmaM) + ceilDiv(wn, mmaN);
+                 scaleReads(wm, mmaM) + scaleReads(wn, mmaN);
   double instructions =
       mmasPerStep() + reads * slices * (shape.threads() / 32.0);
   double blocks =
       (shape.tile[0] + shape.tile[1]) * (shape.tile[2] / double(kBlock));
+  double copies = 0;
   if (shape.copy == CopyKind::Register)
-    instructions += 2 * blocks / 32 * instructionsPerRegisterMove;
-  else if (shape.copy == CopyKind::CpAsync) // four scale factors at a time
-    instructions += 1.25 * blocks / 32 * instructionsPerAsyncMove;
-  // A spilled register is stored and loaded once a step.
-  instructions += 2 * shape.spilledRegisters * (shape.threads() / 32.0);
-  return instructions / std::min<double>(subCores, warps);
+    copies = 2 * blocks / 32 * instructionsPerRegisterMove;
+  else if (shape.copy == CopyKind::CpAsync)
+    copies = 1.25 * blocks / 32 * instructionsPerAsyncMove;
+  else if (shape.asyncScales)
+    copies = 0.25 * blocks / 32 * instructionsPerAsyncMove;
+  // A spilled register is stored and loaded once a step, by who copies.
+  double copying =
+      shape.producerWarps ? shape.producerWarps : shape.threads() / 32.0;
+  copies += 2 * shape.spilledRegisters * copying;
+  return instructions / std::min<double>(subCores, warps) +
+         copies / std::min<double>(subCores, std::max(warps, copying));
 }
 
 /// ldmatrix reads 512 bytes without conflicts. Scale words of 16 rows of A (8
 /// of B) lie a row's scales apart, and fall into the same banks from 128 bytes
-/// on. Fills write each byte once; scale factors one by one waste a wavefront.
+/// on; packed ones are 128 bytes of 32 rows. Scale factors one by one waste a
+/// wavefront.
 double Model::wavefrontsPerStep() const {
   auto [tm, tn, tk] = shape.tile;
   auto [wm, wn] = shape.warpTile();
   double width = chip.sharedBytesPerCycle, scaleRow = tk / double(kBlock);
   double slices = ceilDiv(tk, mmaK);
   double data = (ceilDiv(wm, mmaM) + ceilDiv(wn, 16)) * 512 / width;
-  double scales = ceilDiv(wm, mmaM) * std::max(1.0, 16 * scaleRow / width) +
-                  ceilDiv(wn, mmaN) * std::max(1.0, 8 * scaleRow / width);
-  double reads = (data + scales) * slices * (shape.threads() / 32.0);
-  double filled = (tm + tn) * (tk / 2.0) / width;
+  auto scalesOf = [&](double rows, double ofFragment) {
+    if (shape.packedScales && std::fmod(rows, 32) == 0)
+      return rows * 4 / width;
+    return ceilDiv(rows, ofFragment) *
+           std::max(1.0, ofFragment * scaleRow / width);
+  };
+  double reads = (data + scalesOf(wm, mmaM) + scalesOf(wn, mmaN)) * slices *
+                 (shape.threads() / 32.0);
+  double filled = (tm + tn) * (tk / 2.0) / width * shape.fillPasses;
   double perWavefront = shape.copy == CopyKind::Register ? 32 : width;
   return reads + filled + (tm + tn) * scaleRow / perWavefront;
 }
@@ -188,8 +222,7 @@ double Model::epilogueIssue() const {
 double Model::epilogueBytes() const {
   double bytes = rowsA * rowsB * byteWidth(problem.d);
   if (!shape.wholeSectorStores)
-    bytes *=
-        std::max(1.0, sectorsPerElementwiseByte * 2 / byteWidth(problem.d));
+    bytes *= std::max(1.0, shape.storedSectors * 2 / byteWidth(problem.d));
   return shape.splitK > 1 ? bytes + 2 * 4 * rowsA * rowsB : bytes;
 }
 
@@ -211,7 +244,7 @@ double Model::memoryBytes() const {
   double fastBytes = (alongN ? n : m) * k * bytesPerElement;
   double slowBytes = (alongN ? m : n) * k * bytesPerElement;
   double together = std::min(tiles, multiprocessors * ctas) / shape.splitK;
-  double rowsTogether = std::max(1.0, together / fastTiles);
+  double rowsTogether = std::max<double>(shape.group, together / fastTiles);
   double passes = ceilDiv(slowTiles, rowsTogether);
   if (fastBytes <= card.l2Bytes)
     passes = 1;
@@ -227,15 +260,15 @@ double Model::stepTurnaround() const {
 }
 
 /// With `inProgress` tiles beside each other, one waits while another works.
-/// A warp of its own that copies begins with the next tile early.
+/// Warps of their own that copy begin with the next tile early.
 double Model::waiting(double inProgress) const {
   double work = stepTurnaround() - latency;
   double step = std::max(work, stepTurnaround() / shape.stages);
   double store = epilogueBytes() / l2BytesPerMultiprocessor;
   double tile = steps * step + std::max(store, epilogueIssue());
   double rounds = tilesOfBusiest / inProgress;
-  double all = shape.copy == CopyKind::Tma ? latency + rounds * tile
-                                           : rounds * (latency + tile);
+  double all =
+      shape.runsAhead() ? latency + rounds * tile : rounds * (latency + tile);
   // The ring is the CTA's, however many tiles take from it.
   return std::max(all, tilesOfBusiest * steps * stepTurnaround() /
                            (shape.stages * ctas));
@@ -294,14 +327,53 @@ std::string_view nybl::compiler::name(Resource resource) {
   return names[static_cast<size_t>(resource)];
 }
 
+/// Of one thread of those that copy, in a K step.
+static double movesOf(const Schedule &s) {
+  double threads =
+      static_cast<double>(s.hasRoles() ? producerWarps * 32 : s.threads());
+  return std::ceil((s.tile[0] + s.tile[1]) * s.tile[2] /
+                   (static_cast<double>(kBlock) * threads));
+}
+
+static double accumulatorsOf(const Schedule &s) {
+  return static_cast<double>(s.tile[0] * s.tile[1]) /
+         static_cast<double>(s.warps[0] * s.warps[1] * 32);
+}
+
+static double registersOfProducer(const Schedule &s) {
+  return s.byTma ? fewRegisters
+                 : producerRegisters + producerRegistersPerMove * movesOf(s);
+}
+
 double nybl::compiler::registersWanted(const Schedule &s) {
-  double threads = static_cast<double>(s.threads());
-  double accumulators = s.tile[0] * s.tile[1] / threads;
-  double moves = std::ceil((s.tile[0] + s.tile[1]) * s.tile[2] /
-                           (static_cast<double>(kBlock) * threads));
-  return accumulators + (s.kind == "plain"
-                             ? plainRegisters
-                             : ringRegisters + ringRegistersPerMove * moves);
+  double accumulators = accumulatorsOf(s);
+  if (s.hasRoles())
+    return std::max(accumulators + consumerRegisters, registersOfProducer(s));
+  return accumulators +
+         (s.kind == "plain"
+              ? plainRegisters
+              : ringRegisters + ringRegistersPerMove * movesOf(s));
+}
+
+/// Roles that differ in registers share what all threads can have, and the
+/// producer keeps few.
+static void placeRegisters(const Schedule &s, const Chip &chip,
+                           KernelShape &shape) {
+  bool differ = s.hasRoles() && accumulatorsOf(s) > manyAccumulators;
+  double wanted = registersWanted(s);
+  double spilled =
+      differ ? registersOfProducer(s) - fewRegisters : wanted - mostRegisters;
+  shape.spilledRegisters = std::max(0.0, spilled);
+  // Registers are given in eights.
+  int64_t registers =
+      differ ? chip.registersPerMultiprocessor / s.threads()
+             : static_cast<int64_t>(
+                   std::ceil(std::min(wanted, mostRegisters) / 8) * 8);
+  shape.ctasPerMultiprocessor = std::max<int64_t>(
+      1, std::min({chip.sharedPerMultiprocessor /
+                       (sharedBytes(s) + 1024), // the system's own
+                   chip.registersPerMultiprocessor / (registers * s.threads()),
+                   chip.threadsPerMultiprocessor / s.threads()}));
 }
 
 KernelShape nybl::compiler::describe(const Schedule &schedule,
@@ -310,21 +382,20 @@ KernelShape nybl::compiler::describe(const Schedule &schedule,
   shape.tile = schedule.tile;
   shape.warps = schedule.warps;
   shape.stages = schedule.stages;
+  shape.copy = schedule.byTma             ? CopyKind::Tma
+               : schedule.kind == "plain" ? CopyKind::Register
+                                          : CopyKind::CpAsync;
+  shape.tilesAtATime = schedule.consumers();
+  shape.producerWarps = schedule.hasRoles() ? producerWarps : 0;
+  shape.asyncScales = schedule.byTma;
   shape.splitK = schedule.split;
-  shape.copy =
-      schedule.kind == "plain" ? CopyKind::Register : CopyKind::CpAsync;
+  shape.group = schedule.group;
+  shape.packedScales = schedule.kind != "plain";
+  bool padded = !schedule.byTma && schedule.tile[2] / 2 % bankBytes != 0;
+  shape.fillPasses = padded ? paddedPasses : 1;
   shape.wholeSectorStores = schedule.storesByTma;
-  double wanted = registersWanted(schedule);
-  shape.spilledRegisters = std::max(0.0, wanted - mostRegisters);
-  // Registers are given in eights.
-  int64_t registers =
-      static_cast<int64_t>(std::ceil(std::min(wanted, mostRegisters) / 8) * 8);
-  shape.ctasPerMultiprocessor = std::max<int64_t>(
-      1, std::min({chip.sharedPerMultiprocessor /
-                       (sharedBytes(schedule) + 1024), // the system's own
-                   chip.registersPerMultiprocessor /
-                       (registers * schedule.threads()),
-                   chip.threadsPerMultiprocessor / schedule.threads()}));
+  shape.storedSectors = schedule.swapped ? columnSectors : rowSectors;
+  placeRegisters(schedule, chip, shape);
   return shape;
 }
 

@@ -14,8 +14,8 @@ namespace nybl::compiler {
 /// How operands come into shared memory.
 enum class CopyKind {
   Register, ///< loaded by the multiplying warps, then stored
-  CpAsync,  ///< cp.async, by the multiplying warps
-  Tma       ///< by a warp of its own, which runs ahead over tiles
+  CpAsync,  ///< cp.async, by the multiplying warps unless others are there
+  Tma       ///< by a warp of its own
 };
 
 /// Which tiles run together.
@@ -31,15 +31,26 @@ struct KernelShape {
   /// Tiles that a CTA works on at a time; 2: ping-pong, the epilogue of one
   /// hides behind the other's multiplies.
   int64_t tilesAtATime = 1;
-  int64_t splitK = 1; ///< CTAs that share the K steps of one tile
+  int64_t producerWarps = 0; ///< that copy by cp.async and do nothing else
+  bool asyncScales = false;  ///< scale factors by cp.async, data by TMA
+  int64_t splitK = 1;        ///< CTAs that share the K steps of one tile
   TileOrder order = TileOrder::AlongN;
+  int64_t group = 1; ///< rows of tiles (columns, of AlongM) that are walked
+                     ///< over together
+  /// One word of scale factors serves 32 rows of a warp that has whole 32.
+  bool packedScales = false;
+  double fillPasses = 1; ///< through the banks for 128 bytes of data copied
   bool wholeSectorStores = false; ///< D leaves through shared memory or TMA
-  double spilledRegisters = 0;    ///< of each thread
+  /// Bytes of the sectors that a store touches for each byte of a 16-bit D.
+  double storedSectors = 4;
+  double spilledRegisters = 0; ///< of each thread
 
   std::array<int64_t, 2> warpTile() const {
     return {tile[0] / warps[0], tile[1] / warps[1]};
   }
   int64_t threads() const { return warps[0] * warps[1] * 32; }
+  /// Who copies is on the next tile while others store this one.
+  bool runsAhead() const { return copy == CopyKind::Tma || producerWarps > 0; }
 };
 
 /// An estimate of the registers that a thread would like to have; above 255

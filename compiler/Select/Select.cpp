@@ -1,19 +1,119 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The choice of template and schedule.
+// One operation, one template, and a short list of schedules.
 
 #include "compiler/Select/Select.h"
+#include <algorithm>
 #include <fmt/format.h>
 
 using namespace nybl;
 using namespace nybl::compiler;
 
+/// The whole space has thousands of schedules, and the estimate cannot tell the
+/// best of them apart (docs/design.md). These are few, so that what is chosen
+/// can be foreseen; each is here for a reason. All have roles; what is not for
+/// a problem is left out, and ties go to the first. kind=pingpong is not here
+/// yet: it gains by its epilogue, which stores single elements still, 128 a
+/// thread in two roles, and so takes more than 60 ms from problem to PTX.
+static constexpr const char *shortlist[] = {
+    // Many rows; in groups of rows of tiles where L2 holds neither operand.
+    "kind=cooperative tile=128x128x128 warps=2x4 stages=4 fill=tma",
+    "kind=cooperative tile=128x128x128 warps=2x4 stages=4 fill=tma group=8",
+    // Warps of 64 x 64 read least of shared memory for a multiply.
+    "kind=cooperative tile=128x256x128 warps=2x4 stages=3 fill=tma",
+    "kind=cooperative tile=256x128x128 warps=4x2 stages=3 fill=tma",
+    // Too few tiles of that size for the card: half, and a quarter.
+    "kind=cooperative tile=128x64x128 warps=4x1 stages=3 fill=tma",
+    "kind=cooperative tile=64x64x256 warps=2x2 stages=4 fill=tma",
+    // Few rows: the weights stream past, with as much in flight as fits. Wide
+    // steps of K; rows of D are columns of multiplies, so that D leaves in
+    // fuller sectors.
+    "kind=cooperative tile=64x128x256 warps=1x4 stages=3 fill=tma swap=ab",
+    "kind=cooperative tile=32x128x256 warps=1x4 stages=4 fill=tma swap=ab",
+    "kind=cooperative tile=32x32x256 warps=2x2 stages=6 fill=tma swap=ab",
+    "kind=cooperative tile=32x64x256 warps=1x4 stages=6 fill=tma swap=ab",
+    "kind=cooperative tile=16x128x256 warps=1x4 stages=4 fill=tma swap=ab",
+    "kind=cooperative tile=16x64x256 warps=1x4 stages=6 fill=tma swap=ab",
+    // By cp.async, where rows are not whole 16 bytes. No thread has more than
+    // 64 accumulators: the producer needs its registers.
+    "kind=cooperative tile=128x128x128 warps=2x4 stages=4",
+    "kind=cooperative tile=64x64x128 warps=2x2 stages=4",
+    "kind=cooperative tile=32x64x256 warps=1x4 stages=6 swap=ab",
+    "kind=cooperative tile=16x64x256 warps=1x4 stages=6 swap=ab",
+};
+
+/// Two stages, data by cp.async: a template may load twice the built-in one's
+/// tiles, from operands on 8 bytes.
+static constexpr const char *ownTemplateSchedule =
+    "kind=cooperative tile=128x128x128 warps=2x4 stages=2";
+
+static constexpr int64_t manyRows = 8192;
+
+int64_t nybl::compiler::rowsToChooseFor(const GemmProblem &problemClass) {
+  return std::clamp<int64_t>(problemClass.m.high, 1, manyRows);
+}
+
+/// Those of the list that the problem and the chip allow; data comes by TMA
+/// wherever it can.
+static std::vector<Schedule> allowed(const GemmProblem &problem,
+                                     const Chip &chip) {
+  std::vector<Schedule> byTma, byAsync;
+  for (const char *text : shortlist) {
+    Schedule schedule = *parseSchedule(text);
+    if (validate(schedule, chip, problem))
+      (schedule.byTma ? byTma : byAsync).push_back(schedule);
+  }
+  return byTma.empty() ? byAsync : byTma;
+}
+
+static std::string reason(const GemmProblem &problem, int64_t rows,
+                          size_t choices, const Card &card) {
+  std::string chosenFor =
+      problem.m.high > rows
+          ? fmt::format("M = {}, since one kernel of any M matters most where "
+                        "M is large",
+                        rows)
+          : fmt::format("M = {}, the most rows of its class", rows);
+  return fmt::format("the best of {} by the estimate on {}, for {}", choices,
+                     card.name, chosenFor);
+}
+
+/// Without rates of the chip, the first that it allows.
+static Expected<Selection> choose(const GemmProblem &problem,
+                                  const Chip &chip) {
+  std::vector<Schedule> choices = allowed(problem, chip);
+  if (choices.empty())
+    return Selection{gemmTemplate(),
+                     Schedule(),
+                     "no schedule with roles is allowed here",
+                     {}};
+  Expected<const Card *> card = findCard("", chip);
+  if (!card || chip.fp4MacsPerCycle == 0)
+    return Selection{gemmTemplate(),
+                     choices.front(),
+                     "the first of the list: the chip's rates are not known",
+                     {}};
+  int64_t rows = rowsToChooseFor(problem);
+  auto ranked = rank(choices, problem, rows, chip, **card);
+  if (!ranked)
+    return ranked.status();
+  std::string why = reason(problem, rows, choices.size(), **card);
+  Schedule best = ranked->front().schedule;
+  return Selection{gemmTemplate(), best, why, std::move(*ranked)};
+}
+
 Expected<Selection> nybl::compiler::select(const GemmProblem &problemClass,
-                                           const Chip &chip) {
+                                           const Chip &chip,
+                                           std::string_view givenTemplate) {
   if (!chip.blockScaledMma)
     return Status::refused(fmt::format("{} has no block-scaled mma.sync, which "
                                        "'{}' needs; chips that have it: "
                                        "sm_120a, sm_120f, sm_121a",
                                        chip.name, print(problemClass)));
-  return Selection{gemmTemplate(), Schedule()};
+  if (!givenTemplate.empty() && givenTemplate != gemmTemplate())
+    return Selection{givenTemplate,
+                     *parseSchedule(ownTemplateSchedule),
+                     "what a template of your own gets unless it is named one",
+                     {}};
+  return choose(problemClass, chip);
 }

@@ -5,19 +5,30 @@
 #ifndef NYBL_COMPILER_SELECT_SELECT_H
 #define NYBL_COMPILER_SELECT_SELECT_H
 
-#include "compiler/Select/Schedule.h"
-#include "runtime/Abi/Problem.h"
+#include "compiler/Select/Candidates.h"
 
 namespace nybl::compiler {
 
 struct Selection {
   std::string_view templateText; ///< a module in the Tile dialect
   Schedule schedule;
+  std::string why; ///< a sentence
+  /// What the estimate chose from, the best first; empty where it was not
+  /// asked.
+  std::vector<Candidate> shortlist;
 };
 
-/// Refused when the chip cannot run the problem's multiply: the message names
-/// the chip and the feature.
-Expected<Selection> select(const GemmProblem &problemClass, const Chip &chip);
+/// Rows that a class is chosen for: the most it may have. One kernel of any M
+/// is chosen for many, since few take little time whatever the schedule.
+int64_t rowsToChooseFor(const GemmProblem &problemClass);
+
+/// The best by the estimate, on the chip's reference card, of a short list of
+/// schedules that are known to be good at something. Where another template
+/// than the built-in one is given, what it loads is not known here, so its
+/// schedule is one that leaves room. Refused when the chip cannot run the
+/// problem's multiply: the message names the chip and the feature.
+Expected<Selection> select(const GemmProblem &problemClass, const Chip &chip,
+                           std::string_view givenTemplate = {});
 
 /// The built-in template of an operation, templates/gemm.mlir.
 std::string_view gemmTemplate();

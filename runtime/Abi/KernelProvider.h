@@ -83,8 +83,11 @@ typedef struct NyblExplainResult {
   int code;          /* as of NyblCompileResult */
   NyblBytes message; /* one sentence when code is not 0 */
   /* A JSON object: problem, chip, card (name, multiprocessors, clock_mhz,
-     l2_bytes, l2_bytes_per_cycle, memory_mb_per_second, peak_tflops), forced
-     (a schedule was asked for), launches: for each M an object of m, chosen,
+     l2_bytes, l2_bytes_per_cycle, memory_mb_per_second, peak_tflops), selection
+     (what is taken where no schedule is asked for: class, schedule, why, rows
+     it was chosen for, shortlist of schedule, estimate_us and bound, the best
+     first), forced (a schedule was asked for), launches: for each M an object
+     of m, chosen, if_m_is_named (the schedule that a line with this m gets),
      place (of the chosen one among the candidates, 1 is best; null: it is none
      of them), candidates (how many), best (the first of them). Of a schedule:
      schedule, estimate_us, tflops, of_peak, bound, resources (name, us),

@@ -230,5 +230,10 @@ std::string nybl::print(const GemmProblem &p) {
 GemmProblem nybl::specialise(const GemmProblem &problem) {
   GemmProblem result = problem;
   result.m = Extent::free();
+  for (int64_t most : {16, 32, 64, 128})
+    if (problem.m.high <= most) {
+      result.m = {0, most};
+      break;
+    }
   return result;
 }

@@ -70,8 +70,10 @@ Expected<GemmProblem> parseProblem(std::string_view line);
 /// parseProblem(print(p)) == p.
 std::string print(const GemmProblem &problem);
 
-/// The problem class: what a kernel is compiled for. M becomes free (one kernel
-/// serves every M).
+/// The problem class: what a kernel is compiled for. M may be anything up to
+/// the least of 16, 32, 64 and 128 that holds the problem's range, else it is
+/// free: few rows want another schedule. One kernel serves every M of its
+/// class, and specialise(specialise(p)) == specialise(p).
 GemmProblem specialise(const GemmProblem &problem);
 
 } // namespace nybl

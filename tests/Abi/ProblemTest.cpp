@@ -73,11 +73,24 @@ TEST(Problem, ParseOfPrintIsIdentityInAnyOrder) {
   }
 }
 
-TEST(Problem, SpecialiseFreesM) {
-  auto p = parseProblem("gemm m=5 n=8 k=16 d=f16");
-  EXPECT_EQ(print(specialise(*p)),
-            "gemm m=? n=8 k=16 a=nvfp4 b=nvfp4 sfa=128x4 sfb=128x4 d=f16 "
-            "alpha=tensor bias=none act=none");
+/// The least class that holds the range: 16, 32, 64, 128 rows, or any number.
+TEST(Problem, SpecialisePutsMIntoAClass) {
+  const std::pair<const char *, const char *> table[] = {
+      {"?", "?"},         {"0", "0..16"},    {"5", "0..16"},
+      {"16", "0..16"},    {"17", "0..32"},   {"1..32", "0..32"},
+      {"1..33", "0..64"}, {"128", "0..128"}, {"1..129", "?"},
+      {"4096", "?"}};
+  for (auto [m, expected] : table) {
+    auto p = parseProblem("gemm m=" + std::string(m) + " n=8 k=16 d=f16");
+    ASSERT_TRUE(p) << p.message();
+    GemmProblem c = specialise(*p);
+    EXPECT_EQ(print(c), "gemm m=" + std::string(expected) +
+                            " n=8 k=16 a=nvfp4 b=nvfp4 sfa=128x4 sfb=128x4 "
+                            "d=f16 alpha=tensor bias=none act=none");
+    EXPECT_TRUE(c.m.contains(p->m.low));
+    EXPECT_GE(c.m.high, p->m.high);
+    EXPECT_EQ(specialise(c), c);
+  }
 }
 
 struct Bad {

@@ -236,9 +236,13 @@ int explain(const NyblExplainRequest *request, NyblExplainResult *result) {
       R"({"problem": "gemm m=? n=24 k=48", "chip": "sm_120a", "card":
       {"name": "fake-card", "multiprocessors": 4, "clock_mhz": 1500,
       "l2_bytes": 1048576, "l2_bytes_per_cycle": 64,
-      "memory_mb_per_second": 1000, "peak_tflops": 6.0}, "forced": false,
-      "launches": [{"m": 3, "chosen": {"schedule": "kind=fake", )" +
-      numbers + R"(}, "place": 2, "candidates": 9, "best":
+      "memory_mb_per_second": 1000, "peak_tflops": 6.0}, "selection":
+      {"schedule": "kind=fake", "why": "because", "rows": 9, "shortlist":
+      [{"schedule": "kind=fake", "estimate_us": 2.5, "bound": "L2"},
+      {"schedule": "kind=next", "estimate_us": 3.5, "bound": "memory"}]},
+      "forced": false, "launches": [{"m": 3, "chosen": {"schedule": "kind=fake", )" +
+      numbers + R"(}, "place": 2, "candidates": 9,
+      "if_m_is_named": "kind=small", "best":
       [{"schedule": "kind=best", )" +
       numbers + "}]}]}";
   static const std::string reason = "the fake refuses";

@@ -36,13 +36,16 @@ TEST(Explain, ReadsAsAPersonWouldSayIt) {
         "sm_120a on fake-card: 4 multiprocessors at 1.50 GHz, 1 MiB of L2, "
         "memory 1 GB/s, peak 6 TFLOP/s\n",
         "Estimates: counted, never measured.\n",
+        "`nybl compile` takes kind=fake:\n  because\n",
+        "    2        3.50 us  memory        kind=next\n",
+        "  with m=3 in the problem line: kind=small\n",
         "M = 3, kind=fake (what `nybl compile` takes, number 2 of 9 by the "
         "estimate)\n",
         "estimate 2.50 us, 1.5 TFLOP/s, 25.0 % of the peak; bound by L2\n",
         "2.50 us   100 %  4.0 KB\n", "1.00 us    40 %  5.0 MB\n",
         "6 tiles, 4 at a time: 1.5 waves, the last 50.0 % full\n",
         "4 of 4 multiprocessors busy, 7.0 KB in flight on each\n",
-        "   1  kind=best "})
+        "    1        2.50 us  L2            kind=best\n"})
     expectPart(said.out, part);
   expectPart(explain({}, "gemm n=24 k=48").out, "; any M\n");
   expectPart(explain({}, "gemm m=7 n=24 k=48 alpha=none").out,

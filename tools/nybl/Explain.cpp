@@ -121,14 +121,35 @@ std::string describeTiles(const Json &of, const Json &card) {
       bytesText(number(of, "bytes_in_flight")));
 }
 
-std::string describeBest(const Json &launch) {
-  std::string lines = "  the best by the estimate:\n";
+/// A schedule and what it would cost. Schedules are of many lengths, so they
+/// come last.
+std::string describeChoice(int place, const Json &one) {
+  return fmt::format("  {:>3}  {:>10.2f} us  {:<14}{}\n", place,
+                     number(one, "estimate_us"), text(one, "bound"),
+                     text(one, "schedule"));
+}
+
+std::string describeChoices(const Json &choices) {
+  std::string lines;
   int place = 0;
-  for (const Json &one : part(launch, "best"))
-    lines += fmt::format("  {:>2}  {:<58}{:>10.2f} us  bound by {}\n", ++place,
-                         text(one, "schedule"), number(one, "estimate_us"),
-                         text(one, "bound"));
+  for (const Json &one : choices)
+    lines += describeChoice(++place, one);
   return lines;
+}
+
+/// What is taken where none is named, why, and the runners-up.
+std::string describeSelection(const Json &explanation) {
+  const Json &selection = part(explanation, "selection");
+  if (selection.empty())
+    return "";
+  return fmt::format("\n`nybl compile` takes {}:\n  {}\n",
+                     text(selection, "schedule"), text(selection, "why")) +
+         describeChoices(part(selection, "shortlist"));
+}
+
+std::string describeBest(const Json &launch) {
+  return "  the best of all by the estimate:\n" +
+         describeChoices(part(launch, "best"));
 }
 
 std::string describeLaunch(const Json &explanation, const Json &launch) {
@@ -147,8 +168,12 @@ std::string describeLaunch(const Json &explanation, const Json &launch) {
                        "peak; bound by {}\n",
                        number(of, "estimate_us"), number(of, "tflops"),
                        number(of, "of_peak") * 100, text(of, "bound"));
-  return lines + describeResources(of) +
-         describeTiles(of, part(explanation, "card")) + describeBest(launch);
+  lines += describeResources(of) + describeTiles(of, part(explanation, "card"));
+  std::string named = text(launch, "if_m_is_named");
+  if (!forced && !named.empty() && named != text(of, "schedule"))
+    lines += fmt::format("  with m={:.0f} in the problem line: {}\n",
+                         number(launch, "m"), named);
+  return lines + describeBest(launch);
 }
 
 /// One line for each M.
@@ -173,6 +198,7 @@ std::string describeAll(const Json &explanation, const GemmProblem &problem) {
                                   "measured.\n",
                                   print(problem), describeProblem(problem),
                                   describeCard(explanation));
+  lines += describeSelection(explanation);
   if (launches.size() > 1)
     lines += describeRows(launches);
   return launches.empty()

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: nybl-opt %s -nybl-tile -nybl-cta -nybl-prove -cta-to-sm120 | FileCheck %s
-// RUN: not nybl-opt %s -nybl-tile -nybl-cta -cta-to-sm120 2>&1 | FileCheck %s -check-prefix=UNPROVEN
+// RUN: nybl-opt %s -block-scale-to-tile="schedule=kind=plain" -nybl-cta -nybl-prove -cta-to-sm120 | FileCheck %s
+// RUN: not nybl-opt %s -block-scale-to-tile="schedule=kind=plain" -nybl-cta -cta-to-sm120 2>&1 | FileCheck %s -check-prefix=UNPROVEN
 // A certificate speaks of the very text that was proven: a column of D more is another text.
-// RUN: nybl-opt %s -nybl-tile -nybl-cta -nybl-prove > %t.mlir
+// RUN: nybl-opt %s -block-scale-to-tile="schedule=kind=plain" -nybl-cta -nybl-prove > %t.mlir
 // RUN: nybl-opt %t.mlir -cta-to-sm120 | FileCheck %s
 // RUN: sed 's/arith.constant 24 : i32/arith.constant 25 : i32/' %t.mlir > %t.edited.mlir
 // RUN: not nybl-opt %t.edited.mlir -cta-to-sm120 2>&1 | FileCheck %s -check-prefix=EDITED

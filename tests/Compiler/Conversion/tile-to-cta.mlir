@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: nybl-opt %s -nybl-tile -nybl-cta | FileCheck %s
+// RUN: nybl-opt %s -block-scale-to-tile="schedule=kind=plain" -nybl-cta | FileCheck %s
 
 // CHECK: cta.kernel @gemm
 // CHECK-SAME: sources ["a", "a.stride", "sfa", "b", "b.stride", "sfb", "d", "d.stride", "alpha", "alpha.value", "alpha.reciprocal", "m"] threads 256

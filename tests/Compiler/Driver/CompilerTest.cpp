@@ -94,7 +94,13 @@ TEST(Compiler, KeysDiffer) {
     return parseManifest(make(problem, chip, options)->manifest)->key;
   };
   std::string base = key("gemm n=24 k=48", "sm_120a", "");
-  EXPECT_EQ(base, key("gemm k=48 n=24 m=5", "sm_120a", ""));
+  EXPECT_EQ(base, key("gemm k=48 n=24 m=200", "sm_120a", ""));
+  EXPECT_NE(base, key("gemm k=48 n=24 m=5", "sm_120a", ""));
+  EXPECT_EQ(key("gemm k=48 n=24 m=5", "sm_120a", ""),
+            key("gemm k=48 n=24 m=1..16", "sm_120a", ""));
+  // Whatever the schedule, a class's kernel is the class's.
+  EXPECT_NE(key("gemm k=48 n=24 m=5", "sm_120a", "kind=plain"),
+            key("gemm k=48 n=24 m=20", "sm_120a", "kind=plain"));
   EXPECT_NE(base, key("gemm n=24 k=64", "sm_120a", ""));
   EXPECT_NE(base, key("gemm n=24 k=48", "sm_121a", ""));
   EXPECT_NE(base, key("gemm n=24 k=48", "sm_120a", "tile=64x64x64 warps=2x2"));
@@ -306,8 +312,10 @@ TEST(Compiler, TilesFitSharedMemory) {
                               "!tile.matrix<[M, K]> -> "
                               "!tile.tile<[BM * 4, BK]>\n      %sa = ");
   const std::pair<const char *, const char *> table[] = {
-      {"", "take 63488 bytes of shared memory, and a kernel on sm_120a has "
-           "49152"},
+      {"", "take 128000 bytes of shared memory, and a kernel on sm_120a has "
+           "101376"},
+      {"kind=plain", "take 63488 bytes of shared memory, and a kernel on "
+                     "sm_120a has 49152"},
       {"kind=multistage tile=64x64x64 warps=2x2 stages=3", "take 56832 bytes"}};
   for (auto [schedule, part] : table) {
     CompileOptions options;
@@ -319,6 +327,46 @@ TEST(Compiler, TilesFitSharedMemory) {
     EXPECT_NE(artefact.message().find(part), std::string::npos)
         << artefact.message();
   }
+}
+
+/// Most copies of a K step are behind the last block of a short K: that no
+/// thread makes them is part of the proof.
+TEST(Compiler, ShortKIsProven) {
+  for (const char *problem :
+       {"gemm n=136 k=64 sfa=128x4 sfb=8x4", "gemm n=4096 k=80 sfa=8x4",
+        "gemm n=136 k=16 sfb=8x4", "gemm n=4096 k=96 sfa=linear"})
+    for (const char *schedule :
+         {"kind=plain", "kind=multistage", "kind=cooperative stages=4",
+          "kind=cooperative stages=4 fill=tma"}) {
+      if (std::string_view(schedule).ends_with("tma") &&
+          parseProblem(problem)->k % 32 != 0)
+        continue;
+      CompileOptions options;
+      options.schedule = schedule;
+      options.emit = "certificate";
+      auto artefact = make(problem, "sm_120a", options);
+      EXPECT_TRUE(artefact)
+          << problem << ", " << schedule << ": " << artefact.message();
+    }
+}
+
+/// A plan of few rows must not be launched with more, though the proof is for
+/// them too.
+TEST(Compiler, RowsOfAClassArePreconditions) {
+  auto mostRows = [](const char *problem) {
+    CompileOptions options;
+    options.emit = "certificate";
+    auto artefact = make(problem, "sm_120a", options);
+    auto manifest = parseManifest(artefact->manifest);
+    EXPECT_EQ(manifest->certificate.rowsMax, int64_t(1) << 24);
+    for (const auto &condition : manifest->preconditions)
+      if (condition.check == "rows_max")
+        return condition.value;
+    return int64_t(-1);
+  };
+  EXPECT_EQ(mostRows("gemm m=5 n=24 k=48"), 16);
+  EXPECT_EQ(mostRows("gemm m=1..100 n=24 k=48"), 128);
+  EXPECT_EQ(mostRows("gemm n=24 k=48"), int64_t(1) << 24);
 }
 
 /// What a schedule is refused for is what its kernel takes; by TMA rows of data

@@ -62,7 +62,7 @@ TEST(Explain, TheChosenOneStandsInItsPlace) {
   options.m = 512;
   Json launch = explained(line, options)["launches"][0];
   EXPECT_EQ(launch["chosen"]["schedule"],
-            "kind=plain tile=128x128x128 warps=2x4");
+            "kind=cooperative tile=128x128x128 warps=2x4 stages=4 fill=tma");
   EXPECT_GE(launch["place"], 1);
   EXPECT_LE(launch["place"], launch["candidates"]);
   options.schedule = launch["best"][0]["schedule"];
@@ -72,6 +72,30 @@ TEST(Explain, TheChosenOneStandsInItsPlace) {
   EXPECT_EQ(best["launches"][0]["chosen"], launch["best"][0]);
   options.schedule = "tile=48x64x64 warps=1x2"; // in no list of powers of two
   EXPECT_TRUE(explained(line, options)["launches"][0]["place"].is_null());
+}
+
+/// The choice is the class's, with what came next; a line that names M may get
+/// another.
+TEST(Explain, SaysWhatIsChosenAndWhy) {
+  ExplainOptions options;
+  options.m = 16;
+  Json json = explained(line, options), selection = json["selection"];
+  EXPECT_EQ(selection["schedule"], json["launches"][0]["chosen"]["schedule"]);
+  EXPECT_EQ(selection["rows"], 8192);
+  std::string why = selection["why"];
+  EXPECT_NE(why.find("M = 8192"), std::string::npos) << why;
+  ASSERT_EQ(selection["shortlist"].size(), 5u);
+  EXPECT_EQ(selection["shortlist"][0]["schedule"], selection["schedule"]);
+  double before = 0;
+  for (const Json &one : selection["shortlist"]) {
+    EXPECT_GE(one["estimate_us"], before);
+    before = one["estimate_us"];
+  }
+  Json named = json["launches"][0]["if_m_is_named"];
+  EXPECT_NE(named, selection["schedule"]);
+  Json few = explained("gemm n=4096 k=7168 m=16", {});
+  EXPECT_EQ(few["selection"]["schedule"], named);
+  EXPECT_EQ(few["selection"]["rows"], 16);
 }
 
 TEST(Explain, WithoutRowsNothingIsEstimated) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Schedules: text, limits, and what Select refuses.
+// Schedules: text and limits.
 
-#include "compiler/Select/Select.h"
+#include "compiler/Select/Schedule.h"
 
 #include <gtest/gtest.h>
 
@@ -105,18 +105,6 @@ TEST(Schedule, ASplitDividesTheSteps) {
   EXPECT_TRUE(accepts("gemm n=8 k=400", "split=2")) << "the last step is short";
   EXPECT_FALSE(accepts("gemm n=8 k=512", "split=3"));
   EXPECT_FALSE(accepts("gemm n=8 k=512", "split=8")) << "more than steps";
-}
-
-TEST(Select, RefusesChipsWithoutTheMultiply) {
-  GemmProblem p = *parseProblem("gemm n=8 k=16");
-  for (const Chip &chip : chips()) {
-    auto selection = select(p, chip);
-    EXPECT_EQ(static_cast<bool>(selection), chip.blockScaledMma) << chip.name;
-    if (!selection) {
-      EXPECT_EQ(selection.status().code(), ErrorCode::Refused);
-      EXPECT_NE(selection.message().find(chip.name), std::string::npos);
-    }
-  }
 }
 
 } // namespace

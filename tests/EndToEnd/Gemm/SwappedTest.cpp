@@ -19,7 +19,7 @@ constexpr const char *schedules[] = {
     "kind=multistage tile=32x128x64 warps=1x1 stages=3",
     "kind=cooperative tile=16x64x64 warps=1x4 stages=3",
     "kind=cooperative tile=16x128x64 warps=1x4 stages=2 fill=tma",
-    "kind=cooperative tile=64x64x64 warps=2x2 stages=3 fill=tma",
+    "kind=pingpong tile=64x64x64 warps=2x2 stages=3 fill=tma group=2",
 };
 
 TEST_P(Swapped, IsThePlainOneBitForBit) {

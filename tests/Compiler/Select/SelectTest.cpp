@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What is chosen, for whom, and that it is the same for all of a class.
+
+#include "compiler/Select/Select.h"
+#include <algorithm>
+#include <gtest/gtest.h>
+
+using namespace nybl;
+using namespace nybl::compiler;
+
+namespace {
+
+const Chip &chip() { return **findChip("sm_120a"); }
+
+Selection chosen(const std::string &line) {
+  return *select(specialise(*parseProblem(line)), chip());
+}
+
+TEST(Select, RefusesChipsWithoutTheMultiply) {
+  GemmProblem p = *parseProblem("gemm n=8 k=16");
+  for (const Chip &chip : chips()) {
+    auto selection = select(p, chip);
+    EXPECT_EQ(static_cast<bool>(selection), chip.blockScaledMma) << chip.name;
+    if (!selection) {
+      EXPECT_EQ(selection.status().code(), ErrorCode::Refused);
+      EXPECT_NE(selection.message().find(chip.name), std::string::npos);
+    }
+  }
+}
+
+/// On every chip that has the multiply, whatever the problem: roles, by TMA
+/// where rows are whole 16 bytes.
+TEST(Select, AlwaysGivesRolesThatTheProblemAllows) {
+  for (const Chip &chip : chips())
+    for (const char *m : {"?", "1", "17", "1..64", "100", "5000"})
+      for (int64_t n : {1, 8, 200, 4096, 51200})
+        for (int64_t k : {16, 32, 48, 7168, 25600}) {
+          if (!chip.blockScaledMma)
+            continue;
+          GemmProblem p = specialise(*parseProblem("gemm m=" + std::string(m) +
+                                                   " n=" + std::to_string(n) +
+                                                   " k=" + std::to_string(k)));
+          auto selection = select(p, chip);
+          ASSERT_TRUE(selection) << selection.message();
+          const Schedule &s = selection->schedule;
+          EXPECT_TRUE(s.hasRoles()) << print(p) << " on " << chip.name;
+          EXPECT_TRUE(validate(s, chip, p)) << print(s) << " of " << print(p);
+          EXPECT_EQ(s.byTma, k % 32 == 0) << print(s) << " of " << print(p);
+          EXPECT_FALSE(selection->why.empty());
+        }
+}
+
+TEST(Select, TakesTheBestOfItsListByTheEstimate) {
+  for (const char *m : {"16", "128", "?"}) {
+    Selection s = chosen("gemm n=4096 k=7168 m=" + std::string(m));
+    ASSERT_GE(s.shortlist.size(), 8u);
+    EXPECT_LE(s.shortlist.size(), 16u);
+    EXPECT_EQ(s.schedule, s.shortlist.front().schedule);
+    for (const Candidate &candidate : s.shortlist)
+      EXPECT_GE(candidate.estimate.time() + 1e-11,
+                s.shortlist.front().estimate.time());
+  }
+}
+
+/// What is on the list is in the space that is searched.
+TEST(Select, TheListIsPartOfTheSpace) {
+  for (const char *line : {"gemm n=4096 k=7168", "gemm n=4096 k=7184"}) {
+    std::vector<Schedule> space = candidates(*parseProblem(line), chip());
+    for (const Candidate &candidate : chosen(line).shortlist)
+      EXPECT_TRUE(std::ranges::find(space, candidate.schedule) != space.end())
+          << print(candidate.schedule);
+  }
+}
+
+TEST(Select, FewRowsGetFewRowsOfTile) {
+  int64_t before = 0;
+  for (const char *m : {"1", "64", "128", "?"}) {
+    int64_t rows =
+        chosen("gemm n=8192 k=8192 m=" + std::string(m)).schedule.tile[0];
+    EXPECT_GE(rows, before) << m;
+    before = rows;
+  }
+  EXPECT_LE(chosen("gemm n=8192 k=8192 m=1").schedule.tile[0], 32);
+  EXPECT_GE(before, 128);
+}
+
+TEST(Select, IsTheSameForAllOfAClass) {
+  for (const char *line : {"gemm n=4096 k=7168 m=1", "gemm n=4096 k=7168 m=9",
+                           "gemm n=4096 k=7168 m=2..16"})
+    EXPECT_EQ(chosen(line).schedule,
+              chosen("gemm n=4096 k=7168 m=16").schedule);
+  EXPECT_EQ(chosen("gemm n=4096 k=7168 m=129").schedule,
+            chosen("gemm n=4096 k=7168").schedule);
+}
+
+/// What a template loads is not known: two stages, and no more than cp.async
+/// asks of operands.
+TEST(Select, TemplatesOfOnesOwnGetRoom) {
+  GemmProblem p = *parseProblem("gemm n=4096 k=7168");
+  EXPECT_EQ(select(p, chip(), gemmTemplate())->schedule,
+            select(p, chip())->schedule);
+  std::string own = std::string(gemmTemplate()) + "// mine\n";
+  Selection s = *select(p, chip(), own);
+  EXPECT_EQ(s.templateText, own);
+  EXPECT_FALSE(s.schedule.byTma);
+  EXPECT_LE(2 * sharedBytes(s.schedule), int64_t(chip().sharedPerCta));
+}
+
+} // namespace
