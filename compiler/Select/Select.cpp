@@ -12,11 +12,13 @@ using namespace nybl::compiler;
 /// The whole space has thousands of schedules, and the estimate cannot tell the
 /// best of them apart (docs/design.md). These are few, so that what is chosen
 /// can be foreseen; each is here for a reason. All have roles; what is not for
-/// a problem is left out, and ties go to the first. kind=pingpong is not here
-/// yet: it gains by its epilogue, which stores single elements still, 128 a
-/// thread in two roles, and so takes more than 60 ms from problem to PTX.
+/// a problem is left out, and ties go to the first.
 static constexpr const char *shortlist[] = {
-    // Many rows; in groups of rows of tiles where L2 holds neither operand.
+    // Many rows: two tiles by turns, one is stored while the other is
+    // multiplied.
+    "kind=pingpong tile=128x128x128 warps=2x2 stages=4 fill=tma",
+    // Fewer registers; in groups of rows of tiles where L2 holds no operand
+    // whole (with two tiles by turns ptxas spills some there).
     "kind=cooperative tile=128x128x128 warps=2x4 stages=4 fill=tma",
     "kind=cooperative tile=128x128x128 warps=2x4 stages=4 fill=tma group=8",
     // Warps of 64 x 64 read least of shared memory for a multiply.

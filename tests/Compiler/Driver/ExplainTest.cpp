@@ -62,7 +62,7 @@ TEST(Explain, TheChosenOneStandsInItsPlace) {
   options.m = 512;
   Json launch = explained(line, options)["launches"][0];
   EXPECT_EQ(launch["chosen"]["schedule"],
-            "kind=cooperative tile=128x128x128 warps=2x4 stages=4 fill=tma");
+            "kind=pingpong tile=128x128x128 warps=2x2 stages=4 fill=tma");
   EXPECT_GE(launch["place"], 1);
   EXPECT_LE(launch["place"], launch["candidates"]);
   options.schedule = launch["best"][0]["schedule"];
