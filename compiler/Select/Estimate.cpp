@@ -56,8 +56,8 @@ constexpr double instructionsPerPackedElement = 2;
 /// Registers of a thread beside its accumulators: a fit to what ptxas 13.0
 /// gives the built-in template under ten schedules without and thirty with
 /// roles, right to 30. A ring keeps the addresses of its moves.
-constexpr double plainRegisters = 100;
-constexpr double ringRegisters = 40, ringRegistersPerMove = 11.5;
+constexpr double plainRegisters = 115;
+constexpr double ringRegisters = 50, ringRegistersPerMove = 8.5;
 constexpr double consumerRegisters = 50;
 constexpr double producerRegisters = 20, producerRegistersPerMove = 7;
 constexpr double mostRegisters = 255; ///< ptxas
