@@ -74,6 +74,19 @@ Expected<std::string> explain(std::string_view problemLine,
                               std::string_view chip,
                               const ExplainOptions &options);
 
+struct CandidatesOptions {
+  std::string card; ///< dialects/Chips; empty: the chip's reference
+  int64_t m = 0;    ///< rows of A that the estimates are of
+  size_t most = 0;  ///< how many; 0: all
+};
+
+/// The schedules that the problem's kernel may have, the best first by the
+/// estimate, as text (runtime/Abi/KernelProvider.h). Pure; compiles nothing.
+/// Errors: as explain.
+Expected<std::string> listCandidates(std::string_view problemLine,
+                                     std::string_view chip,
+                                     const CandidatesOptions &options);
+
 /// What stands in the fingerprint: "nybl 0.1.0, LLVM 22.1.8, sources 0a1b...".
 /// Two builds of different sources differ in it.
 std::string describe();

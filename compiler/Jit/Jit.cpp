@@ -92,10 +92,33 @@ void releaseResult(NyblCompileResult *result) {
   result->owner = nullptr;
 }
 
-/// What a NyblExplainResult points into.
-struct Explanation {
-  std::string message, json;
+/// What a NyblExplainResult or NyblCandidatesResult points into.
+struct Answer {
+  std::string message, text;
 };
+
+/// `result`, of a size that its caller has set, filled in but for its text.
+template <typename Result>
+Answer *answer(Result *result, Expected<std::string> text) {
+  size_t size = result->size;
+  *result = {};
+  result->size = size;
+  auto *owner = new Answer();
+  result->owner = owner;
+  result->code = static_cast<int>(text.status().code());
+  if (text)
+    owner->text = std::move(*text);
+  else
+    owner->message = text.message();
+  result->message = bytes(owner->message);
+  return owner;
+}
+
+template <typename Result>
+void releaseAnswer(Result *result) {
+  delete static_cast<Answer *>(result->owner);
+  result->owner = nullptr;
+}
 
 Expected<std::string> explainWanted(const NyblExplainRequest &request) {
   if (request.size < sizeof(NyblExplainRequest) || !request.problem ||
@@ -112,25 +135,25 @@ Expected<std::string> explainWanted(const NyblExplainRequest &request) {
 
 int explainRequest(const NyblExplainRequest *request,
                    NyblExplainResult *result) {
-  auto *owner = new Explanation();
-  size_t size = result->size;
-  *result = {};
-  result->size = size;
-  result->owner = owner;
-  Expected<std::string> json = explainWanted(*request);
-  if (json)
-    owner->json = std::move(*json);
-  else
-    owner->message = json.message();
-  result->code = static_cast<int>(json.status().code());
-  result->message = bytes(owner->message);
-  result->json = bytes(owner->json);
+  Answer *owner = answer(result, explainWanted(*request));
+  result->json = bytes(owner->text);
   return result->code;
 }
 
-void releaseExplanation(NyblExplainResult *result) {
-  delete static_cast<Explanation *>(result->owner);
-  result->owner = nullptr;
+Expected<std::string> candidatesWanted(const NyblCandidatesRequest &request) {
+  if (request.size < sizeof(NyblCandidatesRequest) || !request.problem ||
+      !request.chip)
+    return Status::invalid("expected a candidates request with a problem and "
+                           "a chip, of this version's size");
+  return listCandidates(request.problem, request.chip,
+                        {orEmpty(request.card), request.m, request.most});
+}
+
+int candidatesRequest(const NyblCandidatesRequest *request,
+                      NyblCandidatesResult *result) {
+  Answer *owner = answer(result, candidatesWanted(*request));
+  result->text = bytes(owner->text);
+  return result->code;
 }
 
 const char *describeProvider() {
@@ -149,6 +172,8 @@ nybl_kernel_provider() {
                                               releaseResult,
                                               describeProvider,
                                               explainRequest,
-                                              releaseExplanation};
+                                              releaseAnswer,
+                                              candidatesRequest,
+                                              releaseAnswer};
   return &provider;
 }

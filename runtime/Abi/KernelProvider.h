@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 #define NYBL_KERNEL_PROVIDER_MAGIC 0x4e59424cu /* "NYBL" */
-#define NYBL_KERNEL_PROVIDER_VERSION 4u
+#define NYBL_KERNEL_PROVIDER_VERSION 5u
 #define NYBL_KERNEL_PROVIDER_SYMBOL "nybl_kernel_provider"
 
 /* Bytes owned by the provider; released by release_result. Text is not
@@ -98,6 +98,31 @@ typedef struct NyblExplainResult {
   void *owner; /* the provider's own */
 } NyblExplainResult;
 
+/* The schedules that the kernel of a problem may have, the best first by the
+   estimate: what tuning chooses from. Nothing is compiled. */
+typedef struct NyblCandidatesRequest {
+  size_t size;         /* sizeof(NyblCandidatesRequest) */
+  const char *problem; /* problem line */
+  const char *chip;    /* full chip name with suffix */
+  const char *card;    /* as "rtx-5090", or null: the chip's reference */
+  int64_t m;           /* rows of A that the estimates are of; > 0 */
+  size_t most;         /* how many are wanted at most; 0: all */
+} NyblCandidatesRequest;
+
+typedef struct NyblCandidatesResult {
+  size_t size;
+  int code;          /* as of NyblCompileResult */
+  NyblBytes message; /* one sentence when code is not 0 */
+  /* "nybl candidates 1", a newline, and a JSON object: problem (the class),
+     chip, card, m, total (before `most` was applied), candidates: objects of
+     schedule, estimate_us, bound, resources (name, us). Another first line is
+     another version. */
+  NyblBytes text;
+  void *owner; /* the provider's own */
+} NyblCandidatesResult;
+
+#define NYBL_CANDIDATES_HEADER "nybl candidates 1"
+
 typedef struct NyblKernelProvider {
   uint32_t magic, version;
   size_t size;
@@ -111,6 +136,10 @@ typedef struct NyblKernelProvider {
   /* As compile and release_result. */
   int (*explain)(const NyblExplainRequest *request, NyblExplainResult *result);
   void (*release_explanation)(NyblExplainResult *result);
+  /* As compile and release_result. */
+  int (*candidates)(const NyblCandidatesRequest *request,
+                    NyblCandidatesResult *result);
+  void (*release_candidates)(NyblCandidatesResult *result);
 } NyblKernelProvider;
 
 /* The one symbol that libnybl_jit exports. */

@@ -33,7 +33,7 @@ std::string ownFolder() {
   return slash == file.npos ? "" : file.substr(0, slash);
 }
 
-std::vector<std::string> candidates(const std::string &path) {
+std::vector<std::string> placesOf(const std::string &path) {
   if (!path.empty())
     return {path};
   const char *named = std::getenv("NYBL_JIT");
@@ -63,7 +63,8 @@ Expected<const NyblKernelProvider *> enter(void *handle,
   if (table->version != NYBL_KERNEL_PROVIDER_VERSION ||
       table->size < sizeof(NyblKernelProvider) || !table->compile ||
       !table->release_result || !table->describe || !table->explain ||
-      !table->release_explanation)
+      !table->release_explanation || !table->candidates ||
+      !table->release_candidates)
     return Status::environment(
         fmt::format("expected a compiler with interface version {}, but '{}' "
                     "has version {}: "
@@ -91,7 +92,7 @@ Status statusOf(int code, const std::string &message) {
 
 Expected<std::string> Provider::find(const std::string &path) {
   std::string tried;
-  for (const std::string &file : candidates(path)) {
+  for (const std::string &file : placesOf(path)) {
     tried += (tried.empty() ? "'" : ", '") + file + "'";
     if (access(file.c_str(), F_OK) == 0)
       return file;
@@ -149,6 +150,25 @@ Expected<std::string> Provider::explain(NyblExplainRequest request) const {
   if (code == 0)
     return json;
   return statusOf(code, message);
+}
+
+Expected<std::string>
+Provider::candidates(NyblCandidatesRequest request) const {
+  request.size = sizeof request;
+  NyblCandidatesResult result = {};
+  result.size = sizeof result;
+  int code = table->candidates(&request, &result);
+  std::string text = take(result.text), message = take(result.message);
+  table->release_candidates(&result);
+  if (code != 0)
+    return statusOf(code, message);
+  constexpr std::string_view header = NYBL_CANDIDATES_HEADER "\n";
+  if (!text.starts_with(header))
+    return Status::environment(fmt::format(
+        "expected candidates that begin with '{}', but the compiler '{}' gives "
+        "'{}': install libnybl_jit.so of this version",
+        NYBL_CANDIDATES_HEADER, file, text.substr(0, text.find('\n'))));
+  return text.substr(header.size());
 }
 
 std::string Provider::describe() const { return table->describe(); }

@@ -40,6 +40,10 @@ public:
   /// The JSON of KernelProvider.h. request.size is filled in here.
   Expected<std::string> explain(NyblExplainRequest request) const;
 
+  /// The JSON of KernelProvider.h, of the version that is known here.
+  /// request.size is filled in here.
+  Expected<std::string> candidates(NyblCandidatesRequest request) const;
+
   std::string describe() const;
   const std::string &path() const { return file; }
 

@@ -259,6 +259,34 @@ int explain(const NyblExplainRequest *request, NyblExplainResult *result) {
 
 void releaseExplanation(NyblExplainResult *) {}
 
+/// "kind=fake" and, a microsecond longer each, what makes it do something
+/// wrong. With M = 13 the compiler is of another version, with M = 14 it
+/// refuses.
+int candidates(const NyblCandidatesRequest *request,
+               NyblCandidatesResult *result) {
+  static const std::string reason = "the fake refuses";
+  static const std::string header = NYBL_CANDIDATES_HEADER "\n";
+  static const std::string list =
+      R"({"total": 4, "candidates": [
+      {"schedule": "kind=fake", "estimate_us": 1.5, "bound": "L2",
+       "resources": [{"name": "L2", "us": 1.5}]},
+      {"schedule": "kind=fake fast", "estimate_us": 2.5, "bound": "L2",
+       "resources": []},
+      {"schedule": "kind=refuse", "estimate_us": 3.5, "bound": "L2",
+       "resources": []},
+      {"schedule": "kind=leak", "estimate_us": 4.5, "bound": "L2",
+       "resources": []}]})";
+  static const std::string good = header + list, old = "nybl candidates 0\n{}";
+  if (request->m == 14) {
+    result->message = bytes(reason);
+    return result->code = static_cast<int>(ErrorCode::Refused);
+  }
+  result->text = bytes(request->m == 13 ? old : good);
+  return result->code = 0;
+}
+
+void releaseCandidates(NyblCandidatesResult *) {}
+
 } // namespace
 
 extern "C" __attribute__((visibility("default"))) int nyblTestCompilations() {
@@ -274,6 +302,8 @@ nybl_kernel_provider() {
                                            &release,
                                            &describe,
                                            &explain,
-                                           &releaseExplanation};
+                                           &releaseExplanation,
+                                           &candidates,
+                                           &releaseCandidates};
   return &table;
 }
