@@ -66,7 +66,8 @@ Status Device::read() {
         attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT,
                   "the number of multiprocessors", smCount),
         attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN,
-                  "the shared memory a CTA may have", sharedOptin)})
+                  "the shared memory a CTA may have", sharedOptin),
+        attribute(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE, "the size of L2", l2Size)})
     if (!status)
       return status;
   productName = text;

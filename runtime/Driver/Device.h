@@ -29,6 +29,7 @@ public:
   int ordinal() const { return index; }
   int64_t multiprocessors() const { return smCount; }
   int64_t sharedPerCta() const { return sharedOptin; } ///< bytes, opt-in limit
+  int64_t l2Bytes() const { return l2Size; }
   CUcontext context() const { return primary; }
 
 private:
@@ -41,7 +42,7 @@ private:
   CUdevice device = 0;
   CUcontext primary = nullptr;
   int index = 0;
-  int64_t smCount = 0, sharedOptin = 0;
+  int64_t smCount = 0, sharedOptin = 0, l2Size = 0;
   std::string chipName, productName;
 };
 

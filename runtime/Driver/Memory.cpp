@@ -116,3 +116,18 @@ Status Stream::synchronize() const {
     return api.cuStreamSynchronize(stream);
   });
 }
+
+Status nybl::driver::download(const Device &device, uint64_t from, void *to,
+                              uint64_t count) {
+  if (count == 0)
+    return Status::ok();
+  return inContext(device, "cuMemcpyDtoH", [&](const Driver &api) {
+    return api.cuMemcpyDtoH(to, from, count);
+  });
+}
+
+Status nybl::driver::synchronize(const Device &device, void *stream) {
+  return inContext(device, "cuStreamSynchronize", [&](const Driver &api) {
+    return api.cuStreamSynchronize(static_cast<CUstream>(stream));
+  });
+}

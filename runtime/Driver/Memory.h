@@ -55,6 +55,12 @@ private:
   CUstream stream = nullptr;
 };
 
+/// Synchronous copy of memory that is somebody else's.
+Status download(const Device &device, uint64_t from, void *to, uint64_t count);
+
+/// Waits for somebody else's stream.
+Status synchronize(const Device &device, void *stream);
+
 } // namespace nybl::driver
 
 #endif // NYBL_RUNTIME_DRIVER_MEMORY_H

@@ -6,7 +6,9 @@
 
 #include "nybl/nybl.h"
 #include "runtime/Launch/Kernel.h"
+#include "runtime/Launch/OperandCheck.h"
 #include "runtime/Library/Artefacts.h"
+#include "runtime/Tune/Choice.h"
 #include <map>
 #include <memory>
 #include <mutex>
@@ -25,9 +27,10 @@ struct Library {
   nybl_log_callback callback = nullptr;
   void *callbackUser = nullptr;
   Artefacts artefacts;
+  std::vector<tune::Record> tuned;
 };
 
-/// Errors: Invalid, Environment (a bundle).
+/// Errors: Invalid, Environment (a bundle, the tune file).
 Expected<std::shared_ptr<Library>>
 openLibrary(const nybl_library_options &options);
 
@@ -37,6 +40,7 @@ struct KernelSlot {
   std::mutex mutex;
   std::optional<Artefact> artefact;
   std::shared_ptr<const launch::Kernel> kernel;
+  std::string fingerprint; ///< of the artefact
 };
 
 struct Device {
@@ -45,9 +49,13 @@ struct Device {
 
   std::shared_ptr<KernelSlot> slot(const std::string &key);
 
+  /// Loaded when the first plan asks for it.
+  Expected<std::shared_ptr<const launch::OperandCheck>> operandCheck();
+
 private:
-  std::mutex mutex;
+  std::mutex mutex; ///< of the two below
   std::map<std::string, std::shared_ptr<KernelSlot>> slots;
+  std::shared_ptr<const launch::OperandCheck> check;
 };
 
 /// Immutable. `recipe` and `kernel` are absent where n = 0.
@@ -56,7 +64,9 @@ struct Plan {
   std::shared_ptr<Device> device;
   std::shared_ptr<const launch::Kernel> kernel;
   std::optional<launch::Recipe> recipe;
-  std::string manifestJson, phasesJson, problemClass, origin;
+  std::shared_ptr<const launch::OperandCheck> check; ///< null: not wanted
+  std::string manifestJson, phasesJson, problemClass, origin, fingerprint,
+      tuned;
 };
 
 Expected<std::unique_ptr<Plan>> prepare(const std::shared_ptr<Device> &device,
@@ -68,6 +78,14 @@ Expected<uint64_t> workspaceBytes(const Plan &plan, int64_t m);
 
 /// See nybl_launch.
 Status enqueue(const Plan &plan, const nybl_gemm_args &args);
+
+/// The same for a plan with a kernel and a check: looks at the operands, waits,
+/// and says what it found.
+Status enqueueChecked(const Plan &plan, const nybl_gemm_args &args);
+
+/// See nybl_dump_launch.
+Status dumpLaunch(const Plan &plan, const nybl_gemm_args &args,
+                  const std::string &path);
 
 } // namespace nybl::library
 

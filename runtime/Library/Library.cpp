@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What nybl_library_create makes: its log, and where its kernels come from.
+// What nybl_library_create makes: its log, where its kernels come from, and
+// what was tuned.
 
 #include "runtime/Library/Handles.h"
+#include <cstdlib>
 
 using namespace nybl;
 using namespace nybl::library;
@@ -49,5 +51,13 @@ nybl::library::openLibrary(const nybl_library_options &options) {
           addBundles(library->artefacts, orEmpty(options.bundle_path));
       !status)
     return status;
+  const char *path =
+      options.tune_path ? options.tune_path : std::getenv("NYBL_TUNE");
+  if (path && *path) {
+    auto file = tune::readRecords(path);
+    if (!file)
+      return file.status();
+    library->tuned = std::move(file->records);
+  }
   return library;
 }

@@ -123,9 +123,12 @@ nybl_status nybl_prepare(nybl_device *device, const char *problem,
   *plan = nullptr;
   if (!device || !problem)
     return failNull("nybl_prepare", device ? "problem" : "device");
+  // The first release ended here.
+  constexpr size_t leastOptions =
+      offsetof(nybl_prepare_options, verify_each) + sizeof(uint32_t);
   nybl_prepare_options copy;
   if (Status status =
-          readSized(options, sizeof copy, "nybl_prepare_options", copy);
+          readSized(options, leastOptions, "nybl_prepare_options", copy);
       !status)
     return fail(status);
   auto object = prepare(device->object, problem, copy);
@@ -149,6 +152,8 @@ nybl_status nybl_plan_info(const nybl_plan *plan, nybl_plan_details *details) {
   known.phases_json = object.phasesJson.c_str();
   known.problem_class = object.problemClass.c_str();
   known.origin = object.origin.c_str();
+  known.fingerprint = object.fingerprint.c_str();
+  known.tuned = object.tuned.c_str();
   known.has_kernel = object.kernel != nullptr;
   known.multiprocessors =
       static_cast<uint32_t>(object.device->gpu->multiprocessors());
@@ -180,6 +185,21 @@ nybl_status nybl_launch(const nybl_plan *plan, const nybl_gemm_args *args) {
       !status)
     return fail(status);
   if (Status status = enqueue(*plan->object, copy); !status)
+    return fail(status);
+  return NYBL_OK;
+}
+
+nybl_status nybl_dump_launch(const nybl_plan *plan, const nybl_gemm_args *args,
+                             const char *path) {
+  if (!plan || !args || !path)
+    return failNull("nybl_dump_launch", !plan   ? "plan"
+                                        : !args ? "args"
+                                                : "path");
+  nybl_gemm_args copy;
+  if (Status status = readSized(args, sizeof copy, "nybl_gemm_args", copy);
+      !status)
+    return fail(status);
+  if (Status status = dumpLaunch(*plan->object, copy, path); !status)
     return fail(status);
   return NYBL_OK;
 }

@@ -4,7 +4,9 @@
 // kernel once, check the certificate, load.
 
 #include "runtime/Library/Handles.h"
+#include "runtime/Support/Digest.h"
 #include <chrono>
+#include <cstdlib>
 #include <fmt/format.h>
 
 using namespace nybl;
@@ -32,7 +34,8 @@ std::string requestKey(const std::string &problemClass, const std::string &chip,
 
 Status checkOptions(const nybl_prepare_options &options) {
   for (auto [name, flag] : {std::pair("allow_unproven", options.allow_unproven),
-                            std::pair("verify_each", options.verify_each)})
+                            std::pair("verify_each", options.verify_each),
+                            std::pair("check", options.check)})
     if (flag > 1)
       return Status::invalid(fmt::format(
           "nybl_prepare_options.{}: expected 0 or 1, got {}", name, flag));
@@ -41,6 +44,12 @@ Status checkOptions(const nybl_prepare_options &options) {
         "nybl_prepare_options.template_text: expected a kernel in the Tile "
         "dialect, got an empty text; null takes the built-in one");
   return Status::ok();
+}
+
+/// Digests first: parts cannot run into each other.
+std::string fingerprintOf(const bundle::Kernel &kernel) {
+  return sha256(sha256(kernel.manifest) + sha256(kernel.ptx) +
+                sha256(kernel.cubin));
 }
 
 Status makeInto(KernelSlot &slot, Device &device,
@@ -58,6 +67,7 @@ Status makeInto(KernelSlot &slot, Device &device,
   if (!artefact)
     return artefact.status();
   slot.artefact = std::move(*artefact);
+  slot.fingerprint = fingerprintOf(slot.artefact->kernel);
   return Status::ok();
 }
 
@@ -109,6 +119,73 @@ Status loadInto(KernelSlot &slot, Device &device) {
   return Status::ok();
 }
 
+/// Makes the plan's kernel, or takes it if it is made. `timed`: the key that it
+/// must have, or null.
+Status takeKernel(Plan &plan, const nybl_prepare_options &options,
+                  const std::string *timed) {
+  Device &device = *plan.device;
+  // Who wants dumps wants this compilation's own.
+  auto slot = options.dump_dir
+                  ? std::make_shared<KernelSlot>()
+                  : device.slot(requestKey(plan.problemClass,
+                                           device.gpu->chip(), options));
+  std::lock_guard lock(slot->mutex);
+  if (!slot->artefact)
+    if (Status status = makeInto(*slot, device, plan.problemClass, options);
+        !status)
+      return status;
+  const Artefact &artefact = *slot->artefact;
+  if (timed && artefact.manifest.key != *timed)
+    return Status::refused(fmt::format(
+        "it was timed as kernel {:.12}, and is kernel {:.12} here (another "
+        "compiler, ptxas or template): run `nybl tune` anew",
+        *timed, artefact.manifest.key));
+  if (Status status = checkCertificate(artefact.manifest, options); !status)
+    return status;
+  auto recipe = launch::Recipe::make(artefact.manifest, plan.problem);
+  if (!recipe)
+    return recipe.status();
+  if (!slot->kernel)
+    if (Status status = loadInto(*slot, device); !status)
+      return status;
+  plan.kernel = slot->kernel;
+  plan.recipe = std::move(*recipe);
+  plan.manifestJson = artefact.kernel.manifest;
+  plan.phasesJson = artefact.phases;
+  plan.origin = artefact.origin;
+  plan.fingerprint = slot->fingerprint;
+  return Status::ok();
+}
+
+/// The kernel that the tune file chooses; false where there is none to be had,
+/// and the log says why.
+bool takeTuned(Plan &plan, const nybl_prepare_options &options) {
+  const Device &device = *plan.device;
+  if (options.schedule || options.template_text)
+    return false;
+  const driver::Device &gpu = *device.gpu;
+  auto choice = tune::choose(device.library->tuned, plan.problem,
+                             {gpu.name(), gpu.chip(), gpu.multiprocessors()});
+  if (!choice)
+    return false;
+  nybl_prepare_options tuned = options;
+  tuned.schedule = choice->schedule.c_str();
+  if (Status status = takeKernel(plan, tuned, &choice->kernel); !status) {
+    device.library->log(
+        NYBL_LOG_WARNING,
+        fmt::format("the tune file's schedule '{}' for '{}' is not used: {}",
+                    choice->schedule, plan.problemClass, status.message()));
+    return false;
+  }
+  plan.tuned = choice->reason;
+  return true;
+}
+
+bool isCheckOn() {
+  const char *text = std::getenv("NYBL_CHECK");
+  return text && *text && std::string_view(text) != "0";
+}
+
 } // namespace
 
 std::shared_ptr<KernelSlot> Device::slot(const std::string &key) {
@@ -117,6 +194,16 @@ std::shared_ptr<KernelSlot> Device::slot(const std::string &key) {
   if (!slot)
     slot = std::make_shared<KernelSlot>();
   return slot;
+}
+
+Expected<std::shared_ptr<const launch::OperandCheck>> Device::operandCheck() {
+  std::lock_guard lock(mutex);
+  if (check)
+    return check;
+  auto loaded = launch::OperandCheck::load(gpu);
+  if (loaded)
+    check = *loaded;
+  return loaded;
 }
 
 Expected<std::unique_ptr<Plan>>
@@ -134,30 +221,15 @@ nybl::library::prepare(const std::shared_ptr<Device> &device,
   plan->problemClass = print(specialise(*problem));
   if (problem->n == 0)
     return plan;
-  // Who wants dumps wants this compilation's own.
-  auto slot = options.dump_dir
-                  ? std::make_shared<KernelSlot>()
-                  : device->slot(requestKey(plan->problemClass,
-                                            device->gpu->chip(), options));
-  std::lock_guard lock(slot->mutex);
-  if (!slot->artefact)
-    if (Status status = makeInto(*slot, *device, plan->problemClass, options);
-        !status)
+  if (!takeTuned(*plan, options))
+    if (Status status = takeKernel(*plan, options, nullptr); !status)
       return status;
-  const Artefact &artefact = *slot->artefact;
-  if (Status status = checkCertificate(artefact.manifest, options); !status)
-    return status;
-  auto recipe = launch::Recipe::make(artefact.manifest, *problem);
-  if (!recipe)
-    return recipe.status();
-  if (!slot->kernel)
-    if (Status status = loadInto(*slot, *device); !status)
-      return status;
-  plan->kernel = slot->kernel;
-  plan->recipe = std::move(*recipe);
-  plan->manifestJson = artefact.kernel.manifest;
-  plan->phasesJson = artefact.phases;
-  plan->origin = artefact.origin;
+  if (!options.check && !isCheckOn())
+    return plan;
+  auto check = device->operandCheck();
+  if (!check)
+    return check.status();
+  plan->check = *check;
   return plan;
 }
 
@@ -172,5 +244,7 @@ Expected<uint64_t> nybl::library::workspaceBytes(const Plan &plan, int64_t m) {
 Status nybl::library::enqueue(const Plan &plan, const nybl_gemm_args &args) {
   if (!plan.kernel)
     return launch::checkRows(plan.problem, args.m);
+  if (plan.check)
+    return enqueueChecked(plan, args);
   return plan.kernel->launch(*plan.recipe, args);
 }

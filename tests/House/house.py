@@ -39,7 +39,7 @@ ARROWS = {
     "tools/sass": ["runtime/Abi"],
     "tools/nybl": ["runtime/include", "runtime/Library", "runtime/Launch",
                    "runtime/Support", "runtime/Abi", "runtime/Driver",
-                   "runtime/Bundle", "runtime/Cache",
+                   "runtime/Bundle", "runtime/Cache", "runtime/Tune",
                    "tools/emulator/include", "tools/sass"],
     "tools/nybl-opt": ["dialects", "compiler", "runtime/Abi"],
     # The model's benchmark feeds the estimate with what is no schedule of ours.

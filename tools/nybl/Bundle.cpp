@@ -4,15 +4,14 @@
 
 #include "runtime/Abi/Problem.h"
 #include "runtime/Library/Artefacts.h"
-#include "runtime/Support/File.h"
 #include "tools/nybl/Command.h"
 #include "tools/nybl/Files.h"
+#include "tools/nybl/ProblemFile.h"
 #include "tools/nybl/Progress.h"
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <condition_variable>
 #include <fmt/format.h>
-#include <iostream>
 #include <set>
 #include <thread>
 
@@ -28,40 +27,14 @@ struct Options {
   unsigned jobs = 0;
 };
 
-/// "-" is standard input.
-Expected<std::string> readProblems(const std::string &path) {
-  if (path != "-")
-    return readFile(path, 16 << 20);
-  return std::string(std::istreambuf_iterator<char>(std::cin), {});
-}
-
-/// Problem classes, sorted, each once. Empty lines and those that begin with #
-/// are passed over.
-Expected<std::set<std::string>> parseProblems(const std::string &path) {
-  auto text = readProblems(path);
-  if (!text)
-    return text.status();
+/// Problem classes, sorted, each once.
+Expected<std::set<std::string>> readClasses(const std::string &path) {
+  auto problems = readProblems(path);
+  if (!problems)
+    return problems.status();
   std::set<std::string> classes;
-  size_t number = 0;
-  for (size_t begin = 0; begin < text->size();) {
-    size_t end = std::min(text->find('\n', begin), text->size());
-    std::string line = text->substr(begin, end - begin);
-    begin = end + 1;
-    ++number;
-    if (line.empty() || line.front() == '#')
-      continue;
-    auto problem = parseProblem(line);
-    if (problem && problem->n > 0)
-      classes.insert(print(specialise(*problem)));
-    else
-      return Status::invalid(fmt::format(
-          "{}, line {}: {}", path, number,
-          problem ? "a problem with n=0 needs no kernel" : problem.message()));
-  }
-  if (classes.empty())
-    return Status::invalid(fmt::format(
-        "{}: expected a problem line, as \"gemm m=? n=4096 k=7168\", got none",
-        path));
+  for (const GemmProblem &problem : *problems)
+    classes.insert(print(specialise(problem)));
   return classes;
 }
 
@@ -170,7 +143,7 @@ Status Work::run(const std::set<std::string> &classes) {
 
 Status runBundle(const Options &options) {
   // Before the compiler is loaded: bad input is bad input, compiler or not.
-  auto classes = parseProblems(options.problems);
+  auto classes = readClasses(options.problems);
   if (!classes)
     return classes.status();
   auto templateText = readTemplate(options.templateFile);

@@ -65,6 +65,7 @@ void addExplain(CLI::App &app, int &code);
 void addBundle(CLI::App &app, int &code);
 void addInspect(CLI::App &app, int &code);
 void addCache(CLI::App &app, int &code);
+void addTune(CLI::App &app, int &code);
 void addVerifySass(CLI::App &app, int &code);
 void addDoctor(CLI::App &app, int &code);
 

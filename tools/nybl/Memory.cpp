@@ -11,9 +11,6 @@ using namespace nybl::cli;
 
 namespace {
 
-/// What D's memory holds before the launch: no NaN, no zero, no small number.
-constexpr uint8_t unwritten = 0xcb;
-
 Status checkChip(const DeviceChoice &choice, const driver::Device &gpu) {
   if (choice.emulatedChip.empty() || choice.emulatedChip == gpu.chip())
     return Status::ok();

@@ -29,6 +29,9 @@ openDevice(const DeviceChoice &choice);
 
 class Memory {
 public:
+  /// What D's memory holds before the launch: no NaN, no zero, no small number.
+  static constexpr uint8_t unwritten = 0xcb;
+
   explicit Memory(std::shared_ptr<const driver::Device> gpu)
       : gpu(std::move(gpu)) {}
 

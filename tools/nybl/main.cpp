@@ -62,6 +62,7 @@ int main(int argc, char **argv) {
   cli::addBundle(app, code);
   cli::addInspect(app, code);
   cli::addCache(app, code);
+  cli::addTune(app, code);
   cli::addDoctor(app, code);
   try {
     app.parse(argc, argv);

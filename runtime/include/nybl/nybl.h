@@ -101,10 +101,17 @@ typedef struct nybl_library_options {
      of bundle_path. Copied. Null: none. */
   const void *bundle_data;
   size_t bundle_bytes;
+  /* A tune file (`nybl tune`). Where a problem is prepared without a schedule
+     and a template, and the file has kernels of its class timed on such a GPU,
+     the best of them is taken, if it is still the very kernel that was timed.
+     "": none. Null: NYBL_TUNE. Read whole at once. docs/tuning.md. */
+  const char *tune_path;
 } nybl_library_options;
 
-/* options may be null (all defaults). Reads the bundles; loads no compiler and
-   touches no device. Errors: INVALID; ENVIRONMENT (a bundle cannot be read). */
+/* options may be null (all defaults). Reads bundles and tune file; loads no
+   compiler and touches no device. Errors: INVALID; ENVIRONMENT (one of them
+   cannot be read).
+ */
 NYBL_API nybl_status nybl_library_create(const nybl_library_options *options,
                                          nybl_library **library);
 NYBL_API void nybl_library_destroy(nybl_library *library); /* null: nothing */
@@ -144,6 +151,16 @@ typedef struct nybl_prepare_options {
   const char *ptxas;       /* path of ptxas; null: found by the compiler */
   uint32_t allow_unproven; /* 1: accept a certificate with unproven lemmas */
   uint32_t verify_each;    /* 1: the compiler's verifier after every pass */
+  /* 1: every launch of the plan is looked at, as NYBL_CHECK=1 in the
+     environment does for all plans: NaN scale bytes, zero scales with data that
+     is not zero, alpha that is not finite and elements of D that are not finite
+     are counted on the device, and logged as warnings (to standard error where
+     there is no log) with problem, row and K block. Such a launch allocates and
+     waits for its stream; under capture it is not looked at, and the log says
+     so. NYBL_CHECK_DUMP=FOLDER writes what was found to a file there, as
+     nybl_dump_launch does. */
+  uint32_t check;
+  uint32_t reserved; /* 0 */
 } nybl_prepare_options;
 
 /* Makes one problem launchable: takes its kernel from a bundle, from the cache,
@@ -180,6 +197,12 @@ typedef struct nybl_plan_details {
   /* Who made the kernel in this process: "compiler", "cache", or "bundle" and
      its path ("in memory": bundle_data). */
   const char *origin;
+  /* SHA-256 over the kernel's manifest, PTX and cubin: processes whose plans
+     have the same run the same kernel. */
+  const char *fingerprint;
+  /* Why the tune file chose the kernel: "measured, ..." or "estimated, ...";
+     empty where it did not. */
+  const char *tuned;
 } nybl_plan_details;
 
 /* Set details->size; the rest is filled in as far as size reaches.
@@ -300,6 +323,14 @@ typedef struct nybl_gemm_args {
    appear here). */
 NYBL_API nybl_status nybl_launch(const nybl_plan *plan,
                                  const nybl_gemm_args *args);
+
+/* Writes the operands of a launch (not D) to a safetensors file, for `nybl run
+   PROBLEM --in FILE` to replay on any device, the emulated one with all its
+   checks among them. Waits for the stream; may not be called under capture.
+   Errors: as nybl_launch; ENVIRONMENT (the file). */
+NYBL_API nybl_status nybl_dump_launch(const nybl_plan *plan,
+                                      const nybl_gemm_args *args,
+                                      const char *path);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Launches the kernels that count.
+
+#include "runtime/Launch/OperandCheck.h"
+#include "runtime/Launch/OperandCheckPtx.h"
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+
+using namespace nybl;
+using namespace nybl::launch;
+
+namespace {
+
+constexpr unsigned threads = 256;
+/// Counters in device memory, in the order of Findings.
+constexpr size_t counterCount = 5;
+using Counters = std::array<Count, counterCount>;
+
+driver::LaunchShape shapeFor(const driver::Device &device, int64_t elements) {
+  driver::LaunchShape shape;
+  shape.threads = threads;
+  shape.grid = static_cast<unsigned>(std::clamp<int64_t>(
+      (elements + threads - 1) / threads, 1, device.multiprocessors() * 8));
+  return shape;
+}
+
+uint32_t exponentMask(OutputType type) {
+  switch (type) {
+  case OutputType::BF16:
+    return 0x7f80;
+  case OutputType::F16:
+    return 0x7c00;
+  case OutputType::F32:
+    return 0x7f800000;
+  }
+  return 0;
+}
+
+void addLine(std::vector<std::string> &lines, const char *operand,
+             const Count &found, const char *what, int64_t columns,
+             const char *column) {
+  if (found.count == 0)
+    return;
+  auto width = static_cast<uint64_t>(columns);
+  lines.push_back(fmt::format("{}: {} {}, the first at row {}, {} {}", operand,
+                              found.count, what, found.first / width, column,
+                              found.first % width));
+}
+
+} // namespace
+
+bool Findings::any() const {
+  return nanScalesA.count || zeroScalesA.count || nanScalesB.count ||
+         zeroScalesB.count || output.count || alphaNotFinite;
+}
+
+std::vector<std::string> Findings::describe(const GemmProblem &problem) const {
+  std::vector<std::string> lines;
+  int64_t blocks = problem.blocks();
+  addLine(lines, "sfa", nanScalesA, "NaN bytes", blocks, "K block");
+  addLine(lines, "sfa", zeroScalesA, "zero scales with data that is not zero",
+          blocks, "K block");
+  addLine(lines, "sfb", nanScalesB, "NaN bytes", blocks, "K block");
+  addLine(lines, "sfb", zeroScalesB, "zero scales with data that is not zero",
+          blocks, "K block");
+  if (alphaNotFinite)
+    lines.push_back("alpha: not finite");
+  addLine(lines, "d", output, "elements that are not finite", problem.n,
+          "column");
+  return lines;
+}
+
+Expected<std::shared_ptr<const OperandCheck>>
+OperandCheck::load(std::shared_ptr<const driver::Device> device) {
+  auto check = std::make_shared<OperandCheck>();
+  check->device = device;
+  auto scales =
+      driver::Module::load(device, {"", scaleCheckPtx}, "nybl_check_scales");
+  if (!scales)
+    return scales.status();
+  auto output =
+      driver::Module::load(device, {"", outputCheckPtx}, "nybl_check_output");
+  if (!output)
+    return output.status();
+  check->scaleKernel = *scales;
+  check->outputKernel = *output;
+  return std::shared_ptr<const OperandCheck>(std::move(check));
+}
+
+bool OperandCheck::isCapturing(void *stream) const {
+  const driver::Driver &api = device->driver();
+  if (!api.cuStreamIsCapturing)
+    return false;
+  driver::ContextScope scope(*device);
+  CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
+  return api.cuStreamIsCapturing(static_cast<CUstream>(stream), &status) !=
+             CUDA_SUCCESS ||
+         status != CU_STREAM_CAPTURE_STATUS_NONE;
+}
+
+Status OperandCheck::Run::scales(int64_t rows, int64_t blocks,
+                                 const nybl_matrix &data,
+                                 const nybl_scales &scales, void *stream,
+                                 size_t counter) {
+  uint64_t pointer = data.pointer, bytes = scales.pointer,
+           stride = static_cast<uint64_t>(data.row_stride),
+           count = static_cast<uint64_t>(rows),
+           width = static_cast<uint64_t>(blocks),
+           counts = counters.address() + counter * sizeof(Count);
+  uint32_t layout = scales.layout;
+  void *parameters[] = {&pointer, &stride, &bytes, &count,
+                        &width,   &layout, &counts};
+  return check.scaleKernel->launch(shapeFor(*check.device, rows * blocks),
+                                   stream, parameters);
+}
+
+Status OperandCheck::Run::before(const GemmProblem &problem,
+                                 const nybl_gemm_args &args) {
+  auto buffer = driver::Buffer::allocate(check.device, sizeof(Counters));
+  if (!buffer)
+    return buffer.status();
+  counters = std::move(*buffer);
+  Counters none;
+  if (Status status = counters.upload(0, none.data(), sizeof none); !status)
+    return status;
+  if (Status status = scales(args.m, problem.blocks(), args.a, args.a_scales,
+                             args.stream, 0);
+      !status)
+    return status;
+  return scales(problem.n, problem.blocks(), args.b, args.b_scales, args.stream,
+                2);
+}
+
+Expected<Findings> OperandCheck::Run::after(const GemmProblem &problem,
+                                            const nybl_gemm_args &args) {
+  uint64_t pointer = args.d.pointer,
+           stride = static_cast<uint64_t>(args.d.row_stride),
+           rows = static_cast<uint64_t>(args.m),
+           columns = static_cast<uint64_t>(problem.n),
+           counts = counters.address() + 4 * sizeof(Count);
+  uint32_t width = byteWidth(problem.d), mask = exponentMask(problem.d);
+  void *parameters[] = {&pointer, &stride, &rows,  &columns,
+                        &width,   &mask,   &counts};
+  if (Status status = check.outputKernel->launch(
+          shapeFor(*check.device, args.m * problem.n), args.stream, parameters);
+      !status)
+    return status;
+  if (Status status = driver::synchronize(*check.device, args.stream); !status)
+    return status;
+  Counters found;
+  if (Status status = counters.download(0, found.data(), sizeof found); !status)
+    return status;
+  Findings findings{found[0], found[1], found[2], found[3], found[4]};
+  float alpha = 1;
+  if (args.alpha.kind == NYBL_SCALAR_DEVICE)
+    if (Status status = driver::download(*check.device, args.alpha.pointer,
+                                         &alpha, sizeof alpha);
+        !status)
+      return status;
+  findings.alphaNotFinite =
+      !std::isfinite(alpha) ||
+      (args.alpha.convention == NYBL_CONVENTION_ENCODE &&
+       args.alpha.kind == NYBL_SCALAR_DEVICE && !std::isfinite(1 / alpha));
+  return findings;
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// NYBL_CHECK: a launch whose operands are looked at; and a launch written to a
+// file, for `nybl run` to replay.
+
+#include "runtime/Library/Handles.h"
+#include "runtime/Support/Safetensors.h"
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <fmt/format.h>
+#include <functional>
+#include <initializer_list>
+#include <unistd.h>
+
+using namespace nybl;
+using namespace nybl::library;
+
+namespace {
+
+/// Where nobody takes the log, whoever set NYBL_CHECK still reads it.
+void warn(const Library &library, const std::string &message) {
+  if (library.callback)
+    return library.log(NYBL_LOG_WARNING, message);
+  std::fprintf(stderr, "nybl: %s\n", message.c_str());
+}
+
+/// The problem with the launch's own M.
+GemmProblem launched(const Plan &plan, int64_t m) {
+  GemmProblem problem = plan.problem;
+  problem.m = Extent::fixed(m);
+  return problem;
+}
+
+/// Tensors of a file, and the bytes that they point to.
+class Dump {
+public:
+  explicit Dump(const driver::Device &device) : device(device) {}
+
+  /// Rows, back to back.
+  Status matrix(const char *name, const nybl_matrix &from, int64_t rows,
+                int64_t rowBytes) {
+    std::string packed;
+    if (rows > 0) {
+      std::string image(
+          static_cast<size_t>((rows - 1) * from.row_stride + rowBytes), '\0');
+      if (Status status = driver::download(device, from.pointer, image.data(),
+                                           image.size());
+          !status)
+        return status;
+      for (int64_t row = 0; row < rows; ++row)
+        packed.append(image, static_cast<size_t>(row * from.row_stride),
+                      static_cast<size_t>(rowBytes));
+    }
+    add(name, "U8", {rows, rowBytes}, std::move(packed));
+    return Status::ok();
+  }
+  /// What rows that are used take of the tensor: its beginning, in each layout.
+  Status scales(const char *name, const nybl_scales &from, ScaleLayout layout,
+                int64_t rows, int64_t blocks) {
+    int64_t bytes = byteSize(layout, rows, blocks);
+    std::string image(static_cast<size_t>(bytes), '\0');
+    Status status =
+        driver::download(device, from.pointer, image.data(), image.size());
+    add(name, "U8", {bytes}, std::move(image));
+    return status;
+  }
+  Status alpha(const nybl_scalar &from) {
+    float value = from.value;
+    if (from.kind == NYBL_SCALAR_DEVICE)
+      if (Status status =
+              driver::download(device, from.pointer, &value, sizeof value);
+          !status)
+        return status;
+    if (from.convention == NYBL_CONVENTION_ENCODE)
+      value = 1 / value;
+    add("alpha", "F32", {1},
+        std::string(reinterpret_cast<const char *>(&value), sizeof value));
+    return Status::ok();
+  }
+  Status write(const std::string &path) {
+    std::vector<Tensor> tensors;
+    for (Part &part : parts) {
+      part.tensor.bytes = {reinterpret_cast<const uint8_t *>(part.bytes.data()),
+                           part.bytes.size()};
+      tensors.push_back(part.tensor);
+    }
+    return writeSafetensors(path, std::move(tensors));
+  }
+
+private:
+  struct Part {
+    Tensor tensor;
+    std::string bytes;
+  };
+  void add(const char *name, const char *dtype, std::vector<int64_t> shape,
+           std::string bytes) {
+    Tensor tensor;
+    tensor.name = name;
+    tensor.dtype = dtype;
+    tensor.shape = std::move(shape);
+    parts.push_back({std::move(tensor), std::move(bytes)});
+  }
+
+  const driver::Device &device;
+  std::vector<Part> parts;
+};
+
+/// A name that nobody else uses, in the folder that NYBL_CHECK_DUMP names.
+std::string dumpName() {
+  static std::atomic<unsigned> number;
+  const char *folder = std::getenv("NYBL_CHECK_DUMP");
+  if (!folder || !*folder)
+    return "";
+  return fmt::format("{}/nybl-{}-{}.safetensors", folder, getpid(), number++);
+}
+
+void dumpAndSay(const Plan &plan, const nybl_gemm_args &args) {
+  std::string path = dumpName();
+  if (path.empty())
+    return;
+  Status status = dumpLaunch(plan, args, path);
+  warn(*plan.device->library,
+       status ? fmt::format("NYBL_CHECK: written to '{0}'; `nybl run \"{1}\" "
+                            "--in {0} --out d.safetensors --device emu:{2} "
+                            "--poison-padding 0x7f` replays it",
+                            path, print(launched(plan, args.m)),
+                            plan.device->gpu->chip())
+              : "NYBL_CHECK: nothing is written: " + status.message());
+}
+
+} // namespace
+
+Status library::dumpLaunch(const Plan &plan, const nybl_gemm_args &args,
+                           const std::string &path) {
+  if (plan.recipe)
+    if (Status status = plan.recipe->check(args); !status)
+      return status;
+  const GemmProblem &p = plan.problem;
+  const driver::Device &device = *plan.device->gpu;
+  if (Status status = driver::synchronize(device, args.stream); !status)
+    return status;
+  Dump dump(device);
+  for (auto step : std::initializer_list<std::function<Status()>>{
+           [&] { return dump.matrix("a", args.a, args.m, p.k / 2); },
+           [&] { return dump.matrix("b", args.b, p.n, p.k / 2); },
+           [&] {
+             return dump.scales("a_scale", args.a_scales, p.sfa, args.m,
+                                p.blocks());
+           },
+           [&] {
+             return dump.scales("b_scale", args.b_scales, p.sfb, p.n,
+                                p.blocks());
+           },
+           [&] {
+             return p.alpha == AlphaKind::None ? Status::ok()
+                                               : dump.alpha(args.alpha);
+           }})
+    if (Status status = step(); !status)
+      return status;
+  return dump.write(path);
+}
+
+Status library::enqueueChecked(const Plan &plan, const nybl_gemm_args &args) {
+  if (Status status = plan.recipe->check(args); !status)
+    return status;
+  const Library &library = *plan.device->library;
+  std::string problem = print(launched(plan, args.m));
+  if (plan.check->isCapturing(args.stream)) {
+    warn(library, fmt::format("NYBL_CHECK: '{}' is launched unchecked: its "
+                              "stream is being captured",
+                              problem));
+    return plan.kernel->launch(*plan.recipe, args);
+  }
+  if (args.m == 0)
+    return Status::ok();
+  auto run = plan.check->start();
+  if (Status status = run.before(plan.problem, args); !status)
+    return status;
+  if (Status status = plan.kernel->launch(*plan.recipe, args); !status)
+    return status;
+  auto findings = run.after(plan.problem, args);
+  if (!findings)
+    return findings.status();
+  for (const std::string &line : findings->describe(plan.problem))
+    warn(library, fmt::format("NYBL_CHECK: '{}': {}", problem, line));
+  if (findings->any())
+    dumpAndSay(plan, args);
+  return Status::ok();
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One device with many plans, and operands made up for them: where kernels are
+// compared.
+#ifndef NYBL_TOOLS_NYBL_WORKBENCH_H
+#define NYBL_TOOLS_NYBL_WORKBENCH_H
+
+#include "nybl/nybl.hpp"
+#include "runtime/Abi/Manifest.h"
+#include "runtime/Abi/Problem.h"
+#include "tools/nybl/Memory.h"
+
+namespace nybl::cli {
+
+/// Random operands of one product. Scale factors as [row][K block].
+struct Product {
+  GemmProblem problem;
+  int64_t m = 0;
+  std::string a, b; ///< rows back to back
+  std::string aScales, bScales;
+  float alpha = 1;
+
+  /// The same for the same arguments, anywhere. All numbers are finite.
+  static Product make(const GemmProblem &problem, int64_t m, uint64_t seed);
+};
+
+/// A product in device memory. Padding of scales holds NaN, and where the
+/// driver is the emulated one, padding is marked as poison.
+struct DeviceProduct {
+  DeviceMatrix a, b, d;
+  DeviceScales aScales, bScales;
+  MatrixShape shape; ///< of d
+  nybl_gemm_args args = {};
+
+  uint64_t bytes() const;
+};
+
+struct PreparedPlan {
+  face::Plan plan;
+  Manifest manifest;
+  std::string fingerprint, tuned;
+};
+
+struct WorkbenchOptions {
+  std::string jit, ptxas, tuneFile, bundle;
+};
+
+class Workbench {
+public:
+  static Expected<std::unique_ptr<Workbench>>
+  open(const DeviceChoice &choice, const WorkbenchOptions &options);
+
+  /// Thread safe. An empty schedule: the library's choice.
+  Expected<PreparedPlan> prepare(const std::string &problem,
+                                 const std::string &schedule) const;
+
+  /// `padded`: rows have gaps behind them, and there are more than M.
+  Expected<DeviceProduct> upload(const Product &product, bool padded);
+
+  /// Enqueues.
+  Status launch(const face::Plan &plan, const DeviceProduct &product,
+                const driver::Stream &stream) const;
+
+  /// D made anew, back to back. What the emulated driver reports, or bytes
+  /// written beside D, are Refused.
+  Expected<std::string> run(const face::Plan &plan, DeviceProduct &product);
+
+  const driver::Device &gpu() const { return *operands.device(); }
+  const std::shared_ptr<const driver::Device> &device() const {
+    return operands.device();
+  }
+  bool isEmulated() const { return gpu().driver().isEmulated(); }
+
+private:
+  explicit Workbench(std::shared_ptr<const driver::Device> gpu)
+      : operands(std::move(gpu)) {}
+
+  WorkbenchOptions options;
+  face::Library library;
+  face::Device opened;
+  Memory operands;
+};
+
+} // namespace nybl::cli
+
+#endif // NYBL_TOOLS_NYBL_WORKBENCH_H
