@@ -67,7 +67,8 @@ Status Device::read() {
                   "the number of multiprocessors", smCount),
         attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN,
                   "the shared memory a CTA may have", sharedOptin),
-        attribute(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE, "the size of L2", l2Size)})
+        attribute(CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE, "the size of L2", l2Size),
+        attribute(CU_DEVICE_ATTRIBUTE_CLOCK_RATE, "the clock rate", clockRate)})
     if (!status)
       return status;
   productName = text;

@@ -30,6 +30,7 @@ public:
   int64_t multiprocessors() const { return smCount; }
   int64_t sharedPerCta() const { return sharedOptin; } ///< bytes, opt-in limit
   int64_t l2Bytes() const { return l2Size; }
+  int64_t clockKHz() const { return clockRate; } ///< the highest
   CUcontext context() const { return primary; }
 
 private:
@@ -42,7 +43,7 @@ private:
   CUdevice device = 0;
   CUcontext primary = nullptr;
   int index = 0;
-  int64_t smCount = 0, sharedOptin = 0, l2Size = 0;
+  int64_t smCount = 0, sharedOptin = 0, l2Size = 0, clockRate = 0;
   std::string chipName, productName;
 };
 

@@ -40,13 +40,12 @@ TEST_F(TuneCommand, EstimatesAreCalledSoEverywhere) {
   Outcome said = tune({"--m", "3,5", "--candidates", "3"});
   EXPECT_EQ(said.code, 0) << said.err;
   for (const char *part :
-       {"10 multiprocessors, emulated\n", "checked against our plain schedule",
+       {" multiprocessors, emulated\n", "checked against our plain schedule",
         "estimates: the device is emulated, and nothing was timed\n",
         "estimated, 1.500 us at M = 3, 1.500 us at M = 5\n",
         "4 candidates: 1 recorded, 2 known before, 1 refused by the compiler, "
         "0 wrong, 0 left out\n"})
-    if (std::string(part).find("multiprocessors") == std::string::npos)
-      expectPart(said.out, part);
+    expectPart(said.out, part);
   auto file = nybl::tune::readRecords(db);
   ASSERT_TRUE(file) << file.message();
   ASSERT_EQ(file->records.size(), 2u);
@@ -87,7 +86,6 @@ TEST_F(TuneCommand, AWrongKernelIsNeverRecorded) {
 TEST_F(TuneCommand, WhatTheEmulatedDriverReportsEndsIt) {
   Outcome said = tune({"--m", "3", "--candidates", "4"});
   EXPECT_EQ(said.code, 0) << "the fake's kernels have one key: known";
-  std::string other = std::string(64, '1'), text = contentOf(db);
   writeText(db, "");
   said = tune({"--m", "3", "--candidates", "4"}, "gemm n=24 k=64 d=bf16\n");
   EXPECT_NE(said.code, 0) << "it writes f32 beside the rows of a bf16 D";

@@ -66,6 +66,7 @@ void addBundle(CLI::App &app, int &code);
 void addInspect(CLI::App &app, int &code);
 void addCache(CLI::App &app, int &code);
 void addTune(CLI::App &app, int &code);
+void addFirstContact(CLI::App &app, int &code);
 void addVerifySass(CLI::App &app, int &code);
 void addDoctor(CLI::App &app, int &code);
 

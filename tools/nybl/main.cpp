@@ -63,6 +63,7 @@ int main(int argc, char **argv) {
   cli::addInspect(app, code);
   cli::addCache(app, code);
   cli::addTune(app, code);
+  cli::addFirstContact(app, code);
   cli::addDoctor(app, code);
   try {
     app.parse(argc, argv);

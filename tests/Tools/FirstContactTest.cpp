@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// nybl first-contact from end to end on the emulated device: the micro-tests
+// agree with the model that they name, and no padding is read.
+
+#include "tests/Tools/Command.h"
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+using namespace nybl::tests;
+using Json = nlohmann::json;
+
+namespace {
+
+TEST(FirstContact, RunsOnTheEmulatedDevice) {
+  Outcome said = nyblCommand({"first-contact", "--device", "emu", "--json"});
+  EXPECT_EQ(said.code, 0) << said.err;
+  Json json = Json::parse(said.out, nullptr, /*allow_exceptions=*/false);
+  ASSERT_TRUE(json.is_object()) << said.out;
+  EXPECT_EQ(json["emulated"], true);
+  EXPECT_EQ(json["figures"], "meaningless: the device is emulated");
+  ASSERT_EQ(json["micro_tests"].size(), 8u);
+  for (const Json &test : json["micro_tests"])
+    EXPECT_EQ(test["agrees"], true) << test;
+  ASSERT_EQ(json["poison"].size(), 2u);
+  for (const Json &one : json["poison"])
+    EXPECT_EQ(one["same"], true) << one;
+  EXPECT_EQ(json["speed"].size(), 2u);
+}
+
+TEST(FirstContact, BadInput) {
+  for (const char *device : {"emu:sm_12", "gpu", "emu:sm_100a"}) {
+    Outcome said = nyblCommand({"first-contact", "--device", device});
+    EXPECT_NE(said.code, 0) << device;
+    EXPECT_EQ(said.out, "") << device;
+    EXPECT_NE(said.err, "") << device;
+  }
+}
+
+} // namespace

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the multiply of a Blackwell GPU does where no manual says it: one warp,
+// one instruction, chosen bits. Each is compared with what the emulated driver
+// is made to do (its numeric model), never called right or wrong.
+#ifndef NYBL_TOOLS_NYBL_MICROTESTS_H
+#define NYBL_TOOLS_NYBL_MICROTESTS_H
+
+#include "runtime/Driver/Device.h"
+#include <string>
+#include <vector>
+
+namespace nybl::cli {
+
+struct MicroTest {
+  std::string question, observed, modelled;
+  bool agrees() const { return observed == modelled; }
+};
+
+/// For chips with mma.sync's block scaling. Errors: Environment.
+Expected<std::vector<MicroTest>>
+runMicroTests(const std::shared_ptr<const driver::Device> &device);
+
+} // namespace nybl::cli
+
+#endif // NYBL_TOOLS_NYBL_MICROTESTS_H
