@@ -47,16 +47,19 @@ nybl::compiler::listCandidates(std::string_view problemLine,
   Expected<const Card *> card = findCard(options.card, **chip);
   if (!card)
     return card.status();
-  auto ranked = rank(problem, options.m, **chip, **card);
+  // Who tunes a problem launches it as before, without a workspace.
+  std::vector<Schedule> all = candidates(problem, **chip);
+  std::erase_if(all, [](const Schedule &s) { return s.split > 1; });
+  auto ranked = rank(all, problem, options.m, **chip, **card);
   if (!ranked)
     return ranked.status();
   size_t total = 0;
-  Json all = Json::array();
+  Json listed = Json::array();
   for (const Candidate &candidate : *ranked) {
     if (!validate(candidate.schedule, **chip, problem))
       continue; // as TMA with rows that are no multiple of 16 bytes
     if (options.most == 0 || total < options.most)
-      all.push_back(describeCandidate(candidate));
+      listed.push_back(describeCandidate(candidate));
     ++total;
   }
   Json json = {{"problem", print(problem)},
@@ -64,6 +67,6 @@ nybl::compiler::listCandidates(std::string_view problemLine,
                {"card", (*card)->name},
                {"m", options.m},
                {"total", total},
-               {"candidates", std::move(all)}};
+               {"candidates", std::move(listed)}};
   return std::string(NYBL_CANDIDATES_HEADER "\n") + json.dump();
 }

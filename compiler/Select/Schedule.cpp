@@ -233,10 +233,6 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
   if (s.storesByTma && !s.hasRoles())
     return refuse("expected roles (kind=cooperative, kind=pingpong) where "
                   "store=tma");
-  // Lanes would hold pairs of rows; and the parts of a tile store it where one
-  // of them alone goes on.
-  if (s.storesByTma && (s.swapped || s.split != 1))
-    return refuse("store=tma cannot be laid out with swap=ab or split yet");
   int64_t accumulators = s.tile[0] * s.tile[1] / (s.warps[0] * s.warps[1] * 32);
   if (accumulators > 128)
     return refuse(fmt::format("expected at most 128 accumulators a thread, got "
