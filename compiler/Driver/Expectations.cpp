@@ -67,7 +67,7 @@ static void countSums(mlir::Operation *op, PtxCounts &counts) {
   auto sum = llvm::dyn_cast<cta::SumPartsOp>(op);
   if (!sum)
     return;
-  ++counts.partWaits, ++counts.partsDone;
+  ++counts.partWaits, ++counts.partsDone, ++counts.warpBarriers;
   counts.sums += sum.getValues().size() / 4;
   counts.sumsLeft += sum.getValues().size() / 4;
 }

@@ -29,7 +29,7 @@ std::vector<std::string> lost(const std::string &ptx, const std::string &sass) {
   auto checks = checkKept(from->at(0), to->at(0));
   if (!checks)
     return {checks.message()};
-  EXPECT_EQ(checks->size(), 6u);
+  EXPECT_EQ(checks->size(), 7u);
   std::vector<std::string> sentences;
   for (const Check &check : *checks)
     for (const Loss &loss : check.lost)

@@ -59,7 +59,6 @@ TEST_F(VerifySass, OurKernelsAreKept) {
       {"kind=multistage tile=64x64x128 warps=2x2 stages=3", 16},
       {"kind=cooperative tile=128x256x128 fill=tma", 64},
       {"kind=pingpong tile=128x128x128 warps=2x2 fill=tma store=tma", 64},
-
       {"kind=cooperative tile=128x128x128 fill=tma split=3", 32}};
   for (auto &[schedule, multiplies] : table) {
     Outcome outcome =
@@ -69,7 +68,7 @@ TEST_F(VerifySass, OurKernelsAreKept) {
     ASSERT_TRUE(json.is_object()) << outcome.out;
     EXPECT_EQ(json["verdict"], "kept");
     Json checks = json["kernels"][0]["checks"];
-    ASSERT_EQ(checks.size(), 6u);
+    ASSERT_EQ(checks.size(), 7u);
     EXPECT_EQ(checks[0]["check"], "multiplies");
     EXPECT_EQ(checks[0]["ptx"], multiplies) << schedule;
     // ptxas unrolls the three steps of the last one.

@@ -85,6 +85,7 @@ const std::string parts =
 PtxCounts expectedOfParts() {
   PtxCounts counts = expected();
   counts.partWaits = counts.partsDone = counts.sums = counts.sumsLeft = 1;
+  counts.warpBarriers = 1;
   return counts;
 }
 
