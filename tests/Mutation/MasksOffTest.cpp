@@ -134,7 +134,9 @@ TEST(MasksOff, OtherLoopWithoutRoles) {
 INSTANTIATE_TEST_SUITE_P(
     Schedules, MasksOffBy,
     testing::Values(
-        "kind=cooperative", "kind=cooperative tile=128x256x128 fill=tma",
+        "kind=cooperative",
+        "kind=cooperative tile=128x256x128 fill=tma stages=3",
+        "kind=cooperative tile=256x128x128 warps=4x2 fill=tma stages=3",
         "kind=cooperative tile=128x128x128 fill=tma",
         "kind=cooperative tile=128x128x128 fill=async",
         "kind=pingpong tile=128x128x128 warps=2x2 fill=async",
