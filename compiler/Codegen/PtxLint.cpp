@@ -113,6 +113,12 @@ private:
       ++counts.scalarLoads;
     else if (s.op == "st.global.b16" || s.op == "st.global.b32")
       ++counts.stores, counts.wideStores += s.op == "st.global.b32";
+    else if (s.op == "ld.global.v2.b64")
+      ++counts.elementLoads;
+    else if (s.op == "st.global.b64")
+      ++counts.codeStores;
+    else if (s.op == "st.global.b8")
+      ++counts.factorStores;
     else if (s.op.contains(".v2") || s.op.contains(".v4") ||
              s.op.contains(".v8"))
       fault(s, "an access was widened");
@@ -308,6 +314,9 @@ static std::string findMiscount(const PtxCounts &found,
       {"loads of scalars", found.scalarLoads, expected.scalarLoads},
       {"stores", found.stores, expected.stores},
       {"stores of 4 bytes", found.wideStores, expected.wideStores},
+      {"loads of elements", found.elementLoads, expected.elementLoads},
+      {"stores of codes", found.codeStores, expected.codeStores},
+      {"stores of scale factors", found.factorStores, expected.factorStores},
       {"barriers", found.barriers, expected.barriers},
       {"copies of data", found.dataCopies, expected.dataCopies},
       {"copies of scale factors", found.scaleCopies, expected.scaleCopies},

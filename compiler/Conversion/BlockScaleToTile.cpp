@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The pass block-scale-to-tile: a block_scale.gemm becomes an instance of a
-// template, laid out by a schedule. Both are given, or chosen by Select.
+// The pass block-scale-to-tile: a block_scale.gemm or block_scale.quantize
+// becomes an instance of a template, laid out by a schedule. Both are given, or chosen by Select.
 
 #include "compiler/Conversion/Passes.h"
 #include "compiler/Conversion/ScheduleAttribute.h"
@@ -61,10 +61,40 @@ tile::Bindings bind(block_scale::GemmOp gemm, const GemmProblem &problem,
   return bindings;
 }
 
-SmallVector<block_scale::GemmOp> gemmsIn(Operation *op) {
-  SmallVector<block_scale::GemmOp> gemms;
-  op->walk([&](block_scale::GemmOp gemm) { gemms.push_back(gemm); });
-  return gemms;
+tile::Bindings bind(block_scale::QuantizeOp quantize,
+                    const QuantizeProblem &problem, const Schedule &schedule) {
+  MLIRContext *context = quantize.getContext();
+  Builder builder(context);
+  Attribute m =
+      tile::NameAttr::get(context, builder.getStringAttr(tile::freeDimension));
+  Attribute k = builder.getI64IntegerAttr(problem.k);
+  auto q = quantize.getQ().getType();
+  auto matrix = [&](Type element) -> Type {
+    return tile::MatrixType::get(context, {m, k}, element);
+  };
+  tile::Bindings bindings;
+  bindings.numbers = {{"K", problem.k},
+                      {"BM", schedule.tile[0]},
+                      {"BK", schedule.tile[1]},
+                      {"fast", problem.math == QuantizeMath::Fast},
+                      {"pad", problem.padRows}};
+  bindings.arguments = {
+      {"x", matrix(quantize.getX().getType().getElementType())},
+      {"q", matrix(q.getElement())},
+      {"sfq", tile::ScalesType::get(context, {m, k}, q.getScale(), kBlock,
+                                    q.getLayout())},
+      {"global", tile::ScalarType::get(context, builder.getF32Type())}};
+  bindings.schedule = attributeOf(context, schedule);
+  return bindings;
+}
+
+SmallVector<Operation *> problemsIn(Operation *op) {
+  SmallVector<Operation *> problems;
+  op->walk([&](Operation *inner) {
+    if (isa<block_scale::GemmOp, block_scale::QuantizeOp>(inner))
+      problems.push_back(inner);
+  });
+  return problems;
 }
 
 struct BlockScaleToTilePass
@@ -72,12 +102,16 @@ struct BlockScaleToTilePass
   using Base::Base;
 
   void runOnOperation() override {
-    for (block_scale::GemmOp gemm : gemmsIn(getOperation()))
-      if (failed(convert(gemm)))
+    for (Operation *op : problemsIn(getOperation())) {
+      auto gemm = dyn_cast<block_scale::GemmOp>(op);
+      if (failed(gemm ? convert(gemm)
+                      : convert(cast<block_scale::QuantizeOp>(op))))
         return signalPassFailure();
+    }
   }
 
-  Expected<Selection> choose(const GemmProblem &problem) {
+  template <typename Problem>
+  Expected<Selection> choose(const Problem &problem) {
     Expected<const Chip *> target = findChip(chip.getValue());
     if (!target)
       return target.status();
@@ -96,17 +130,19 @@ struct BlockScaleToTilePass
     return chosen;
   }
 
-  LogicalResult convert(block_scale::GemmOp gemm) {
-    auto function = gemm->getParentOfType<func::FuncOp>();
-    if (!function || !llvm::hasSingleElement(gemmsIn(function)))
-      return gemm.emitError("expected one block_scale.gemm in a func.func, "
-                            "which becomes a kernel");
-    GemmProblem problem = block_scale::problemOf(gemm);
+  template <typename Op>
+  LogicalResult convert(Op op) {
+    auto function = op->template getParentOfType<func::FuncOp>();
+    if (!function || !llvm::hasSingleElement(problemsIn(function)))
+      return op.emitError("expected one ")
+             << op->getName().getStringRef()
+             << " in a func.func, which becomes a kernel";
+    auto problem = block_scale::problemOf(op);
     Expected<Selection> selection = choose(problem);
     if (!selection)
-      return gemm.emitError(selection.message());
+      return op.emitError(selection.message());
     FailureOr<OwningOpRef<ModuleOp>> module =
-        parseTemplate(gemm, selection->templateText);
+        parseTemplate(op, selection->templateText);
     if (failed(module))
       return failure();
     FailureOr<tile::KernelOp> kernel = findKernel(**module);
@@ -114,7 +150,7 @@ struct BlockScaleToTilePass
       return failure();
     OpBuilder builder(function);
     if (failed(tile::instantiate(builder, *kernel,
-                                 bind(gemm, problem, selection->schedule))))
+                                 bind(op, problem, selection->schedule))))
       return failure();
     function.erase();
     return success();

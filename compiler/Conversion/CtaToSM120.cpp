@@ -189,6 +189,7 @@ struct CtaToSM120Pass : public compiler::impl::CtaToSM120Base<CtaToSM120Pass> {
     addSplitPatterns(types, patterns);
     addMemoryPatterns(types, patterns);
     addStorePatterns(types, patterns);
+    addQuantizePatterns(types, patterns);
     ConversionTarget target(*context);
     target.addIllegalDialect<cta::CtaDialect>();
     target.addLegalOp<ModuleOp>();

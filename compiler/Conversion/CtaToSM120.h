@@ -56,6 +56,10 @@ void addMemoryPatterns(mlir::TypeConverter &types,
 void addStorePatterns(mlir::TypeConverter &types,
                       mlir::RewritePatternSet &patterns);
 
+/// Loads, conversions and stores of blocks (CtaQuantizeToSM120.cpp).
+void addQuantizePatterns(mlir::TypeConverter &types,
+                         mlir::RewritePatternSet &patterns);
+
 } // namespace nybl::compiler
 
 #endif // NYBL_COMPILER_CONVERSION_CTATOSM120_H

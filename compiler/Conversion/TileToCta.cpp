@@ -8,6 +8,7 @@
 #include "compiler/Conversion/TileCooperative.h"
 #include "compiler/Conversion/TileMultistage.h"
 #include "compiler/Conversion/TilePlain.h"
+#include "compiler/Conversion/TileQuantize.h"
 #include "dialects/Cta/CtaOps.h"
 #include "dialects/Tile/TileOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -38,22 +39,23 @@ struct CtaArguments {
   }
 };
 
-/// What each operand of a gemm may be.
+/// What each operand of a gemm (a, sfa, b, sfb, d, alpha) or of a quantisation
+/// (x, q, sfq, global) may be.
 bool fitsSource(Type type, StringRef source) {
-  if (source == "alpha")
+  if (source == "alpha" || source == "global")
     return type == tile::ScalarType::get(type.getContext(),
                                          Float32Type::get(type.getContext()));
   if (auto scales = dyn_cast<tile::ScalesType>(type))
-    return (source == "sfa" || source == "sfb") &&
+    return (source == "sfa" || source == "sfb" || source == "sfq") &&
            isa_and_present<Float8E4M3FNType>(scales.getElement()) &&
            scales.getBlock() == kBlock && scales.getLayout();
   auto matrix = dyn_cast<tile::MatrixType>(type);
   if (!matrix)
     return false;
   Type element = matrix.getElement();
-  if (source == "a" || source == "b")
+  if (source == "a" || source == "b" || source == "q")
     return isa_and_present<Float4E2M1FNType>(element);
-  return source == "d" &&
+  return (source == "d" || source == "x") &&
          isa_and_present<Float32Type, Float16Type, BFloat16Type>(element);
 }
 
@@ -132,7 +134,7 @@ LogicalResult addArgument(tile::KernelOp kernel, BlockArgument argument,
   if (!fitsSource(argument.getType(), source))
     return kernel.emitOpError(
                "expected operands a, sfa, b, sfb, d and alpha of "
-               "a gemm, got '")
+               "a gemm, or x, q, sfq and global of a quantisation, got '")
            << source << "' of type " << argument.getType();
   if (auto matrix = dyn_cast<tile::MatrixType>(argument.getType())) {
     auto sizes = convertSizes(kernel, matrix.getSizes(), source,
@@ -212,6 +214,12 @@ cta::KernelOp makeKernel(OpBuilder &builder, tile::KernelOp source,
   return kernel;
 }
 
+bool quantises(tile::KernelOp kernel) {
+  return kernel
+      .walk([](tile::QuantizeOp) { return WalkResult::interrupt(); })
+      .wasInterrupted();
+}
+
 struct TileToCtaPass : public compiler::impl::TileToCtaBase<TileToCtaPass> {
   void runOnOperation() override {
     OpBuilder builder(&getContext());
@@ -237,7 +245,9 @@ struct TileToCtaPass : public compiler::impl::TileToCtaBase<TileToCtaPass> {
       return failure();
     cta::KernelOp kernel = makeKernel(builder, source, *arguments, schedule);
     std::unique_ptr<TileEmitter> emitter;
-    if (schedule.getKind() == "plain")
+    if (quantises(source))
+      emitter = std::make_unique<TileQuantize>(kernel, source, schedule);
+    else if (schedule.getKind() == "plain")
       emitter = std::make_unique<TilePlain>(kernel, source, schedule);
     else if (schedule.getKind() == "multistage")
       emitter = std::make_unique<TileMultistage>(kernel, source, schedule);

@@ -38,7 +38,7 @@ bool isStage(std::string_view name) {
 class Compilation {
 public:
   /// `chosen` is for where the options name no schedule.
-  Compilation(const GemmProblem &problemClass, const Chip &chip,
+  Compilation(const AnyProblem &problemClass, const Chip &chip,
               const CompileOptions &options, const Schedule &chosen)
       : problemClass(problemClass), chip(chip), options(options),
         schedule(options.schedule.empty() ? print(chosen) : options.schedule) {}
@@ -77,7 +77,7 @@ private:
   Status compileToPtx();
   Status compileToCubin();
 
-  const GemmProblem &problemClass;
+  const AnyProblem &problemClass;
   const Chip &chip;
   const CompileOptions &options;
   std::string schedule;
@@ -209,7 +209,9 @@ Expected<cta::KernelOp> Compilation::findKernel(mlir::ModuleOp in) {
 std::string Compilation::sourceText() const {
   if (options.ctaText)
     return *options.ctaText;
-  return options.templateText.value_or(std::string(gemmTemplate()));
+  bool isGemm = std::holds_alternative<GemmProblem>(problemClass);
+  return options.templateText.value_or(
+      std::string(isGemm ? gemmTemplate() : quantizeTemplate()));
 }
 
 /// Up to a cta.kernel that nobody has looked at.
@@ -374,14 +376,14 @@ Expected<Artefact> nybl::compiler::compile(std::string_view problemLine,
                                            Failure *failure) {
   if (Status status = checkOptions(options); !status)
     return status;
-  Expected<GemmProblem> problem = parseProblem(problemLine);
+  Expected<AnyProblem> problem = parseAnyProblem(problemLine);
   if (!problem)
     return problem.status();
   Expected<const Chip *> chip = findChip(chipName);
   if (!chip)
     return chip.status();
-  GemmProblem problemClass = specialise(*problem);
-  if (problemClass.n == 0)
+  AnyProblem problemClass = specialise(*problem);
+  if (auto *gemm = std::get_if<GemmProblem>(&problemClass); gemm && gemm->n == 0)
     return Status::invalid("a problem with n=0 needs no kernel");
   Expected<Selection> selection =
       select(problemClass, **chip,

@@ -27,7 +27,16 @@ static std::string typeName(mlir::Type type) {
   return type.isInteger(32) ? "i32" : type.isInteger(64) ? "i64" : "pointer";
 }
 
-/// What accesses need: loads move 8 bytes, stores one element, TMA takes 16.
+/// What accesses need: loads move 8 bytes of codes or 16 of elements, stores 8
+/// bytes of codes or one element, TMA takes 16.
+static int64_t alignmentOf(cta::KernelOp kernel, const std::string &name,
+                           const AnyProblem &problemClass) {
+  if (name == "x" || kernel.argumentFor(name + ".map"))
+    return 16;
+  auto *gemm = std::get_if<GemmProblem>(&problemClass);
+  return name == "d" && gemm ? byteWidth(gemm->d) : 8;
+}
+
 static void addMatrix(Manifest &manifest, const std::string &name,
                       cta::MatrixType type, int64_t alignment) {
   auto &list = manifest.preconditions;
@@ -35,7 +44,7 @@ static void addMatrix(Manifest &manifest, const std::string &name,
   list.push_back({"stride_multiple", name, alignment});
   list.push_back({"stride_max", name, strideMax});
   list.push_back({"rows_fit", name, type.getRowBytes()});
-  if (name == "d")
+  if (name == "d" || name == "q")
     list.push_back({"no_overlap", name, 0});
 }
 
@@ -43,6 +52,8 @@ static void addMatrix(Manifest &manifest, const std::string &name,
 static void addScales(Manifest &manifest, const std::string &name,
                       mlir::BlockArgument scales) {
   manifest.preconditions.push_back({"scale_bytes", name, 0});
+  if (name == "sfq")
+    manifest.preconditions.push_back({"no_overlap", name, 0});
   if (llvm::any_of(scales.getUsers(), llvm::IsaPred<cta::CopyScalesOp>))
     manifest.preconditions.push_back({"alignment", name, 4});
 }
@@ -56,16 +67,14 @@ static void addWorkspace(Manifest &manifest, const std::string &name,
 }
 
 static void addParameters(Manifest &manifest, cta::KernelOp kernel,
-                          const GemmProblem &problemClass) {
+                          const AnyProblem &problemClass) {
   for (mlir::BlockArgument argument : kernel.getBody().getArguments()) {
     std::string source = kernel.sourceOf(argument).str();
     mlir::Type type = argument.getType();
     manifest.parameters.push_back({source, typeName(type)});
     if (auto matrix = llvm::dyn_cast<cta::MatrixType>(type))
       addMatrix(manifest, source, matrix,
-                kernel.argumentFor(source + ".map") ? 16
-                : source == "d"                     ? byteWidth(problemClass.d)
-                                                    : 8);
+                alignmentOf(kernel, source, problemClass));
     else if (llvm::isa<cta::ScalesType>(type))
       addScales(manifest, source, argument);
     else if (auto map = llvm::dyn_cast<cta::TensorMapType>(type))
@@ -98,7 +107,7 @@ static Certificate makeCertificate(cta::CertificateAttr attribute) {
 }
 
 Manifest nybl::compiler::makeManifest(cta::KernelOp kernel,
-                                      const GemmProblem &problemClass,
+                                      const AnyProblem &problemClass,
                                       const Chip &chip,
                                       std::string_view templateText) {
   Schedule schedule = scheduleOf(kernel.getSchedule());
@@ -119,9 +128,10 @@ Manifest nybl::compiler::makeManifest(cta::KernelOp kernel,
   addParameters(manifest, kernel, problemClass);
   manifest.certificate = makeCertificate(*kernel.getCertificate());
   // The proof is for more rows than a class of few may have.
+  int64_t most =
+      std::visit([](const auto &p) { return p.m.high; }, problemClass);
   manifest.preconditions.push_back(
-      {"rows_max", "m",
-       std::min(manifest.certificate.rowsMax, problemClass.m.high)});
+      {"rows_max", "m", std::min(manifest.certificate.rowsMax, most)});
   return manifest;
 }
 

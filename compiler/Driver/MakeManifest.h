@@ -7,12 +7,12 @@
 #include "dialects/Chips/Chips.h"
 #include "dialects/Cta/CtaOps.h"
 #include "runtime/Abi/Manifest.h"
-#include "runtime/Abi/Problem.h"
+#include "runtime/Abi/QuantizeProblem.h"
 
 namespace nybl::compiler {
 
 /// Everything but the key and what ptxas says.
-Manifest makeManifest(cta::KernelOp kernel, const GemmProblem &problemClass,
+Manifest makeManifest(cta::KernelOp kernel, const AnyProblem &problemClass,
                       const Chip &chip, std::string_view templateText);
 
 /// The key: SHA-256 over everything that decides the bytes of the artefact,

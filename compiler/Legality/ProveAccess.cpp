@@ -11,6 +11,7 @@
 #include "compiler/Legality/Verdict.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "runtime/Abi/ScaleLayout.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -55,6 +56,8 @@ private:
                             const Offset &offset, const Domain &domain);
   LogicalResult proveScalar(cta::GlobalAccess access, const Offset &offset,
                             const Domain &domain);
+  LogicalResult provePadding(cta::ClearFactorOp clear, cta::ScalesType type,
+                             const ScaleFactor &factor, const Domain &domain);
   FailureOr<bool> proveNamed(cta::GlobalAccess access, const LessThan &row,
                              const LessThan &block,
                              std::pair<LessThan, LessThan> inverse,
@@ -251,6 +254,8 @@ LogicalResult AccessProver::proveScales(cta::GlobalAccess access,
       nameScale(access, type, offset.plain, domain, slicer);
   if (failed(factor))
     return failure();
+  if (auto clear = dyn_cast<cta::ClearFactorOp>(access.getOperation()))
+    return provePadding(clear, type, *factor, domain);
   if (factor->byGuard)
     return success();
   FailureOr<ScaleFactor> inverse = invertScale(access, type, offset.plain);
@@ -268,6 +273,30 @@ LogicalResult AccessProver::proveScales(cta::GlobalAccess access,
   std::string what = "a scale factor of '" + name + "' in a padding ";
   return success(succeeded(proveLess(access, domain, row, what + "row")) &&
                  succeeded(proveLess(access, domain, block, what + "K block")));
+}
+
+/// What is cleared lies in the tensor with its padding. (That it is padding is
+/// L4.)
+LogicalResult AccessProver::provePadding(cta::ClearFactorOp clear,
+                                         cta::ScalesType type,
+                                         const ScaleFactor &factor,
+                                         const Domain &domain) {
+  if (!factor.named)
+    return clear.emitError("not proven: expected a guard that compares the row "
+                           "and the K block of a factor");
+  ScaleLayout layout = *parseScaleLayout(type.getLayout().getValue());
+  int64_t inTile = tileBox(layout).rows;
+  AffineExpr rows = slicer.rows(type.getRows());
+  AffineExpr paddedRows = (rows + (inTile - 1)).floorDiv(inTile) * inTile;
+  int64_t blocks = paddedBox(layout, 1, type.getBlocks()).blocks;
+  std::string what = "a byte past the padded ";
+  std::string of = " of '" + nameOf(cta::GlobalAccess(clear)) + "'";
+  return success(
+      succeeded(proveLess(clear, domain, {factor.row, paddedRows},
+                          what + "rows" + of)) &&
+      succeeded(proveLess(clear, domain,
+                          {factor.block, slicer.constant(blocks)},
+                          what + "K blocks" + of)));
 }
 
 /// The plain formula of a factor asks small questions. True: it is real

@@ -26,11 +26,14 @@ static std::optional<SmallVector<Value>> follow(OpOperand &use) {
   if (auto store = dyn_cast<cta::StoreSharedOp>(user);
       store && value == store.getValue())
     return SmallVector<Value>();
-  if (isa<cta::StoreScaleOp, cta::CopyScalesOp>(user))
+  if (auto store = dyn_cast<cta::StoreCodesOp>(user);
+      store && value == store.getCodes())
+    return SmallVector<Value>();
+  if (isa<cta::StoreScaleOp, cta::CopyScalesOp, cta::StoreFactorOp>(user))
     return isa<cta::ScaleType>(value.getType())
                ? std::optional(SmallVector<Value>())
                : std::nullopt;
-  if (isa<cta::MmaOp>(user) || isa<arith::ArithDialect>(user->getDialect()))
+  if (isa<cta::MmaOp, cta::QuantizeOp>(user) || isa<arith::ArithDialect>(user->getDialect()))
     return SmallVector<Value>(user->getResults());
   if (auto sum = dyn_cast<cta::SumPartsOp>(user);
       sum && use.getOperandNumber() < sum.getValues().size())
@@ -55,7 +58,7 @@ static std::optional<SmallVector<Value>> follow(OpOperand &use) {
 FailureOr<Shown> nybl::compiler::proveFlow(Proof &proof) {
   SmallVector<Value> pending;
   proof.kernel.walk([&](Operation *op) {
-    if (isa<cta::LoadOp, cta::LoadScaleOp, cta::LoadScalarOp, cta::LdMatrixOp,
+    if (isa<cta::LoadOp, cta::LoadElementsOp, cta::LoadScaleOp, cta::LoadScalarOp, cta::LdMatrixOp,
             cta::LoadScaleWordOp, cta::LoadScaleWordsOp>(op))
       llvm::append_range(pending, op->getResults());
     if (auto sum = dyn_cast<cta::SumPartsOp>(op))

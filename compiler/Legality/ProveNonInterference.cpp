@@ -32,7 +32,9 @@ static FailureOr<std::map<StringRef, Shown>> proveLemmas(Proof &proof) {
   if (failed(checkOps(proof.kernel)) || failed(prove("L5", proveFlow)) ||
       failed(prove("L1", proveAccess)) || failed(prove("L3", proveStages)))
     return failure();
-  FailureOr<std::pair<Shown, Shown>> slots = proveSlotsAndWrites(proof);
+  bool quantises = bool(proof.kernel.argumentFor("x"));
+  FailureOr<std::pair<Shown, Shown>> slots =
+      quantises ? proveBlocksAndWrites(proof) : proveSlotsAndWrites(proof);
   if (failed(slots))
     return failure();
   shown["L2"] = std::move(slots->first);
@@ -42,19 +44,21 @@ static FailureOr<std::map<StringRef, Shown>> proveLemmas(Proof &proof) {
   return shown;
 }
 
-/// L1 has shown that none leaves the real bytes.
+/// L1 has shown that none leaves the real bytes, but those that clear padding.
 static SmallVector<cta::AccessClassAttr>
 classifyAccesses(cta::KernelOp kernel) {
-  llvm::MapVector<StringRef, int64_t> counts;
+  llvm::MapVector<std::pair<StringRef, StringRef>, int64_t> counts;
   kernel.walk([&](cta::GlobalAccess access) {
-    ++counts[kernel.sourceOf(cast<BlockArgument>(access.getBase()))];
+    StringRef operand = kernel.sourceOf(cast<BlockArgument>(access.getBase()));
+    bool clears = isa<cta::ClearFactorOp>(access.getOperation());
+    ++counts[{operand, clears ? "padding-cleared" : "never"}];
   });
   MLIRContext *context = kernel.getContext();
   SmallVector<cta::AccessClassAttr> result;
-  for (auto [operand, count] : counts)
-    result.push_back(
-        cta::AccessClassAttr::get(context, StringAttr::get(context, operand),
-                                  StringAttr::get(context, "never"), count));
+  for (auto [named, count] : counts)
+    result.push_back(cta::AccessClassAttr::get(
+        context, StringAttr::get(context, named.first),
+        StringAttr::get(context, named.second), count));
   return result;
 }
 

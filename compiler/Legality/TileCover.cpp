@@ -17,14 +17,10 @@ namespace {
 
 class TileProver {
 public:
-  TileProver(cta::GlobalAccess store, const TileRectangle &rectangle,
-             int64_t elementBytes, Proof &proof)
-      : range(store->getParentOfType<cta::TileRangeOp>()), rectangle(rectangle),
-        proof(proof) {
-    auto matrix = cast<cta::MatrixType>(store.getBase().getType());
-    columns = matrix.getRowBytes() / elementBytes;
-    rows = proof.slicer.rows(matrix.getRows());
-  }
+  TileProver(cta::TileRangeOp range, StringRef operand, AffineExpr rows,
+             int64_t columns, const TileRectangle &rectangle, Proof &proof)
+      : range(range), operand(operand), rectangle(rectangle), proof(proof),
+        rows(rows), columns(columns) {}
 
   LogicalResult run();
 
@@ -35,6 +31,7 @@ private:
   LogicalResult refute(int64_t m, int64_t row, int64_t column, size_t times);
 
   cta::TileRangeOp range;
+  StringRef operand;
   const TileRectangle &rectangle;
   Proof &proof;
   AffineExpr rows;
@@ -55,12 +52,12 @@ LogicalResult TileProver::refute(int64_t m, int64_t row, int64_t column,
                                  size_t times) {
   Counterexample example;
   example.lemma = "L4";
-  example.operand = "d";
+  example.operand = operand;
   example.rows = m;
   InFlightDiagnostic error = range.emitError("refuted: with M = ");
   markRefuted(error, example);
   return error << m << " row " << row << ", column " << column
-               << " of 'd' is in "
+               << " of '" << operand << "' is in "
                << (times == 0 ? "no tile" : "more than one tile");
 }
 
@@ -114,5 +111,16 @@ LogicalResult TileProver::run() {
 LogicalResult nybl::compiler::proveTiles(cta::GlobalAccess store,
                                          const TileRectangle &tile,
                                          int64_t elementBytes, Proof &proof) {
-  return TileProver(store, tile, elementBytes, proof).run();
+  auto matrix = cast<cta::MatrixType>(store.getBase().getType());
+  return proveTiles(store->getParentOfType<cta::TileRangeOp>(), "d",
+                    proof.slicer.rows(matrix.getRows()),
+                    matrix.getRowBytes() / elementBytes, tile, proof);
+}
+
+LogicalResult nybl::compiler::proveTiles(cta::TileRangeOp range,
+                                         StringRef operand, AffineExpr rows,
+                                         int64_t columns,
+                                         const TileRectangle &tile,
+                                         Proof &proof) {
+  return TileProver(range, operand, rows, columns, tile, proof).run();
 }

@@ -24,6 +24,11 @@ mlir::LogicalResult proveTiles(cta::GlobalAccess store,
                                const TileRectangle &tile, int64_t elementBytes,
                                Proof &proof);
 
+/// The same of an output of `rows` x `columns` elements, or blocks.
+mlir::LogicalResult proveTiles(cta::TileRangeOp range, llvm::StringRef operand,
+                               mlir::AffineExpr rows, int64_t columns,
+                               const TileRectangle &tile, Proof &proof);
+
 } // namespace nybl::compiler
 
 #endif // NYBL_COMPILER_LEGALITY_TILECOVER_H

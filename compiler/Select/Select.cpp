@@ -119,3 +119,57 @@ Expected<Selection> nybl::compiler::select(const GemmProblem &problemClass,
                      {}};
   return choose(problemClass, chip);
 }
+
+/// One block a thread; whole tiles of the layout where padding rows are
+/// cleared, since padding lies in the tiles of real rows then.
+Expected<Selection> nybl::compiler::select(const QuantizeProblem &problemClass,
+                                           const Chip &chip) {
+  if (!chip.blockScaledMma)
+    return Status::refused(
+        fmt::format("{} has no conversions to e2m1 that '{}' needs; chips that "
+                    "have them: sm_120a, sm_120f, sm_121a",
+                    chip.name, print(problemClass)));
+  Schedule schedule;
+  bool tall = problemClass.padRows && problemClass.sf == ScaleLayout::T128x4;
+  schedule.tile = tall ? std::array<int64_t, 3>{128, 64, kBlock}
+                       : std::array<int64_t, 3>{8, 512, kBlock};
+  schedule.warps = {1, 8};
+  return Selection{givenTemplate.empty() ? quantizeTemplate() : givenTemplate,
+                   schedule,
+                   "one block a thread, the one choice there is",
+                   {}};
+}
+
+Expected<Selection> nybl::compiler::select(const AnyProblem &problemClass,
+                                           const Chip &chip,
+                                           std::string_view givenTemplate) {
+  return std::visit(
+      [&](const auto &problem) { return select(problem, chip, givenTemplate); },
+      problemClass);
+}
+
+Status nybl::compiler::validate(const Schedule &s, const Chip &,
+                                const QuantizeProblem &problem) {
+  auto refuse = [&](std::string why) {
+    return Status::invalid(fmt::format("schedule '{}': {}", print(s), why));
+  };
+  Schedule same;
+  same.tile = s.tile;
+  same.warps = s.warps;
+  if (!(print(s) == print(same)))
+    return refuse("expected kind, tile and warps alone for a quantisation, "
+                  "with kind=plain");
+  if (s.threads() > 1024)
+    return refuse(
+        fmt::format("expected at most 1024 threads, got {}", s.threads()));
+  if (s.tile[1] % (4 * kBlock) != 0)
+    return refuse(fmt::format("expected tiles of a multiple of 64 columns, got "
+                              "{}",
+                              s.tile[1]));
+  int64_t rows = problem.padRows ? tileBox(problem.sf).rows : 1;
+  if (s.tile[0] % rows != 0)
+    return refuse(fmt::format("expected tiles of whole {} rows, the layout's, "
+                              "where padding rows are cleared, got {}",
+                              rows, s.tile[0]));
+  return Status::ok();
+}

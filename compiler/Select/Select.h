@@ -6,6 +6,7 @@
 #define NYBL_COMPILER_SELECT_SELECT_H
 
 #include "compiler/Select/Candidates.h"
+#include "runtime/Abi/QuantizeProblem.h"
 
 namespace nybl::compiler {
 
@@ -30,8 +31,20 @@ int64_t rowsToChooseFor(const GemmProblem &problemClass);
 Expected<Selection> select(const GemmProblem &problemClass, const Chip &chip,
                            std::string_view givenTemplate = {});
 
-/// The built-in template of an operation, templates/gemm.mlir.
+Expected<Selection> select(const QuantizeProblem &problemClass,
+                           const Chip &chip,
+                           std::string_view givenTemplate = {});
+Expected<Selection> select(const AnyProblem &problemClass, const Chip &chip,
+                           std::string_view givenTemplate = {});
+
+/// Whether a kernel that quantises can be laid out so: see Schedule.h for those
+/// that multiply.
+Status validate(const Schedule &schedule, const Chip &chip,
+                const QuantizeProblem &problem);
+
+/// The built-in templates, templates/*.mlir.
 std::string_view gemmTemplate();
+std::string_view quantizeTemplate();
 
 } // namespace nybl::compiler
 

@@ -70,3 +70,13 @@ LogicalResult GemmOp::verify() {
     return emitOpError("expected a static N");
   return success();
 }
+
+LogicalResult QuantizeOp::verify() {
+  if (getX().getType().getShape() != getQ().getType().getShape())
+    return emitOpError("expected x and q to have the same rows and columns, "
+                       "got ")
+           << getX().getType() << " and " << getQ().getType();
+  if (getDecode() && !getGlobal())
+    return emitOpError("expected a global scale beside `decode`");
+  return success();
+}

@@ -27,4 +27,24 @@ def BlockScale_GemmOp : Op<BlockScale_Dialect, "gemm", [Pure]> {
   let hasVerifier = 1;
 }
 
+def BlockScale_QuantizeOp : Op<BlockScale_Dialect, "quantize", [Pure]> {
+  let summary = "q[M,K] and its scale factors from x[M,K], block by block";
+  let description = [{
+    Without a global scale it is 1; with `decode` it is given as its reciprocal.
+    `fast` allows the chip's approximate reciprocals. `pad_rows` has the scale
+    factors of padding rows written as 0; those of padding K blocks always are.
+    ```mlir
+    %q = block_scale.quantize %x scaled_by %global : tensor<?x384xbf16>
+        -> !block_scale.tensor<?x384xf4E2M1FN, f8E4M3FN per 16 in "128x4">
+    ```
+  }];
+  let arguments = (ins RankedTensorOf<[BF16, F16, F32]>:$x, Optional<F32>:$global,
+                       UnitAttr:$decode, UnitAttr:$fast, UnitAttr:$pad_rows);
+  let results = (outs BlockScale_TensorType:$q);
+  let assemblyFormat = [{
+    $x (`scaled_by` $global^)? attr-dict `:` type($x) `->` type($q)
+  }];
+  let hasVerifier = 1;
+}
+
 #endif // NYBL_DIALECTS_BLOCKSCALE_BLOCKSCALEOPS_TD

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Problem class to block_scale.gemm and back.
+// Problem class to block_scale and back.
 
 #include "dialects/BlockScale/Build.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -9,7 +9,7 @@ using namespace mlir;
 using namespace nybl;
 using namespace nybl::block_scale;
 
-static Type outputType(MLIRContext *context, OutputType type) {
+static Type elementType(MLIRContext *context, OutputType type) {
   switch (type) {
   case OutputType::BF16:
     return BFloat16Type::get(context);
@@ -41,7 +41,7 @@ nybl::block_scale::buildModule(MLIRContext &context,
   if (problemClass.alpha == AlphaKind::Tensor)
     inputs.push_back(Float32Type::get(&context));
   Type output = RankedTensorType::get({m, problemClass.n},
-                                      outputType(&context, problemClass.d));
+                                      elementType(&context, problemClass.d));
   OwningOpRef<ModuleOp> module = ModuleOp::create(location);
   OpBuilder builder(module->getBodyRegion());
   auto function = func::FuncOp::create(builder, location, "gemm",
@@ -55,6 +55,61 @@ nybl::block_scale::buildModule(MLIRContext &context,
   return module;
 }
 
+OwningOpRef<ModuleOp>
+nybl::block_scale::buildModule(MLIRContext &context,
+                               const QuantizeProblem &problemClass) {
+  Location location = UnknownLoc::get(&context);
+  int64_t m =
+      problemClass.m.isFixed() ? problemClass.m.low : ShapedType::kDynamic;
+  SmallVector<Type> inputs{RankedTensorType::get(
+      {m, problemClass.k}, elementType(&context, problemClass.x))};
+  if (problemClass.global != GlobalKind::None)
+    inputs.push_back(Float32Type::get(&context));
+  Type output = tensorType(&context, m, problemClass.k, problemClass.sf);
+  OwningOpRef<ModuleOp> module = ModuleOp::create(location);
+  OpBuilder builder(module->getBodyRegion());
+  auto function = func::FuncOp::create(builder, location, "quantize",
+                                       builder.getFunctionType(inputs, output));
+  Block *body = function.addEntryBlock();
+  builder.setInsertionPointToEnd(body);
+  Value global = inputs.size() == 2 ? Value(body->getArgument(1)) : Value();
+  auto quantize = QuantizeOp::create(
+      builder, location, output, body->getArgument(0), global,
+      problemClass.global == GlobalKind::Decode,
+      problemClass.math == QuantizeMath::Fast, problemClass.padRows);
+  func::ReturnOp::create(builder, location, quantize.getResult());
+  return module;
+}
+
+OwningOpRef<ModuleOp>
+nybl::block_scale::buildModule(MLIRContext &context,
+                               const AnyProblem &problemClass) {
+  return std::visit([&](const auto &p) { return buildModule(context, p); },
+                    problemClass);
+}
+
+static OutputType typeOf(Type element) {
+  return element.isBF16()  ? OutputType::BF16
+         : element.isF16() ? OutputType::F16
+                           : OutputType::F32;
+}
+
+QuantizeProblem nybl::block_scale::problemOf(QuantizeOp quantize) {
+  ScaledTensorType q = quantize.getQ().getType();
+  QuantizeProblem problem;
+  if (!ShapedType::isDynamic(q.getShape()[0]))
+    problem.m = Extent::fixed(q.getShape()[0]);
+  problem.k = q.getShape()[1];
+  problem.x = typeOf(quantize.getX().getType().getElementType());
+  problem.sf = *parseScaleLayout(q.getLayout().getValue());
+  problem.global = !quantize.getGlobal()  ? GlobalKind::None
+                   : quantize.getDecode() ? GlobalKind::Decode
+                                          : GlobalKind::Encode;
+  problem.math = quantize.getFast() ? QuantizeMath::Fast : QuantizeMath::Exact;
+  problem.padRows = quantize.getPadRows();
+  return problem;
+}
+
 GemmProblem nybl::block_scale::problemOf(GemmOp gemm) {
   ScaledTensorType a = gemm.getA().getType(), b = gemm.getB().getType();
   GemmProblem problem;
@@ -64,10 +119,7 @@ GemmProblem nybl::block_scale::problemOf(GemmOp gemm) {
   problem.k = a.getShape()[1];
   problem.sfa = *parseScaleLayout(a.getLayout().getValue());
   problem.sfb = *parseScaleLayout(b.getLayout().getValue());
-  Type d = gemm.getD().getType().getElementType();
-  problem.d = d.isBF16()  ? OutputType::BF16
-              : d.isF16() ? OutputType::F16
-                          : OutputType::F32;
+  problem.d = typeOf(gemm.getD().getType().getElementType());
   problem.alpha = gemm.getAlpha() ? AlphaKind::Tensor : AlphaKind::None;
   return problem;
 }

@@ -7,7 +7,7 @@
 #include "dialects/BlockScale/BlockScaleOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
-#include "runtime/Abi/Problem.h"
+#include "runtime/Abi/QuantizeProblem.h"
 
 namespace nybl::block_scale {
 
@@ -19,6 +19,14 @@ mlir::OwningOpRef<mlir::ModuleOp> buildModule(mlir::MLIRContext &context,
 /// The problem class of a gemm; problemOf(buildModule(c)) == c for classes
 /// whose M is free.
 GemmProblem problemOf(GemmOp gemm);
+
+/// The same of a quantisation: one func.func @quantize.
+mlir::OwningOpRef<mlir::ModuleOp>
+buildModule(mlir::MLIRContext &context, const QuantizeProblem &problemClass);
+QuantizeProblem problemOf(QuantizeOp quantize);
+
+mlir::OwningOpRef<mlir::ModuleOp> buildModule(mlir::MLIRContext &context,
+                                              const AnyProblem &problemClass);
 
 } // namespace nybl::block_scale
 

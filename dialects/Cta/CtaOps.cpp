@@ -58,8 +58,8 @@ void KernelOp::print(OpAsmPrinter &printer) {
 /// else (a cast, a select, a loop-carried value) is an escape.
 static bool mayUseScales(Type type, Operation *user) {
   return TypeSwitch<Type, bool>(type)
-      .Case([&](ScalesType) { return isa<LoadScaleOp, CopyScalesOp>(user); })
-      .Case([&](ScaleType) { return isa<StoreScaleOp>(user); })
+      .Case([&](ScalesType) { return isa<LoadScaleOp, CopyScalesOp, StoreFactorOp, ClearFactorOp>(user); })
+      .Case([&](ScaleType) { return isa<StoreScaleOp, StoreFactorOp>(user); })
       .Case([&](ScaleStageType) {
         return isa<StoreScaleOp, CopyScalesOp, LoadScaleWordOp,
                    LoadScaleWordsOp>(user);

@@ -51,7 +51,8 @@ def Cta_KernelOp : Cta_Op<"kernel", [
     std::string hash();
     /// True if the kernel writes this operand; all others it may only read.
     bool isOutput(::mlir::BlockArgument argument) {
-      return sourceOf(argument) == "d";
+      ::llvm::StringRef source = sourceOf(argument);
+      return source == "d" || source == "q" || source == "sfq";
     }
   }];
 }
@@ -520,5 +521,7 @@ def Cta_MmaOp : Cta_Op<"mma", [Pure, AttrSizedOperandSegments]> {
   }];
   let hasVerifier = 1;
 }
+
+include "dialects/Cta/CtaQuantize.td"
 
 #endif // NYBL_DIALECTS_CTA_CTAOPS_TD

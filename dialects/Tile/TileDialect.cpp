@@ -63,6 +63,12 @@ AccType::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
   return verifySizes(emitError, sizes);
 }
 
+LogicalResult
+AmaxType::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
+                 ArrayRef<Attribute> sizes) {
+  return verifySizes(emitError, sizes);
+}
+
 void TileDialect::initialize() {
   addAttributes<
 #define GET_ATTRDEF_LIST

@@ -186,4 +186,6 @@ def Tile_StoreOp : Tile_Op<"store", [MemoryEffects<[MemWrite]>]> {
   let hasVerifier = 1;
 }
 
+include "dialects/Tile/TileQuantize.td"
+
 #endif // NYBL_DIALECTS_TILE_TILEOPS_TD

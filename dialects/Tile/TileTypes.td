@@ -101,4 +101,11 @@ def Tile_AccType : Tile_Type<"Acc", "acc"> {
   let genVerifyDecl = 1;
 }
 
+def Tile_AmaxType : Tile_Type<"Amax", "amax"> {
+  let summary = "the largest magnitude of each block of a tile, in f32";
+  let parameters = (ins Tile_SizesParameter:$sizes);
+  let assemblyFormat = "`<` $sizes `>`";
+  let genVerifyDecl = 1;
+}
+
 #endif // NYBL_DIALECTS_TILE_TILETYPES_TD

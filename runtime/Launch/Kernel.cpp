@@ -71,6 +71,26 @@ Status Kernel::launch(const Recipe &recipe, const nybl_gemm_args &args) const {
   if (Status status = recipe.pack(args, module->device().driver(), parameters);
       !status)
     return status;
-  return module->enqueue({grid(tasks), threads, dynamicShared}, args.stream,
+  return enqueue(tasks, parameters, args.stream);
+}
+
+Status Kernel::launch(const QuantizeRecipe &recipe,
+                      const nybl_quantize_args &args) const {
+  if (Status status = recipe.check(args); !status)
+    return status;
+  int64_t tiles = recipe.tiles(args.m);
+  if (tiles == 0)
+    return Status::ok();
+  driver::ContextScope scope(module->device());
+  if (Status status = scope.status(); !status)
+    return status;
+  ParameterBlock parameters;
+  recipe.pack(args, parameters);
+  return enqueue(tiles, parameters, args.stream);
+}
+
+Status Kernel::enqueue(int64_t tasks, ParameterBlock &parameters,
+                       void *stream) const {
+  return module->enqueue({grid(tasks), threads, dynamicShared}, stream,
                          parameters.data());
 }

@@ -5,7 +5,7 @@
 #define NYBL_RUNTIME_LAUNCH_KERNEL_H
 
 #include "runtime/Driver/Module.h"
-#include "runtime/Launch/Recipe.h"
+#include "runtime/Launch/QuantizeRecipe.h"
 
 namespace nybl::launch {
 
@@ -20,6 +20,9 @@ public:
 
   /// Checks, packs and enqueues one launch. See nybl_launch.
   Status launch(const Recipe &recipe, const nybl_gemm_args &args) const;
+  /// See nybl_quantize.
+  Status launch(const QuantizeRecipe &recipe,
+                const nybl_quantize_args &args) const;
 
   /// min(tiles, multiprocessors * resident CTAs); tiles > 0.
   unsigned grid(int64_t tiles) const;
@@ -28,6 +31,8 @@ public:
   bool ptxFallback() const { return module->ptxFallback(); }
 
 private:
+  Status enqueue(int64_t tiles, ParameterBlock &parameters, void *stream) const;
+
   std::shared_ptr<const driver::Module> module;
   int64_t resident = 1;
   unsigned threads = 1, dynamicShared = 0;

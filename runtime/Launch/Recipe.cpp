@@ -325,22 +325,22 @@ Status Recipe::requireMapChecks(const Map &map) const {
       fieldName(operand), map.shape.rowBytes));
 }
 
-Status nybl::launch::checkRows(const GemmProblem &problem, int64_t m) {
+Status nybl::launch::checkRows(const Extent &range, int64_t m) {
   if (m < 0)
     return Status::refused(
         fmt::format("m: expected at least 0 rows, got {}", m));
-  if (problem.m.contains(m))
+  if (range.contains(m))
     return Status::ok();
   return Status::refused(fmt::format(
       "m: expected {} to {} rows, the range this plan was prepared for, got {}",
-      problem.m.low,
-      problem.m.high == Extent::unbounded ? std::string("any number of")
-                                          : std::to_string(problem.m.high),
+      range.low,
+      range.high == Extent::unbounded ? std::string("any number of")
+                                      : std::to_string(range.high),
       m));
 }
 
 Status Recipe::check(const nybl_gemm_args &args) const {
-  if (Status status = checkRows(asked, args.m); !status)
+  if (Status status = checkRows(asked.m, args.m); !status)
     return status;
   if (tiles(args.m) == 0)
     return Status::ok();
@@ -512,7 +512,7 @@ int64_t Recipe::tasks(int64_t m) const {
 }
 
 Expected<uint64_t> Recipe::workspaceBytes(int64_t m) const {
-  if (Status status = checkRows(asked, m); !status)
+  if (Status status = checkRows(asked.m, m); !status)
     return status;
   return workspace.bytesFor(tiles(m));
 }

@@ -149,7 +149,7 @@ private:
 };
 
 /// The check of m alone, for a plan without a kernel (n = 0).
-Status checkRows(const GemmProblem &problem, int64_t m);
+Status checkRows(const Extent &range, int64_t m);
 
 } // namespace nybl::launch
 

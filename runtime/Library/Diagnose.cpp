@@ -26,8 +26,7 @@ void warn(const Library &library, const std::string &message) {
 }
 
 /// The problem with the launch's own M.
-GemmProblem launched(const Plan &plan, int64_t m) {
-  GemmProblem problem = plan.problem;
+GemmProblem launched(GemmProblem problem, int64_t m) {
   problem.m = Extent::fixed(m);
   return problem;
 }
@@ -115,7 +114,8 @@ std::string dumpName() {
   return fmt::format("{}/nybl-{}-{}.safetensors", folder, getpid(), number++);
 }
 
-void dumpAndSay(const Plan &plan, const nybl_gemm_args &args) {
+void dumpAndSay(const Plan &plan, const GemmProblem &problem,
+                const nybl_gemm_args &args) {
   std::string path = dumpName();
   if (path.empty())
     return;
@@ -124,7 +124,7 @@ void dumpAndSay(const Plan &plan, const nybl_gemm_args &args) {
        status ? fmt::format("NYBL_CHECK: written to '{0}'; `nybl run \"{1}\" "
                             "--in {0} --out d.safetensors --device emu:{2} "
                             "--poison-padding 0x7f` replays it",
-                            path, print(launched(plan, args.m)),
+                            path, print(launched(problem, args.m)),
                             plan.device->gpu->chip())
               : "NYBL_CHECK: nothing is written: " + status.message());
 }
@@ -133,10 +133,14 @@ void dumpAndSay(const Plan &plan, const nybl_gemm_args &args) {
 
 Status library::dumpLaunch(const Plan &plan, const nybl_gemm_args &args,
                            const std::string &path) {
+  auto *gemm = std::get_if<GemmProblem>(&plan.problem);
+  if (!gemm)
+    return Status::invalid("nybl_dump_launch: expected the plan of a gemm, got "
+                           "one of a quantisation");
   if (plan.recipe)
     if (Status status = plan.recipe->check(args); !status)
       return status;
-  const GemmProblem &p = plan.problem;
+  const GemmProblem &p = *gemm;
   const driver::Device &device = *plan.device->gpu;
   if (Status status = driver::synchronize(device, args.stream); !status)
     return status;
@@ -165,7 +169,8 @@ Status library::enqueueChecked(const Plan &plan, const nybl_gemm_args &args) {
   if (Status status = plan.recipe->check(args); !status)
     return status;
   const Library &library = *plan.device->library;
-  std::string problem = print(launched(plan, args.m));
+  const GemmProblem &gemm = plan.recipe->problem();
+  std::string problem = print(launched(gemm, args.m));
   if (plan.check->isCapturing(args.stream)) {
     warn(library, fmt::format("NYBL_CHECK: '{}' is launched unchecked: its "
                               "stream is being captured",
@@ -175,16 +180,16 @@ Status library::enqueueChecked(const Plan &plan, const nybl_gemm_args &args) {
   if (args.m == 0)
     return Status::ok();
   auto run = plan.check->start();
-  if (Status status = run.before(plan.problem, args); !status)
+  if (Status status = run.before(gemm, args); !status)
     return status;
   if (Status status = plan.kernel->launch(*plan.recipe, args); !status)
     return status;
-  auto findings = run.after(plan.problem, args);
+  auto findings = run.after(gemm, args);
   if (!findings)
     return findings.status();
-  for (const std::string &line : findings->describe(plan.problem))
+  for (const std::string &line : findings->describe(gemm))
     warn(library, fmt::format("NYBL_CHECK: '{}': {}", problem, line));
   if (findings->any())
-    dumpAndSay(plan, args);
+    dumpAndSay(plan, gemm, args);
   return Status::ok();
 }

@@ -58,13 +58,15 @@ private:
   std::shared_ptr<const launch::OperandCheck> check;
 };
 
-/// Immutable. `recipe` and `kernel` are absent where n = 0.
+/// Immutable. `kernel` and the recipe of its operation are absent where n = 0.
 struct Plan {
-  GemmProblem problem;
+  AnyProblem problem;
   std::shared_ptr<Device> device;
   std::shared_ptr<const launch::Kernel> kernel;
   std::optional<launch::Recipe> recipe;
-  std::shared_ptr<const launch::OperandCheck> check; ///< null: not wanted
+  std::optional<launch::QuantizeRecipe> quantizeRecipe;
+  /// Null: not wanted, or no gemm.
+  std::shared_ptr<const launch::OperandCheck> check;
   std::string manifestJson, phasesJson, problemClass, origin, fingerprint,
       tuned;
 };
@@ -78,6 +80,8 @@ Expected<uint64_t> workspaceBytes(const Plan &plan, int64_t m);
 
 /// See nybl_launch.
 Status enqueue(const Plan &plan, const nybl_gemm_args &args);
+/// See nybl_quantize.
+Status enqueue(const Plan &plan, const nybl_quantize_args &args);
 
 /// The same for a plan with a kernel and a check: looks at the operands, waits,
 /// and says what it found.

@@ -177,6 +177,25 @@ nybl_status nybl_plan_workspace(const nybl_plan *plan, int64_t m,
   return NYBL_OK;
 }
 
+nybl_status nybl_quantize(const nybl_plan *plan, const nybl_quantize_args *args,
+                          nybl_scales *made) {
+  if (made)
+    *made = {};
+  if (!plan || !args)
+    return failNull("nybl_quantize", plan ? "args" : "plan");
+  nybl_quantize_args copy;
+  if (Status status = readSized(args, sizeof copy, "nybl_quantize_args", copy);
+      !status)
+    return fail(status);
+  if (Status status = enqueue(*plan->object, copy); !status)
+    return fail(status);
+  if (made) {
+    *made = copy.q_scales;
+    made->trust_layout = 1;
+  }
+  return NYBL_OK;
+}
+
 nybl_status nybl_launch(const nybl_plan *plan, const nybl_gemm_args *args) {
   if (!plan || !args)
     return failNull("nybl_launch", plan ? "args" : "plan");

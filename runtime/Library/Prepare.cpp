@@ -96,6 +96,20 @@ std::string withLoadPhase(std::string phases, double milliseconds) {
                      empty ? "" : ", ", milliseconds);
 }
 
+Status makeRecipe(const Manifest &manifest, Plan &plan) {
+  if (auto *gemm = std::get_if<GemmProblem>(&plan.problem)) {
+    auto recipe = launch::Recipe::make(manifest, *gemm);
+    if (recipe)
+      plan.recipe = std::move(*recipe);
+    return recipe.status();
+  }
+  auto recipe = launch::QuantizeRecipe::make(
+      manifest, std::get<QuantizeProblem>(plan.problem));
+  if (recipe)
+    plan.quantizeRecipe = std::move(*recipe);
+  return recipe.status();
+}
+
 Status loadInto(KernelSlot &slot, Device &device) {
   auto start = std::chrono::steady_clock::now();
   Artefact &artefact = *slot.artefact;
@@ -142,14 +156,12 @@ Status takeKernel(Plan &plan, const nybl_prepare_options &options,
         *timed, artefact.manifest.key));
   if (Status status = checkCertificate(artefact.manifest, options); !status)
     return status;
-  auto recipe = launch::Recipe::make(artefact.manifest, plan.problem);
-  if (!recipe)
-    return recipe.status();
+  if (Status status = makeRecipe(artefact.manifest, plan); !status)
+    return status;
   if (!slot->kernel)
     if (Status status = loadInto(*slot, device); !status)
       return status;
   plan.kernel = slot->kernel;
-  plan.recipe = std::move(*recipe);
   plan.manifestJson = artefact.kernel.manifest;
   plan.phasesJson = artefact.phases;
   plan.origin = artefact.origin;
@@ -161,10 +173,11 @@ Status takeKernel(Plan &plan, const nybl_prepare_options &options,
 /// and the log says why.
 bool takeTuned(Plan &plan, const nybl_prepare_options &options) {
   const Device &device = *plan.device;
-  if (options.schedule || options.template_text)
+  auto *gemm = std::get_if<GemmProblem>(&plan.problem);
+  if (!gemm || options.schedule || options.template_text)
     return false;
   const driver::Device &gpu = *device.gpu;
-  auto choice = tune::choose(device.library->tuned, plan.problem,
+  auto choice = tune::choose(device.library->tuned, *gemm,
                              {gpu.name(), gpu.chip(), gpu.multiprocessors()});
   if (!choice)
     return false;
@@ -210,7 +223,7 @@ Expected<std::unique_ptr<Plan>>
 nybl::library::prepare(const std::shared_ptr<Device> &device,
                        const char *problemLine,
                        const nybl_prepare_options &options) {
-  auto problem = parseProblem(problemLine);
+  auto problem = parseAnyProblem(problemLine);
   if (!problem)
     return problem.status();
   if (Status status = checkOptions(options); !status)
@@ -219,12 +232,13 @@ nybl::library::prepare(const std::shared_ptr<Device> &device,
   plan->problem = *problem;
   plan->device = device;
   plan->problemClass = print(specialise(*problem));
-  if (problem->n == 0)
+  if (auto *gemm = std::get_if<GemmProblem>(&*problem); gemm && gemm->n == 0)
     return plan;
   if (!takeTuned(*plan, options))
     if (Status status = takeKernel(*plan, options, nullptr); !status)
       return status;
-  if (!options.check && !isCheckOn())
+  bool isGemm = std::holds_alternative<GemmProblem>(*problem);
+  if (!isGemm || (!options.check && !isCheckOn()))
     return plan;
   auto check = device->operandCheck();
   if (!check)
@@ -236,15 +250,31 @@ nybl::library::prepare(const std::shared_ptr<Device> &device,
 Expected<uint64_t> nybl::library::workspaceBytes(const Plan &plan, int64_t m) {
   if (plan.recipe)
     return plan.recipe->workspaceBytes(m);
-  if (Status status = launch::checkRows(plan.problem, m); !status)
+  const Extent &rows = std::visit(
+      [](const auto &problem) -> const Extent & { return problem.m; },
+      plan.problem);
+  if (Status status = launch::checkRows(rows, m); !status)
     return status;
-  return uint64_t(0);
+  return uint64_t(0); // n = 0, or a quantisation
 }
 
 Status nybl::library::enqueue(const Plan &plan, const nybl_gemm_args &args) {
+  auto *gemm = std::get_if<GemmProblem>(&plan.problem);
+  if (!gemm)
+    return Status::invalid("nybl_launch: expected the plan of a gemm, got one "
+                           "of a quantisation: launch it by nybl_quantize");
   if (!plan.kernel)
-    return launch::checkRows(plan.problem, args.m);
+    return launch::checkRows(gemm->m, args.m);
   if (plan.check)
     return enqueueChecked(plan, args);
   return plan.kernel->launch(*plan.recipe, args);
+}
+
+Status nybl::library::enqueue(const Plan &plan,
+                              const nybl_quantize_args &args) {
+  if (!plan.quantizeRecipe)
+    return Status::invalid("nybl_quantize: expected the plan of a "
+                           "quantisation, got one of a gemm: launch it by "
+                           "nybl_launch");
+  return plan.kernel->launch(*plan.quantizeRecipe, args);
 }

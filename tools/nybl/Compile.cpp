@@ -3,7 +3,7 @@
 // nybl compile: a problem line to any stage of its kernel. Speaks to the
 // compiler directly; needs no driver and no GPU.
 
-#include "runtime/Abi/Problem.h"
+#include "runtime/Abi/QuantizeProblem.h"
 #include "runtime/Library/Provider.h"
 #include "tools/nybl/Command.h"
 #include "tools/nybl/Files.h"
@@ -53,7 +53,7 @@ Status write(const Options &options, const library::Compilation &made) {
 
 Status runCompile(const Options &options) {
   // Before the compiler is loaded: bad input is bad input, compiler or not.
-  auto problem = parseProblem(options.problem);
+  auto problem = parseAnyProblem(options.problem);
   if (!problem)
     return problem.status();
   if (options.json && !options.time)

@@ -67,8 +67,20 @@ std::string nybl::cli::describeByte(const Counterexample &c,
                      real ? "real" : "padding");
 }
 
+/// The operand, and the byte of it that is at fault.
+static std::string describeOperand(const Counterexample &c,
+                                   const AnyProblem &problem) {
+  if (!c.hasByte())
+    return fmt::format("operand '{}'", c.operand);
+  if (auto *gemm = std::get_if<GemmProblem>(&problem))
+    return describeByte(c, *gemm, std::max<int64_t>(c.m, 0));
+  return c.row < 0 ? fmt::format("byte {} of '{}'", c.byte, c.operand)
+                   : fmt::format("byte {} of row {} of '{}'", c.byte, c.row,
+                                 c.operand);
+}
+
 std::string nybl::cli::describe(const Counterexample &c,
-                                const GemmProblem &problem) {
+                                const AnyProblem &problem) {
   std::string text;
   auto add = [&](const std::string &part) {
     text += (text.empty() ? " " : ", ") + part;
@@ -81,10 +93,8 @@ std::string nybl::cli::describe(const Counterexample &c,
     add(fmt::format("K step {}", c.step));
   if (c.thread >= 0)
     add(fmt::format("thread {}", c.thread));
-  if (c.hasByte())
-    add(describeByte(c, problem, std::max<int64_t>(c.m, 0)));
-  else if (!c.operand.empty())
-    add(fmt::format("operand '{}'", c.operand));
+  if (!c.operand.empty())
+    add(describeOperand(c, problem));
   return fmt::format("counterexample to {}:{}", c.lemma,
                      text.empty() ? " every launch" : text);
 }

@@ -5,7 +5,7 @@
 #ifndef NYBL_TOOLS_NYBL_COUNTEREXAMPLE_H
 #define NYBL_TOOLS_NYBL_COUNTEREXAMPLE_H
 
-#include "runtime/Abi/Problem.h"
+#include "runtime/Abi/QuantizeProblem.h"
 #include <string>
 
 namespace nybl::cli {
@@ -31,7 +31,7 @@ std::string describeByte(const Counterexample &c, const GemmProblem &problem,
                          int64_t m);
 
 /// "counterexample to L1: M = 9, tile 0, K step 0, thread 7, byte 9 of ...".
-std::string describe(const Counterexample &c, const GemmProblem &problem);
+std::string describe(const Counterexample &c, const AnyProblem &problem);
 
 } // namespace nybl::cli
 

@@ -77,6 +77,16 @@ Status Session::launch(nybl_gemm_args args) {
   return withReport(stream->synchronize());
 }
 
+Status Session::quantize(nybl_quantize_args args) {
+  auto stream = driver::Stream::create(operands.device());
+  if (!stream)
+    return stream.status();
+  args.stream = stream->handle();
+  if (Status status = check(nybl_quantize(plan.get(), &args, nullptr)); !status)
+    return withReport(status);
+  return withReport(stream->synchronize());
+}
+
 Status Session::withReport(const Status &status) const {
   if (status || status.code() != ErrorCode::Environment)
     return status;

@@ -103,7 +103,8 @@ Expected<DeviceScales> Memory::scales(const std::string &image,
 
 Expected<DeviceMatrix> Memory::output(const MatrixShape &shape, int64_t columns,
                                       unsigned elementBytes,
-                                      const std::vector<ByteRange> &poisoned) {
+                                      const std::vector<ByteRange> &poisoned,
+                                      const char *name) {
   auto buffer = driver::Buffer::allocate(
       gpu, static_cast<uint64_t>(shape.allocatedBytes()));
   if (!buffer)
@@ -121,7 +122,7 @@ Expected<DeviceMatrix> Memory::output(const MatrixShape &shape, int64_t columns,
     return result;
   driver::ContextScope scope(*gpu);
   int code =
-      declare(result.view.pointer, "d", static_cast<uint64_t>(shape.rows),
+      declare(result.view.pointer, name, static_cast<uint64_t>(shape.rows),
               static_cast<uint64_t>(columns),
               static_cast<uint64_t>(shape.stride), elementBytes);
   if (code != 0)

@@ -44,10 +44,11 @@ public:
                                 int64_t rows,
                                 const std::vector<ByteRange> &poisoned);
 
-  /// Memory for D, named `d` to the emulated driver.
+  /// Memory for an output, of this name to the emulated driver.
   Expected<DeviceMatrix> output(const MatrixShape &shape, int64_t columns,
                                 unsigned elementBytes,
-                                const std::vector<ByteRange> &poisoned = {});
+                                const std::vector<ByteRange> &poisoned = {},
+                                const char *name = "d");
 
   /// Memory that is all zero, given to a launch as its workspace. None for 0
   /// bytes.

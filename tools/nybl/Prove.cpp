@@ -56,14 +56,14 @@ private:
 
   const Options &options;
   library::Provider provider;
-  GemmProblem problem;
+  AnyProblem problem;
   std::optional<std::string> templateText, ctaText;
 };
 
 Expected<Prover> Prover::open(const Options &options) {
   Prover prover(options);
   // Before the compiler is loaded: bad input is bad input, compiler or not.
-  auto problem = parseProblem(options.problem);
+  auto problem = parseAnyProblem(options.problem);
   if (!problem)
     return problem.status();
   auto templateText = readTemplate(options.templateFile);
@@ -136,6 +136,9 @@ Outcome Prover::prove() const {
 
 Expected<Evidence>
 Prover::tryReplay(const Counterexample &counterexample) const {
+  auto *gemm = std::get_if<GemmProblem>(&problem);
+  if (!gemm)
+    return Status::invalid("only kernels of a gemm can be, so far");
   NyblCompileRequest wanted = request("ptx");
   wanted.keep_refuted = 1;
   auto refuted = provider.compile(wanted);
@@ -149,7 +152,7 @@ Prover::tryReplay(const Counterexample &counterexample) const {
   auto plain = provider.compile(builtIn);
   if (!plain)
     return plain.status();
-  return cli::replay({problem,
+  return cli::replay({*gemm,
                       options.chip,
                       counterexample,
                       {refuted->manifest, refuted->ptx},
@@ -191,7 +194,7 @@ std::string textOf(const Outcome &outcome, const Options &options) {
   if (outcome.manifest)
     text = describe(*outcome.manifest, outcome.milliseconds);
   if (outcome.counterexample)
-    text = describe(*outcome.counterexample, *parseProblem(options.problem)) +
+    text = describe(*outcome.counterexample, *parseAnyProblem(options.problem)) +
            "\n";
   if (outcome.evidence)
     text += outcome.evidence->sentence + "\n";
@@ -205,7 +208,7 @@ std::string jsonOf(const Outcome &outcome, const Options &options) {
     return text.empty() ? Json(nullptr)
                         : Json::parse(text, nullptr, /*exceptions=*/false);
   };
-  auto problem = parseProblem(options.problem);
+  auto problem = parseAnyProblem(options.problem);
   Json schedule = nullptr;
   if (outcome.manifest)
     schedule = outcome.manifest->schedule;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// nybl run: replays one product from a file on a device, through nybl.h as any
+// nybl run: replays one product or quantisation from a file on a device, through nybl.h as any
 // other program would.
 
 #include "tools/nybl/Capture.h"
@@ -9,6 +9,7 @@
 #include "tools/nybl/Files.h"
 #include "tools/nybl/Padding.h"
 #include "tools/nybl/Phases.h"
+#include "tools/nybl/Quantize.h"
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
@@ -102,8 +103,71 @@ Status multiply(Session &session, const GemmProblem &problem,
   return Status::ok();
 }
 
+Expected<std::unique_ptr<Session>> openSession(const Options &options,
+                                               const DeviceChoice &choice,
+                                               Phases &phases) {
+  phases.mark("read");
+  SessionOptions wanted{options.schedule,     options.templateFile,
+                        options.jit,          options.ptxas,
+                        options.dumpDir,      options.bundle,
+                        options.allowUnproven};
+  auto session = Session::open(choice, options.problem, wanted);
+  if (!session)
+    return session;
+  phases.addJson((*session)->phasesJson());
+  phases.restart();
+  return session;
+}
+
+// Each reads, launches and writes, and says what came out.
+
+Expected<std::string> runProblem(const Options &options,
+                                 const GemmProblem &problem,
+                                 const DeviceChoice &choice,
+                                 std::optional<uint8_t> poison,
+                                 Phases &phases) {
+  auto capture = readCapture(options.in, problem);
+  if (!capture)
+    return capture.status();
+  auto session = openSession(options, choice, phases);
+  if (!session)
+    return session.status();
+  std::string d;
+  if (Status status =
+          multiply(**session, problem, *capture, poison, phases, d);
+      !status)
+    return status;
+  if (Status status = writeResult(options.out, problem, capture->m, d);
+      !status)
+    return status;
+  return fmt::format("{}d [{}, {}] {} in {}\n", (*session)->describe(),
+                     capture->m, problem.n, name(problem.d), options.out);
+}
+
+Expected<std::string> runProblem(const Options &options,
+                                 const QuantizeProblem &problem,
+                                 const DeviceChoice &choice,
+                                 std::optional<uint8_t> poison,
+                                 Phases &phases) {
+  auto capture = readQuantizeCapture(options.in, problem);
+  if (!capture)
+    return capture.status();
+  auto session = openSession(options, choice, phases);
+  if (!session)
+    return session.status();
+  auto output = quantize(**session, problem, *capture, poison, phases);
+  if (!output)
+    return output.status();
+  if (Status status = writeQuantized(options.out, problem, capture->m, *output);
+      !status)
+    return status;
+  return fmt::format("{}q [{}, {}] {} with q_scale in {} in {}\n",
+                     (*session)->describe(), capture->m, problem.k,
+                     name(problem.q), name(problem.sf), options.out);
+}
+
 Status runRun(const Options &options) {
-  auto problem = parseProblem(options.problem);
+  auto problem = parseAnyProblem(options.problem);
   if (!problem)
     return problem.status();
   auto poison = parsePoison(options.poison);
@@ -121,32 +185,16 @@ Status runRun(const Options &options) {
   if (!choice)
     return choice.status();
   Phases phases;
-  auto capture = readCapture(options.in, *problem);
-  if (!capture)
-    return capture.status();
-  phases.mark("read");
-  SessionOptions wanted{options.schedule,     options.templateFile,
-                        options.jit,          options.ptxas,
-                        options.dumpDir,      options.bundle,
-                        options.allowUnproven};
-  auto session = Session::open(*choice, options.problem, wanted);
-  if (!session)
-    return session.status();
-  phases.addJson((*session)->phasesJson());
-  phases.restart();
-  std::string d;
-  if (Status status =
-          multiply(**session, *problem, *capture, *poison, phases, d);
-      !status)
-    return status;
-  if (Status status = writeResult(options.out, *problem, capture->m, d);
-      !status)
-    return status;
+  auto made = std::visit(
+      [&](const auto &p) {
+        return runProblem(options, p, *choice, *poison, phases);
+      },
+      *problem);
+  if (!made)
+    return made.status();
   phases.mark("write");
   if (!options.json)
-    printOut(fmt::format("{}d [{}, {}] {} in {}\n", (*session)->describe(),
-                         capture->m, problem->n, name(problem->d),
-                         options.out));
+    printOut(*made);
   if (options.time)
     phases.print(stdout, options.json, print(*problem));
   return Status::ok();
@@ -165,6 +213,9 @@ void nybl::cli::addRun(CLI::App &app, int &code) {
       "states, "
       "padding included), alpha (F32, one number, decode convention) unless "
       "alpha=none. Output: d [M, N].\n"
+      "Of \"quantize ...\": x [M, K] and global (F32, one number, of the "
+      "convention that the problem line states); output: q [M, K/2] and "
+      "q_scale (U8), which a later gemm takes as its a and a_scale.\n"
       "The scales' layout is taken from the problem line and trusted where the "
       "size "
       "cannot confirm it (trust_layout of nybl.h): a line that states the "

@@ -3,7 +3,7 @@
 // nybl verify-sass: does the cubin keep what the PTX says? Needs no driver and
 // no GPU, but nvdisasm.
 
-#include "runtime/Abi/Problem.h"
+#include "runtime/Abi/QuantizeProblem.h"
 #include "runtime/Library/Provider.h"
 #include "runtime/Support/File.h"
 #include "tools/nybl/Command.h"
@@ -47,7 +47,7 @@ struct Outcome {
 
 Expected<Pair> compiled(const Options &options) {
   // Before the compiler is loaded: bad input is bad input, compiler or not.
-  auto problem = parseProblem(options.problem);
+  auto problem = parseAnyProblem(options.problem);
   if (!problem)
     return problem.status();
   auto templateText = readTemplate(options.templateFile);

@@ -170,6 +170,7 @@ typedef struct nybl_prepare_options {
    May not be called under stream capture; runs no device work.
      problem  "gemm m=? n=4096 k=7168 sfa=128x4 sfb=128x4 d=bf16 alpha=tensor":
               D[M,N] = alpha * A[M,K] * B[N,K]^T. The range of m is the plan's.
+              Or "quantize ...": see nybl_quantize.
      options  may be null.
    n = 0 gives a plan without a kernel, and needs no compiler.
    Errors: INVALID (problem, schedule, template), REFUSED (the chip lacks a
@@ -331,6 +332,38 @@ NYBL_API nybl_status nybl_launch(const nybl_plan *plan,
 NYBL_API nybl_status nybl_dump_launch(const nybl_plan *plan,
                                       const nybl_gemm_args *args,
                                       const char *path);
+
+/* ------------------------------------------------------------ quantise --- */
+
+/* Of a plan that was prepared for a quantisation:
+     "quantize m=? k=7168 x=bf16 q=nvfp4 sf=128x4 global=encode math=exact
+      pad=none":
+   q[M,K] and one scale factor for each 16 columns are made of x[M,K], with the
+   global scale E = 2688 / amax (global=decode: 1 / E; none: E is 1).
+     x         M x K, K * 2 (bf16, f16) or K * 4 (f32) bytes a row
+     q         M x K, K / 2 bytes a row: as nybl_gemm_args.a
+     q_scales  in the layout that the problem states. Scale factors of padding K
+               blocks become 0, as do those of padding rows up to the layout's
+               next tile with pad=rows; without it padding rows are not touched.
+               trust_layout means nothing here.
+     global    of the convention that the problem states, else refused */
+typedef struct nybl_quantize_args {
+  size_t size;
+  int64_t m; /* rows; within the plan's range of m */
+  nybl_matrix x;
+  nybl_matrix q;        /* output; overlaps no other operand */
+  nybl_scales q_scales; /* output; overlaps no other operand */
+  nybl_scalar global;
+  void *stream; /* as in nybl_gemm_args */
+} nybl_quantize_args;
+
+/* As nybl_launch, for a quantisation. `made`, if not null, becomes q_scales with
+   trust_layout = 1 when the launch succeeds, since who wrote it knows its
+   layout: pass it on as a_scales or b_scales. Otherwise it becomes all zeros.
+   Errors: as nybl_launch; INVALID also where the plan is no quantisation. */
+NYBL_API nybl_status nybl_quantize(const nybl_plan *plan,
+                                   const nybl_quantize_args *args,
+                                   nybl_scales *made);
 
 #ifdef __cplusplus
 }

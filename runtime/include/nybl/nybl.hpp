@@ -99,6 +99,37 @@ private:
   nybl_gemm_args args = sized<nybl_gemm_args>();
 };
 
+/// The arguments of one quantisation.
+class QuantizeArgs {
+public:
+  explicit QuantizeArgs(int64_t m) { args.m = m; }
+  QuantizeArgs &x(const nybl_matrix &matrix) {
+    args.x = matrix;
+    return *this;
+  }
+  QuantizeArgs &q(const nybl_matrix &matrix, const nybl_scales &scales) {
+    args.q = matrix;
+    args.q_scales = scales;
+    return *this;
+  }
+  QuantizeArgs &global(const DecodeScale &scale) {
+    args.global = scale.raw();
+    return *this;
+  }
+  QuantizeArgs &global(const EncodeScale &scale) {
+    args.global = scale.raw();
+    return *this;
+  }
+  QuantizeArgs &stream(void *stream) {
+    args.stream = stream;
+    return *this;
+  }
+  const nybl_quantize_args &raw() const { return args; }
+
+private:
+  nybl_quantize_args args = sized<nybl_quantize_args>();
+};
+
 template <typename Handle, void (*destroy)(Handle *)>
 struct Destroy {
   void operator()(Handle *handle) const { destroy(handle); }
@@ -108,6 +139,10 @@ class Plan {
 public:
   nybl_status launch(const GemmArgs &args) const {
     return nybl_launch(handle.get(), &args.raw());
+  }
+  /// `made` is q_scales, to be passed on.
+  nybl_status quantize(const QuantizeArgs &args, nybl_scales &made) const {
+    return nybl_quantize(handle.get(), &args.raw(), &made);
   }
   nybl_status info(nybl_plan_details &details) const {
     details = sized<nybl_plan_details>();

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Loads of elements, blocks to codes and their stores, of the pass
+// cta-to-sm120. The formula: docs/quantize.md.
+
+#include "compiler/Conversion/CtaToSM120.h"
+#include "dialects/Cta/CtaOps.h"
+#include <cfloat>
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::compiler;
+
+namespace {
+
+Value addressOf(OpBuilder &b, Location loc, Value base, Value offset) {
+  return LLVM::GEPOp::create(b, loc, base.getType(), b.getI8Type(), base,
+                             ArrayRef<LLVM::GEPArg>{offset});
+}
+
+/// A statement that only computes.
+Value compute(OpBuilder &b, Location loc, Type result, ValueRange operands,
+              StringRef text, StringRef constraints) {
+  LLVM::InlineAsmOp op =
+      inlinePtx(b, loc, result, operands, text, constraints);
+  op.setHasSideEffects(false);
+  return op.getResult(0);
+}
+
+Value integer(OpBuilder &b, Location loc, Type type, int64_t value) {
+  return LLVM::ConstantOp::create(b, loc, IntegerAttr::get(type, value));
+}
+
+Value real(OpBuilder &b, Location loc, float value) {
+  return LLVM::ConstantOp::create(b, loc, b.getF32FloatAttr(value));
+}
+
+//===----------------------------------------------------------------------===//
+// Loads
+//===----------------------------------------------------------------------===//
+
+/// Element `i` of those that lie in `bits`.
+Value elementOf(OpBuilder &b, Location loc, Value bits, int64_t i, Type type) {
+  unsigned width = type.getIntOrFloatBitWidth();
+  Value moved = LLVM::LShrOp::create(
+      b, loc, bits, integer(b, loc, b.getI64Type(), i * width));
+  Value narrow =
+      LLVM::TruncOp::create(b, loc, b.getIntegerType(width), moved);
+  Value element = LLVM::BitcastOp::create(b, loc, type, narrow);
+  if (type.isF32())
+    return element;
+  return LLVM::FPExtOp::create(b, loc, b.getF32Type(), element);
+}
+
+struct LowerLoadElements : Lowering<cta::LoadElementsOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::LoadElementsOp op, OpAdaptor a,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Value address = addressOf(b, loc, a.getBase(), a.getOffset());
+    Type i64 = b.getI64Type();
+    auto pair = LLVM::LLVMStructType::getLiteral(getContext(), {i64, i64});
+    Value loaded =
+        inlinePtx(b, loc, pair, {address, a.getGuard()},
+                  "mov.b64 $0, 0;\n\tmov.b64 $1, 0;\n\t"
+                  "@$3 ld.global.v2.b64 {$0, $1}, [$2];",
+                  "=&l,=&l,l,b")
+            .getResult(0);
+    int64_t half = op.getValues().size() / 2;
+    SmallVector<Value> elements;
+    for (int64_t word = 0; word < 2; ++word) {
+      Value bits = LLVM::ExtractValueOp::create(b, loc, loaded, word);
+      for (int64_t i = 0; i < half; ++i)
+        elements.push_back(elementOf(b, loc, bits, i, op.getElement()));
+    }
+    b.replaceOp(op, elements);
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Quantise
+//===----------------------------------------------------------------------===//
+
+/// NaN if any is one.
+Value largestMagnitude(OpBuilder &b, Location loc, ValueRange values) {
+  SmallVector<Value> left;
+  for (Value value : values)
+    left.push_back(LLVM::FAbsOp::create(b, loc, value));
+  while (left.size() > 1) {
+    SmallVector<Value> next;
+    for (size_t i = 0; i < left.size(); i += 2)
+      next.push_back(
+          LLVM::MaximumOp::create(b, loc, left[i], left[i + 1]));
+    left = std::move(next);
+  }
+  return left.front();
+}
+
+/// One block's way from 16 numbers to codes and a scale factor.
+class BlockEmitter {
+public:
+  BlockEmitter(OpBuilder &b, Location loc, Value global, bool fast)
+      : b(b), loc(loc), fast(fast) {
+    // Of no positive number everything becomes NaN, and is seen.
+    Value positive = LLVM::FCmpOp::create(b, loc, LLVM::FCmpPredicate::ogt,
+                                          global, real(b, loc, 0));
+    encode = LLVM::SelectOp::create(b, loc, positive, global,
+                                    real(b, loc, std::nanf("")));
+  }
+
+  /// 16 bits: the scale factor's byte.
+  Value factorOf(Value amax) {
+    Value sixth = fast ? reciprocal(real(b, loc, 6))
+                       : real(b, loc, 1.0f / 6.0f);
+    Value v = fast ? multiply(encode, multiply(amax, sixth))
+                   : multiply(amax, multiply(encode, sixth));
+    return compute(b, loc, b.getI16Type(), v,
+                   "cvt.rn.satfinite.e4m3x2.f32 $0, 0f00000000, $1;", "=h,f");
+  }
+
+  /// What elements are multiplied by.
+  Value inverseStep(Value factor) {
+    Value step = multiply(valueOf(factor), reciprocal(encode));
+    if (fast)
+      return reciprocal(step);
+    return LLVM::MinNumOp::create(b, loc, reciprocal(step),
+                                  real(b, loc, FLT_MAX));
+  }
+
+  /// i64, of a block whose factor is neither 0 nor NaN; else 0.
+  Value codesOf(ValueRange values, Value factor) {
+    Value t = inverseStep(factor);
+    Value low = eightCodes(values.take_front(8), t);
+    Value high = eightCodes(values.drop_front(8), t);
+    Value shifted = LLVM::ShlOp::create(
+        b, loc, high, integer(b, loc, b.getI64Type(), 32));
+    Value codes = LLVM::OrOp::create(b, loc, low, shifted);
+    // 0x01 to 0x7e.
+    Type i16 = b.getI16Type();
+    Value less =
+        LLVM::SubOp::create(b, loc, factor, integer(b, loc, i16, 1));
+    Value says = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::ult, less,
+                                      integer(b, loc, i16, 0x7e));
+    return LLVM::SelectOp::create(b, loc, says, codes,
+                                  integer(b, loc, b.getI64Type(), 0));
+  }
+
+private:
+  Value multiply(Value x, Value y) {
+    return LLVM::FMulOp::create(b, loc, x, y);
+  }
+
+  Value reciprocal(Value x) {
+    if (fast)
+      return compute(b, loc, b.getF32Type(), x, "rcp.approx.ftz.f32 $0, $1;",
+                     "=f,f");
+    return LLVM::FDivOp::create(b, loc, real(b, loc, 1), x);
+  }
+
+  Value valueOf(Value factor) {
+    return compute(b, loc, b.getF32Type(), factor,
+                   "{\n\t.reg .b32 pair;\n\t.reg .b16 low, high;\n\t"
+                   "cvt.rn.f16x2.e4m3x2 pair, $1;\n\t"
+                   "mov.b32 {low, high}, pair;\n\t"
+                   "cvt.f32.f16 $0, low;\n\t}",
+                   "=f,h");
+  }
+
+  /// The first source of a conversion becomes the upper nibble.
+  Value eightCodes(ValueRange values, Value t) {
+    SmallVector<Value> scaled;
+    for (Value value : values)
+      scaled.push_back(multiply(value, t));
+    Value codes =
+        compute(b, loc, b.getI32Type(), scaled,
+                "{\n\t.reg .b8 b0, b1, b2, b3;\n\t"
+                "cvt.rn.satfinite.e2m1x2.f32 b0, $2, $1;\n\t"
+                "cvt.rn.satfinite.e2m1x2.f32 b1, $4, $3;\n\t"
+                "cvt.rn.satfinite.e2m1x2.f32 b2, $6, $5;\n\t"
+                "cvt.rn.satfinite.e2m1x2.f32 b3, $8, $7;\n\t"
+                "mov.b32 $0, {b0, b1, b2, b3};\n\t}",
+                "=r,f,f,f,f,f,f,f,f");
+    return LLVM::ZExtOp::create(b, loc, b.getI64Type(), codes);
+  }
+
+  OpBuilder &b;
+  Location loc;
+  bool fast;
+  Value encode;
+};
+
+struct LowerQuantize : Lowering<cta::QuantizeOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::QuantizeOp op, OpAdaptor a,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    BlockEmitter block(b, loc, a.getGlobal(), op.getFast());
+    Value factor = block.factorOf(largestMagnitude(b, loc, a.getValues()));
+    Value codes = block.codesOf(a.getValues(), factor);
+    b.replaceOp(op, {codes, factor});
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Stores
+//===----------------------------------------------------------------------===//
+
+struct LowerStoreCodes : Lowering<cta::StoreCodesOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::StoreCodesOp op, OpAdaptor a,
+                                ConversionPatternRewriter &b) const override {
+    Value address = addressOf(b, op.getLoc(), a.getBase(), a.getOffset());
+    inlinePtx(b, op.getLoc(), {}, {address, a.getCodes(), a.getGuard()},
+              "@$2 st.global.b64 [$0], $1;", "l,l,b");
+    b.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerStoreFactor : Lowering<cta::StoreFactorOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::StoreFactorOp op, OpAdaptor a,
+                                ConversionPatternRewriter &b) const override {
+    Value address = addressOf(b, op.getLoc(), a.getBase(), a.getOffset());
+    inlinePtx(b, op.getLoc(), {}, {address, a.getValue(), a.getGuard()},
+              "@$2 st.global.b8 [$0], $1;", "l,h,b");
+    b.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerClearFactor : Lowering<cta::ClearFactorOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::ClearFactorOp op, OpAdaptor a,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Value address = addressOf(b, loc, a.getBase(), a.getOffset());
+    Value zero = integer(b, loc, b.getI16Type(), 0);
+    inlinePtx(b, loc, {}, {address, zero, a.getGuard()},
+              "@$2 st.global.b8 [$0], $1;", "l,h,b");
+    b.eraseOp(op);
+    return success();
+  }
+};
+
+} // namespace
+
+void nybl::compiler::addQuantizePatterns(TypeConverter &types,
+                                         RewritePatternSet &patterns) {
+  patterns.add<LowerLoadElements, LowerQuantize, LowerStoreCodes,
+               LowerStoreFactor, LowerClearFactor>(types,
+                                                   patterns.getContext());
+}

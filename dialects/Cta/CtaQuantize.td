@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The ops of Cta that make block-scaled tensors: a thread does whole blocks of
+// 16 elements.
+#ifndef NYBL_DIALECTS_CTA_CTAQUANTIZE_TD
+#define NYBL_DIALECTS_CTA_CTAQUANTIZE_TD
+
+def Cta_LoadElementsOp : Cta_Op<"load_elements", [GlobalAccess, MemoryEffects<[MemRead]>]> {
+  let summary = "16 bytes of a matrix as f32 elements where the guard holds, else zeros";
+  let description = [{
+    `element` is bf16, f16 or f32; a narrow one is widened, exactly. Four or eight
+    results.
+  }];
+  let arguments = (ins Cta_MatrixType:$base, I64:$offset, I1:$guard, TypeAttr:$element);
+  let results = (outs Variadic<F32>:$values);
+  let assemblyFormat = [{
+    $base `[` $offset `]` `if` $guard `as` $element attr-dict `:` type($base) `->` type($values)
+  }];
+  let hasVerifier = 1;
+}
+
+def Cta_QuantizeOp : Cta_Op<"quantize", [Pure]> {
+  let summary = "a block of 16 elements to 16 codes and a scale factor";
+  let description = [{
+    As tile.amax and tile.quantize say, `by` the global scale E. Code i stands in
+    bits 4i to 4i + 3.
+  }];
+  let arguments = (ins Variadic<F32>:$values, F32:$global, UnitAttr:$fast);
+  let results = (outs I64:$codes, Cta_ScaleType:$scale);
+  let assemblyFormat = "`(` $values `)` `by` $global (`fast` $fast^)? attr-dict";
+  let hasVerifier = 1;
+}
+
+def Cta_StoreCodesOp : Cta_Op<"store_codes", [GlobalWrite, MemoryEffects<[MemWrite]>]> {
+  let summary = "the 16 codes of a block, 8 bytes of a matrix, where the guard holds";
+  let arguments = (ins I64:$codes, Cta_MatrixType:$base, I64:$offset, I1:$guard);
+  let assemblyFormat = [{
+    $codes `,` $base `[` $offset `]` `if` $guard attr-dict `:` type($base)
+  }];
+}
+
+def Cta_StoreFactorOp : Cta_Op<"store_factor", [GlobalWrite, MemoryEffects<[MemWrite]>]> {
+  let summary = "one scale factor of a tensor, where the guard holds";
+  let arguments = (ins Cta_ScaleType:$value, Cta_ScalesType:$base, I64:$offset, I1:$guard);
+  let assemblyFormat = [{
+    $value `,` $base `[` $offset `]` `if` $guard attr-dict `:` type($base)
+  }];
+}
+
+def Cta_ClearFactorOp : Cta_Op<"clear_factor", [GlobalWrite, MemoryEffects<[MemWrite]>]> {
+  let summary = "a padding byte of a tensor of scale factors becomes 0, where the guard holds";
+  let arguments = (ins Cta_ScalesType:$base, I64:$offset, I1:$guard);
+  let assemblyFormat = "$base `[` $offset `]` `if` $guard attr-dict `:` type($base)";
+}
+
+#endif // NYBL_DIALECTS_CTA_CTAQUANTIZE_TD

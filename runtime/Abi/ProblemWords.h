@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The words of a problem line, which all operations read alike.
+#ifndef NYBL_RUNTIME_ABI_PROBLEMWORDS_H
+#define NYBL_RUNTIME_ABI_PROBLEMWORDS_H
+
+#include "runtime/Abi/Problem.h"
+#include <vector>
+
+namespace nybl::words {
+
+/// One word of the line, counted from 1.
+struct Word {
+  size_t number;
+  std::string_view text;
+  std::string_view key() const { return text.substr(0, text.find('=')); }
+  std::string_view value() const {
+    size_t equals = text.find('=');
+    return equals == text.npos ? std::string_view() : text.substr(equals + 1);
+  }
+};
+
+/// "at word 4 'kk=64': ..."
+Status at(const Word &word, std::string what);
+
+/// The words of a line of printable ASCII: at least one, each key once.
+Expected<std::vector<Word>> split(std::string_view line);
+
+Expected<int64_t> parseNumber(const Word &word, std::string_view text);
+Status parseM(const Word &word, Extent &m);
+Status parseK(const Word &word, int64_t &k);
+Status parseOneOf(const Word &word, std::string_view only);
+Status parseLayout(const Word &word, ScaleLayout &layout);
+Status parseType(const Word &word, OutputType &type);
+
+/// "?", "5" or "1..32".
+std::string print(const Extent &m);
+
+} // namespace nybl::words
+
+#endif // NYBL_RUNTIME_ABI_PROBLEMWORDS_H

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Parser, printer and specialisation of quantisations.
+
+#include "runtime/Abi/QuantizeProblem.h"
+#include "runtime/Abi/ProblemWords.h"
+
+#include <fmt/format.h>
+
+using namespace nybl;
+using namespace nybl::words;
+
+namespace {
+
+Status parseGlobal(const Word &word, GlobalKind &global) {
+  for (GlobalKind kind :
+       {GlobalKind::None, GlobalKind::Encode, GlobalKind::Decode})
+    if (word.value() == name(kind)) {
+      global = kind;
+      return Status::ok();
+    }
+  return at(word, fmt::format("expected global=encode, decode or none, got "
+                              "'{}'",
+                              word.value()));
+}
+
+Status parseMath(const Word &word, QuantizeMath &math) {
+  for (QuantizeMath kind : {QuantizeMath::Exact, QuantizeMath::Fast})
+    if (word.value() == name(kind)) {
+      math = kind;
+      return Status::ok();
+    }
+  return at(word, fmt::format("expected math=exact or fast, got '{}'",
+                              word.value()));
+}
+
+Status parsePad(const Word &word, bool &rows) {
+  rows = word.value() == "rows";
+  if (rows || word.value() == "none")
+    return Status::ok();
+  return at(word,
+            fmt::format("expected pad=rows or none, got '{}'", word.value()));
+}
+
+Status parseWord(const Word &word, QuantizeProblem &problem) {
+  std::string_view key = word.key();
+  if (key == "m")
+    return parseM(word, problem.m);
+  if (key == "k")
+    return parseK(word, problem.k);
+  if (key == "x")
+    return parseType(word, problem.x);
+  if (key == "q")
+    return parseOneOf(word, "nvfp4");
+  if (key == "sf")
+    return parseLayout(word, problem.sf);
+  if (key == "global")
+    return parseGlobal(word, problem.global);
+  if (key == "math")
+    return parseMath(word, problem.math);
+  if (key == "pad")
+    return parsePad(word, problem.padRows);
+  if (key == "fuse")
+    return parseOneOf(word, "none");
+  return at(word, fmt::format("unknown key '{}': expected m, k, x, q, sf, "
+                              "global, math, pad or fuse",
+                              key));
+}
+
+} // namespace
+
+std::string_view nybl::name(GlobalKind kind) {
+  switch (kind) {
+  case GlobalKind::None:
+    return "none";
+  case GlobalKind::Encode:
+    return "encode";
+  case GlobalKind::Decode:
+    break;
+  }
+  return "decode";
+}
+
+std::string_view nybl::name(QuantizeMath math) {
+  return math == QuantizeMath::Exact ? "exact" : "fast";
+}
+
+Expected<QuantizeProblem> nybl::parseQuantize(std::string_view line) {
+  Expected<std::vector<Word>> words = split(line);
+  if (!words)
+    return words.status();
+  if (words->front().text != "quantize")
+    return at(words->front(), "expected quantize");
+  QuantizeProblem problem;
+  for (size_t i = 1; i < words->size(); ++i)
+    if (Status status = parseWord((*words)[i], problem); !status)
+      return status;
+  if (problem.k == 0)
+    return Status::invalid(fmt::format("expected k=NUMBER in '{}'", line));
+  return problem;
+}
+
+Expected<AnyProblem> nybl::parseAnyProblem(std::string_view line) {
+  Expected<std::vector<Word>> words = split(line);
+  if (!words)
+    return words.status();
+  std::string_view operation = words->front().text;
+  if (operation != "gemm" && operation != "quantize")
+    return at(words->front(), "unknown operation: expected gemm or quantize");
+  if (operation == "gemm") {
+    Expected<GemmProblem> gemm = parseProblem(line);
+    return gemm ? Expected<AnyProblem>(*gemm) : gemm.status();
+  }
+  Expected<QuantizeProblem> quantize = parseQuantize(line);
+  return quantize ? Expected<AnyProblem>(*quantize) : quantize.status();
+}
+
+std::string nybl::print(const QuantizeProblem &p) {
+  return fmt::format(
+      "quantize m={} k={} x={} q={} sf={} global={} math={} pad={} fuse=none",
+      words::print(p.m), p.k, name(p.x), name(p.q), name(p.sf), name(p.global),
+      name(p.math), p.padRows ? "rows" : "none");
+}
+
+std::string nybl::print(const AnyProblem &problem) {
+  return std::visit([](const auto &p) { return print(p); }, problem);
+}
+
+QuantizeProblem nybl::specialise(const QuantizeProblem &problem) {
+  QuantizeProblem result = problem;
+  result.m = Extent::free();
+  return result;
+}
+
+AnyProblem nybl::specialise(const AnyProblem &problem) {
+  return std::visit([](const auto &p) { return AnyProblem(specialise(p)); },
+                    problem);
+}

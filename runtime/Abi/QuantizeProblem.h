@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The problem line of a quantisation, and a line of either operation.
+//
+//   quantize m=? k=7168 x=bf16 q=nvfp4 sf=128x4 global=encode math=exact
+//            pad=none fuse=none
+//
+// q[M,K] and its scale factors are made of x[M,K], block by block of 16, with E
+// the global scale 2688 / amax of the tensor: docs/quantize.md.
+#ifndef NYBL_RUNTIME_ABI_QUANTIZEPROBLEM_H
+#define NYBL_RUNTIME_ABI_QUANTIZEPROBLEM_H
+
+#include "runtime/Abi/Problem.h"
+#include <variant>
+
+namespace nybl {
+
+/// none: E is 1. encode: E itself, decode: 1 / E, as one f32, a device pointer
+/// or a host value at launch, of the convention that the line states.
+enum class GlobalKind : uint32_t { None = 1, Encode = 2, Decode = 3 };
+/// exact: every step one IEEE operation. fast: the chip's approximate
+/// reciprocals in place of divisions.
+enum class QuantizeMath : uint32_t { Exact = 1, Fast = 2 };
+
+std::string_view name(GlobalKind kind);
+std::string_view name(QuantizeMath math);
+
+struct QuantizeProblem {
+  Extent m = Extent::free(); ///< rows; free, a range, or fixed
+  int64_t k = 0;             ///< > 0 and a multiple of 16
+  OutputType x = OutputType::BF16;
+  ElementFormat q = ElementFormat::NvFp4;
+  ScaleLayout sf = ScaleLayout::T128x4;
+  GlobalKind global = GlobalKind::Encode;
+  QuantizeMath math = QuantizeMath::Exact;
+  /// rows: scale factors of padding rows become 0. none: they are not touched.
+  bool padRows = false;
+
+  int64_t blocks() const { return k / kBlock; }
+  friend bool operator==(const QuantizeProblem &,
+                         const QuantizeProblem &) = default;
+};
+
+/// A problem of any operation that has kernels.
+using AnyProblem = std::variant<GemmProblem, QuantizeProblem>;
+
+/// Parses one line, as parseProblem does; only k is required.
+Expected<QuantizeProblem> parseQuantize(std::string_view line);
+/// By its first word.
+Expected<AnyProblem> parseAnyProblem(std::string_view line);
+
+/// The canonical line; parsing it gives the problem again.
+std::string print(const QuantizeProblem &problem);
+std::string print(const AnyProblem &problem);
+
+/// What a kernel is compiled for: M becomes free.
+QuantizeProblem specialise(const QuantizeProblem &problem);
+AnyProblem specialise(const AnyProblem &problem);
+
+} // namespace nybl
+
+#endif // NYBL_RUNTIME_ABI_QUANTIZEPROBLEM_H

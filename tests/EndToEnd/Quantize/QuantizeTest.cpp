@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Every byte of every output against the formula on the host.
+
+#include "tests/EndToEnd/Quantize/QuantizeRoad.h"
+#include "tests/Oracle/CudaFormats.h"
+#include "tests/Oracle/Data.h"
+#include <bit>
+#include <cmath>
+#include <gtest/gtest.h>
+
+using namespace nybl;
+using namespace nybl::road;
+
+namespace {
+
+uint32_t encode(OutputType type, float value) {
+  return type == OutputType::BF16  ? oracle::cudaEncodeBf16(value)
+         : type == OutputType::F16 ? oracle::cudaEncodeF16(value)
+                                   : std::bit_cast<uint32_t>(value);
+}
+
+Elements normal(OutputType type, int64_t rows, int64_t k, uint64_t seed) {
+  Elements x{rows, k, type, {}};
+  for (float value : oracle::normalValues(rows, k, seed))
+    x.bits.push_back(encode(type, value));
+  return x;
+}
+
+void expectSame(Session &session, const QuantizeProblem &problem,
+                const Elements &x, const QuantizeOptions &options) {
+  QuantizeRun got = quantize(session, problem, x, options);
+  ASSERT_TRUE(got.ok()) << print(problem) << ": " << got.error
+                        << (got.reports.empty() ? "" : got.reports[0]);
+  QuantizeRun want = expected(problem, x, options.global);
+  for (auto [name, a, b] : {std::tuple("q", &got.q, &want.q),
+                            std::tuple("scales", &got.scales, &want.scales)}) {
+    ASSERT_EQ(a->size(), b->size());
+    for (size_t i = 0; i < a->size(); ++i)
+      ASSERT_EQ((*a)[i], (*b)[i]) << print(problem) << ", " << x.rows
+                                  << " rows: byte " << i << " of " << name;
+  }
+}
+
+class Quantize : public testing::Test {
+protected:
+  void SetUp() override {
+    session = Session::get();
+    ASSERT_NE(session, nullptr);
+  }
+  Session *session = nullptr;
+};
+
+/// Tails of rows and K blocks, layouts, math, padding of rows.
+class QuantizeTails : public Quantize,
+                      public testing::WithParamInterface<const char *> {};
+
+TEST_P(QuantizeTails, EveryByteIsAsTheFormulaSays) {
+  for (int64_t k : {16, 48, 64, 80, 560}) {
+    auto problem = parseQuantize(GetParam() + std::to_string(k));
+    ASSERT_TRUE(problem) << problem.message();
+    for (int64_t m : {1, 7, 8, 9, 127, 128, 130})
+      expectSame(*session, *problem, normal(problem->x, m, k, m * k), {336.0f});
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Lines, QuantizeTails,
+    testing::Values("quantize x=bf16 sf=128x4 k=", "quantize x=f16 sf=8x4 k=",
+                    "quantize x=f32 sf=linear k=",
+                    "quantize x=bf16 sf=128x4 pad=rows math=fast k=",
+                    "quantize x=f16 sf=8x4 pad=rows k=",
+                    "quantize x=bf16 sf=linear pad=rows global=decode k=",
+                    "quantize x=f32 sf=8x4 global=none math=fast k="));
+
+/// Each pattern in both nibbles of the first and of the second load, as the
+/// block's amax and beside a larger element.
+class QuantizePatterns
+    : public Quantize,
+      public testing::WithParamInterface<std::tuple<const char *, float>> {};
+
+TEST_P(QuantizePatterns, EveryHalfPrecisionValue) {
+  auto [line, global] = GetParam();
+  auto problem = parseQuantize(line);
+  ASSERT_TRUE(problem) << problem.message();
+  constexpr int64_t places[] = {2, 5, 8, 15};
+  for (bool alone : {true, false}) {
+    Elements x{1024, problem->k, problem->x, {}};
+    x.bits.assign(x.rows * x.k, encode(x.type, alone ? 0.0f : -1.5f));
+    for (int64_t block = 0; block < x.rows * problem->blocks(); ++block)
+      x.bits[block * kBlock + places[block / 65536]] =
+          static_cast<uint32_t>(block % 65536);
+    expectSame(*session, *problem, x, {global});
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Lines, QuantizePatterns,
+    testing::Combine(testing::Values("quantize k=4096 x=bf16 sf=128x4",
+                                     "quantize k=4096 x=f16 sf=8x4",
+                                     "quantize k=4096 x=bf16 math=fast"),
+                     testing::Values(1.0f, 336.7f)));
+
+/// As documented: NaN is seen, infinity saturates, what vanishes is 0.
+TEST_F(Quantize, NanInfinityAndEdgesOfTheGlobalScale) {
+  auto problem = parseQuantize("quantize k=64 x=f32 sf=linear");
+  ASSERT_TRUE(problem);
+  Elements x{1, 64, OutputType::F32, {}};
+  x.bits.assign(64, std::bit_cast<uint32_t>(1.0f));
+  x.bits[3] = 0x7fc00000;
+  x.bits[16] = 0xff800000;
+  for (int i = 32; i < 48; ++i)
+    x.bits[i] = std::bit_cast<uint32_t>(0x1p-30f);
+  QuantizeRun run = quantize(*session, *problem, x, {1.0f});
+  ASSERT_TRUE(run.ok()) << run.error;
+  EXPECT_EQ(run.scales[0], 0x7f);
+  EXPECT_EQ(run.scales[1], 0x7e);
+  EXPECT_EQ(run.scales[2], 0x00);
+  EXPECT_EQ(run.q[0], 0x00);
+  EXPECT_EQ(run.q[8] & 0xf, 0xf); // -6
+  EXPECT_EQ(run.q[16], 0x00);
+  for (float global : {0x1p126f, 0x1p-126f, 2688.0f, 0x1.8p-20f})
+    expectSame(*session, *problem, x, {global, /*onDevice=*/true});
+}
+
+/// On the device nobody can look at it: all is NaN, nothing is laundered.
+TEST_F(Quantize, AGlobalScaleThatIsNotPositiveMakesNan) {
+  auto problem = parseQuantize("quantize k=64 x=f32 sf=linear");
+  ASSERT_TRUE(problem);
+  Elements x = normal(OutputType::F32, 1, 64, 1);
+  for (float global : {0.0f, -1.0f, std::nanf("")}) {
+    QuantizeRun run = quantize(*session, *problem, x, {global, true});
+    ASSERT_TRUE(run.ok()) << run.error;
+    for (int b = 0; b < 4; ++b)
+      EXPECT_EQ(run.scales[b], 0x7f) << global;
+    EXPECT_EQ(quantize(*session, *problem, x, {global}).status, NYBL_REFUSED);
+  }
+}
+
+TEST_F(Quantize, EveryOrderOfWarpsGivesTheSame) {
+  auto problem = parseQuantize("quantize k=80 x=bf16 sf=128x4 pad=rows");
+  ASSERT_TRUE(problem);
+  auto *set = session->extension<decltype(nyblEmuSetSchedule)>(
+      "nyblEmuSetSchedule");
+  for (int policy : {NYBL_EMU_SCHEDULE_EAGER, NYBL_EMU_SCHEDULE_LAZY,
+                     NYBL_EMU_SCHEDULE_RANDOM, NYBL_EMU_SCHEDULE_ADVERSARY}) {
+    set(policy, 7);
+    for (const char *schedule : {"", "tile=128x128x16 warps=2x4"})
+      expectSame(*session, *problem, normal(problem->x, 130, 80, 3),
+                 {336.0f, true, schedule});
+  }
+  set(NYBL_EMU_SCHEDULE_EAGER, 0);
+}
+
+} // namespace

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// From a file through nybl_quantize to a file.
+
+#include "tools/nybl/Quantize.h"
+#include "runtime/Support/Safetensors.h"
+#include "tools/nybl/Files.h"
+#include <cstring>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+using namespace nybl;
+using namespace nybl::cli;
+
+namespace {
+
+std::string shapeOf(const Tensor &tensor) {
+  return fmt::format("{} [{}]", tensor.dtype, fmt::join(tensor.shape, ", "));
+}
+
+const char *dtypeOf(OutputType type) {
+  return type == OutputType::BF16  ? "BF16"
+         : type == OutputType::F16 ? "F16"
+                                   : "F32";
+}
+
+Status readGlobal(const SafetensorsFile &file, const QuantizeProblem &problem,
+                  QuantizeCapture &capture) {
+  if (problem.global == GlobalKind::None)
+    return file.find("global")
+               ? Status::invalid(fmt::format(
+                     "tensor 'global' in '{}': expected none, since the "
+                     "problem line says global=none; say global=encode or "
+                     "decode to use it",
+                     file.path()))
+               : Status::ok();
+  auto tensor = file.require("global");
+  if (!tensor)
+    return tensor.status();
+  const Tensor &t = **tensor;
+  if (t.dtype != "F32" || t.bytes.size() != sizeof(float))
+    return Status::invalid(fmt::format(
+        "tensor 'global' in '{}': expected F32 with one element, got {}",
+        file.path(), shapeOf(t)));
+  float value;
+  std::memcpy(&value, t.bytes.data(), sizeof value);
+  capture.global = value;
+  return Status::ok();
+}
+
+nybl_scalar globalOf(const QuantizeProblem &problem,
+                     const QuantizeCapture &capture) {
+  if (!capture.global)
+    return {};
+  uint32_t convention = problem.global == GlobalKind::Decode
+                            ? NYBL_CONVENTION_DECODE
+                            : NYBL_CONVENTION_ENCODE;
+  return {NYBL_SCALAR_HOST, convention, 0, *capture.global, 0};
+}
+
+/// What is never written stays 0, or poison.
+Expected<DeviceScales> allocateScales(Memory &memory,
+                                      const QuantizeProblem &problem, int64_t m,
+                                      std::optional<uint8_t> poison) {
+  std::string image(
+      static_cast<size_t>(byteSize(problem.sf, m, problem.blocks())),
+      static_cast<char>(poison.value_or(0)));
+  return memory.scales(image, problem.sf, m, {});
+}
+
+} // namespace
+
+Expected<QuantizeCapture>
+nybl::cli::readQuantizeCapture(const std::string &path,
+                               const QuantizeProblem &problem) {
+  auto file = SafetensorsFile::read(path);
+  if (!file)
+    return file.status();
+  auto tensor = file->require("x");
+  if (!tensor)
+    return tensor.status();
+  const Tensor &x = **tensor;
+  if (x.dtype != dtypeOf(problem.x) || x.shape.size() != 2 ||
+      x.shape[1] != problem.k || !problem.m.contains(x.shape[0]))
+    return Status::invalid(fmt::format(
+        "tensor 'x' in '{}': expected {} [M, {}] with M in the problem line's "
+        "range, got {}",
+        path, dtypeOf(problem.x), problem.k, shapeOf(x)));
+  QuantizeCapture capture;
+  capture.m = x.shape[0];
+  capture.x = {reinterpret_cast<const char *>(x.bytes.data()), x.bytes.size()};
+  if (Status status = readGlobal(*file, problem, capture); !status)
+    return status;
+  return capture;
+}
+
+Expected<QuantizeOutput> nybl::cli::quantize(Session &session,
+                                             const QuantizeProblem &problem,
+                                             const QuantizeCapture &capture,
+                                             std::optional<uint8_t> poison,
+                                             Phases &phases) {
+  bool padded = poison.has_value();
+  Memory &memory = session.memory();
+  MatrixShape xShape =
+      MatrixShape::make(capture.m, problem.k * byteWidth(problem.x), padded);
+  MatrixShape qShape = MatrixShape::make(capture.m, problem.k / 2, padded);
+  auto x = memory.matrix(spread(capture.x, xShape, poison.value_or(0)), xShape,
+                         padded ? xShape.padding() : std::vector<ByteRange>());
+  auto q = memory.output(qShape, problem.k / 2, 1, {}, "q");
+  auto scales = allocateScales(memory, problem, capture.m, poison);
+  for (const Status &status : {x.status(), q.status(), scales.status()})
+    if (!status)
+      return status;
+  phases.mark("upload");
+  auto args = face::sized<nybl_quantize_args>();
+  args.m = capture.m;
+  args.x = x->view;
+  args.q = q->view;
+  args.q_scales = scales->view;
+  args.global = globalOf(problem, capture);
+  if (Status status = session.quantize(args); !status)
+    return status;
+  phases.mark("launch");
+  QuantizeOutput output;
+  auto rows = memory.readBack(*q, qShape);
+  if (!rows)
+    return rows.status();
+  output.q = std::move(*rows);
+  output.scales.resize(scales->view.bytes);
+  if (Status status = scales->buffer.download(0, output.scales.data(),
+                                              output.scales.size());
+      !status)
+    return status;
+  phases.mark("download");
+  return output;
+}
+
+Status nybl::cli::writeQuantized(const std::string &path,
+                                 const QuantizeProblem &problem, int64_t m,
+                                 const QuantizeOutput &output) {
+  auto tensor = [](const char *name, std::vector<int64_t> shape,
+                   const std::string &bytes) {
+    Tensor t;
+    t.name = name;
+    t.dtype = "U8";
+    t.shape = std::move(shape);
+    t.bytes = {reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size()};
+    return t;
+  };
+  ScaleBox box = paddedBox(problem.sf, m, problem.blocks());
+  return writeOutput(
+      path, printSafetensors(
+                {tensor("q", {m, problem.k / 2}, output.q),
+                 tensor("q_scale", {box.rows, box.blocks}, output.scales)}));
+}
