@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The pass block-scale-to-tile: a block_scale.gemm or block_scale.quantize
-// becomes an instance of a template, laid out by a schedule. Both are given, or chosen by Select.
+// becomes an instance of a template, laid out by a schedule. Both are given, or
+// chosen by Select.
 
 #include "compiler/Conversion/Passes.h"
 #include "compiler/Conversion/ScheduleAttribute.h"

@@ -21,8 +21,7 @@ Value addressOf(OpBuilder &b, Location loc, Value base, Value offset) {
 /// A statement that only computes.
 Value compute(OpBuilder &b, Location loc, Type result, ValueRange operands,
               StringRef text, StringRef constraints) {
-  LLVM::InlineAsmOp op =
-      inlinePtx(b, loc, result, operands, text, constraints);
+  LLVM::InlineAsmOp op = inlinePtx(b, loc, result, operands, text, constraints);
   op.setHasSideEffects(false);
   return op.getResult(0);
 }
@@ -44,8 +43,7 @@ Value elementOf(OpBuilder &b, Location loc, Value bits, int64_t i, Type type) {
   unsigned width = type.getIntOrFloatBitWidth();
   Value moved = LLVM::LShrOp::create(
       b, loc, bits, integer(b, loc, b.getI64Type(), i * width));
-  Value narrow =
-      LLVM::TruncOp::create(b, loc, b.getIntegerType(width), moved);
+  Value narrow = LLVM::TruncOp::create(b, loc, b.getIntegerType(width), moved);
   Value element = LLVM::BitcastOp::create(b, loc, type, narrow);
   if (type.isF32())
     return element;
@@ -60,12 +58,11 @@ struct LowerLoadElements : Lowering<cta::LoadElementsOp> {
     Value address = addressOf(b, loc, a.getBase(), a.getOffset());
     Type i64 = b.getI64Type();
     auto pair = LLVM::LLVMStructType::getLiteral(getContext(), {i64, i64});
-    Value loaded =
-        inlinePtx(b, loc, pair, {address, a.getGuard()},
-                  "mov.b64 $0, 0;\n\tmov.b64 $1, 0;\n\t"
-                  "@$3 ld.global.v2.b64 {$0, $1}, [$2];",
-                  "=&l,=&l,l,b")
-            .getResult(0);
+    Value loaded = inlinePtx(b, loc, pair, {address, a.getGuard()},
+                             "mov.b64 $0, 0;\n\tmov.b64 $1, 0;\n\t"
+                             "@$3 ld.global.v2.b64 {$0, $1}, [$2];",
+                             "=&l,=&l,l,b")
+                       .getResult(0);
     int64_t half = op.getValues().size() / 2;
     SmallVector<Value> elements;
     for (int64_t word = 0; word < 2; ++word) {
@@ -90,8 +87,7 @@ Value largestMagnitude(OpBuilder &b, Location loc, ValueRange values) {
   while (left.size() > 1) {
     SmallVector<Value> next;
     for (size_t i = 0; i < left.size(); i += 2)
-      next.push_back(
-          LLVM::MaximumOp::create(b, loc, left[i], left[i + 1]));
+      next.push_back(LLVM::MaximumOp::create(b, loc, left[i], left[i + 1]));
     left = std::move(next);
   }
   return left.front();
@@ -111,8 +107,8 @@ public:
 
   /// 16 bits: the scale factor's byte.
   Value factorOf(Value amax) {
-    Value sixth = fast ? reciprocal(real(b, loc, 6))
-                       : real(b, loc, 1.0f / 6.0f);
+    Value sixth =
+        fast ? reciprocal(real(b, loc, 6)) : real(b, loc, 1.0f / 6.0f);
     Value v = fast ? multiply(encode, multiply(amax, sixth))
                    : multiply(amax, multiply(encode, sixth));
     return compute(b, loc, b.getI16Type(), v,
@@ -133,13 +129,12 @@ public:
     Value t = inverseStep(factor);
     Value low = eightCodes(values.take_front(8), t);
     Value high = eightCodes(values.drop_front(8), t);
-    Value shifted = LLVM::ShlOp::create(
-        b, loc, high, integer(b, loc, b.getI64Type(), 32));
+    Value shifted =
+        LLVM::ShlOp::create(b, loc, high, integer(b, loc, b.getI64Type(), 32));
     Value codes = LLVM::OrOp::create(b, loc, low, shifted);
     // 0x01 to 0x7e.
     Type i16 = b.getI16Type();
-    Value less =
-        LLVM::SubOp::create(b, loc, factor, integer(b, loc, i16, 1));
+    Value less = LLVM::SubOp::create(b, loc, factor, integer(b, loc, i16, 1));
     Value says = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::ult, less,
                                       integer(b, loc, i16, 0x7e));
     return LLVM::SelectOp::create(b, loc, says, codes,
@@ -172,15 +167,14 @@ private:
     SmallVector<Value> scaled;
     for (Value value : values)
       scaled.push_back(multiply(value, t));
-    Value codes =
-        compute(b, loc, b.getI32Type(), scaled,
-                "{\n\t.reg .b8 b0, b1, b2, b3;\n\t"
-                "cvt.rn.satfinite.e2m1x2.f32 b0, $2, $1;\n\t"
-                "cvt.rn.satfinite.e2m1x2.f32 b1, $4, $3;\n\t"
-                "cvt.rn.satfinite.e2m1x2.f32 b2, $6, $5;\n\t"
-                "cvt.rn.satfinite.e2m1x2.f32 b3, $8, $7;\n\t"
-                "mov.b32 $0, {b0, b1, b2, b3};\n\t}",
-                "=r,f,f,f,f,f,f,f,f");
+    Value codes = compute(b, loc, b.getI32Type(), scaled,
+                          "{\n\t.reg .b8 b0, b1, b2, b3;\n\t"
+                          "cvt.rn.satfinite.e2m1x2.f32 b0, $2, $1;\n\t"
+                          "cvt.rn.satfinite.e2m1x2.f32 b1, $4, $3;\n\t"
+                          "cvt.rn.satfinite.e2m1x2.f32 b2, $6, $5;\n\t"
+                          "cvt.rn.satfinite.e2m1x2.f32 b3, $8, $7;\n\t"
+                          "mov.b32 $0, {b0, b1, b2, b3};\n\t}",
+                          "=r,f,f,f,f,f,f,f,f");
     return LLVM::ZExtOp::create(b, loc, b.getI64Type(), codes);
   }
 

@@ -155,15 +155,15 @@ void TileQuantize::clearPadding(tile::StoreScalesOp op, const Place &place,
   ScaleBox tile = tileBox(layout);
   int64_t padded = llvm::alignTo(type.getBlocks(), tile.blocks);
   Index m = rowsOf(type.getRows());
-  Value begins = rows ? m < place.row + 1
-                      : number(type.getBlocks() - 1) < place.block;
+  Value begins =
+      rows ? m < place.row + 1 : number(type.getBlocks() - 1) < place.block;
   Index end = rows ? (m + (tile.rows - 1)) / tile.rows * tile.rows : m;
   Value rowEnds = place.row < end;
   Value blockEnds = place.block < padded;
   Value guard = both(both(begins, rowEnds), blockEnds);
   Index wideRow = place.row.extend(), wideBlock = place.block.extend();
-  Index offset = scaleByteOffset<Index>(layout, type.getBlocks(), wideRow,
-                                        wideBlock);
+  Index offset =
+      scaleByteOffset<Index>(layout, type.getBlocks(), wideRow, wideBlock);
   cta::ClearFactorOp::create(builder, op.getLoc(), base, offset, guard);
 }
 
@@ -184,8 +184,8 @@ LogicalResult TileQuantize::convertStoreScales(tile::StoreScalesOp op) {
     Value inside =
         isInside(place.row, place.block, type.getRows(), type.getBlocks());
     Index wideRow = place.row.extend(), wideBlock = place.block.extend();
-    Index offset = scaleByteOffset<Index>(*layout, type.getBlocks(), wideRow,
-                                          wideBlock);
+    Index offset =
+        scaleByteOffset<Index>(*layout, type.getBlocks(), wideRow, wideBlock);
     cta::StoreFactorOp::create(builder, op.getLoc(), scale[0], base, offset,
                                inside);
     if (type.getBlocks() % tile.blocks != 0)

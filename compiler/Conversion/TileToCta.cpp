@@ -215,8 +215,7 @@ cta::KernelOp makeKernel(OpBuilder &builder, tile::KernelOp source,
 }
 
 bool quantises(tile::KernelOp kernel) {
-  return kernel
-      .walk([](tile::QuantizeOp) { return WalkResult::interrupt(); })
+  return kernel.walk([](tile::QuantizeOp) { return WalkResult::interrupt(); })
       .wasInterrupted();
 }
 

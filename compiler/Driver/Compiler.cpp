@@ -383,7 +383,8 @@ Expected<Artefact> nybl::compiler::compile(std::string_view problemLine,
   if (!chip)
     return chip.status();
   AnyProblem problemClass = specialise(*problem);
-  if (auto *gemm = std::get_if<GemmProblem>(&problemClass); gemm && gemm->n == 0)
+  if (auto *gemm = std::get_if<GemmProblem>(&problemClass);
+      gemm && gemm->n == 0)
     return Status::invalid("a problem with n=0 needs no kernel");
   Expected<Selection> selection =
       select(problemClass, **chip,

@@ -83,7 +83,8 @@ PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
     counts.wideStores += store && store.getValue().getType().isF32();
     counts.elementLoads += llvm::isa<cta::LoadElementsOp>(op);
     counts.codeStores += llvm::isa<cta::StoreCodesOp>(op);
-    counts.factorStores += llvm::isa<cta::StoreFactorOp, cta::ClearFactorOp>(op);
+    counts.factorStores +=
+        llvm::isa<cta::StoreFactorOp, cta::ClearFactorOp>(op);
     counts.barriers += llvm::isa<cta::BarrierOp>(op);
     counts.multiplies += llvm::isa<cta::MmaOp>(op);
     counts.dataCopies += llvm::isa<cta::CopyOp>(op);

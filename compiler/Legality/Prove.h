@@ -59,9 +59,10 @@ mlir::FailureOr<Shown> proveStages(Proof &proof);
 /// its own row and column, and nothing else is stored.
 mlir::FailureOr<std::pair<Shown, Shown>> proveSlotsAndWrites(Proof &proof);
 
-/// The same of a kernel that makes a block-scaled tensor: each block's codes and
-/// scale factor are made of the elements of its own row and K block, and each is
-/// stored once; padding K blocks become 0, and padding rows all or none.
+/// The same of a kernel that makes a block-scaled tensor: each block's codes
+/// and scale factor are made of the elements of its own row and K block, and
+/// each is stored once; padding K blocks become 0, and padding rows all or
+/// none.
 mlir::FailureOr<std::pair<Shown, Shown>> proveBlocksAndWrites(Proof &proof);
 
 /// L5, flow: what was read from memory reaches no address, guard, count or

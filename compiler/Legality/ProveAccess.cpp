@@ -38,8 +38,12 @@ public:
             << kernel.sourceOf(argument) << "', for no M";
         return failure();
       }
-    return Shown{std::to_string(count) + " accesses, each class never, " +
-                     std::to_string(idle) + " of them in no launch",
+    std::string cleared =
+        clearing ? ", but " + std::to_string(clearing) + " that clear padding"
+                 : "";
+    return Shown{std::to_string(count) + " accesses, each class never" +
+                     cleared + ", " + std::to_string(idle) +
+                     " of them in no launch",
                  firstSample};
   }
 
@@ -75,7 +79,7 @@ private:
   cta::KernelOp kernel;
   Slicer &slicer;
   Solver &solver;
-  size_t count = 0, idle = 0;
+  size_t count = 0, idle = 0, clearing = 0;
   Offset asked; ///< of the access that is being proven
   std::string firstSample;
   llvm::DenseSet<Value> reached; ///< operands that some thread does access
@@ -118,6 +122,7 @@ LogicalResult AccessProver::proveFirstOnes(cta::CopyScalesOp copy) {
 
 LogicalResult AccessProver::prove(cta::GlobalAccess access) {
   ++count;
+  clearing += isa<cta::ClearFactorOp>(access.getOperation());
   if (auto copy = dyn_cast<cta::CopyScalesOp>(access.getOperation()))
     if (failed(proveFirstOnes(copy)))
       return failure();
@@ -291,12 +296,11 @@ LogicalResult AccessProver::provePadding(cta::ClearFactorOp clear,
   int64_t blocks = paddedBox(layout, 1, type.getBlocks()).blocks;
   std::string what = "a byte past the padded ";
   std::string of = " of '" + nameOf(cta::GlobalAccess(clear)) + "'";
-  return success(
-      succeeded(proveLess(clear, domain, {factor.row, paddedRows},
-                          what + "rows" + of)) &&
-      succeeded(proveLess(clear, domain,
-                          {factor.block, slicer.constant(blocks)},
-                          what + "K blocks" + of)));
+  return success(succeeded(proveLess(clear, domain, {factor.row, paddedRows},
+                                     what + "rows" + of)) &&
+                 succeeded(proveLess(clear, domain,
+                                     {factor.block, slicer.constant(blocks)},
+                                     what + "K blocks" + of)));
 }
 
 /// The plain formula of a factor asks small questions. True: it is real

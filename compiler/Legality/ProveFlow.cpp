@@ -33,7 +33,8 @@ static std::optional<SmallVector<Value>> follow(OpOperand &use) {
     return isa<cta::ScaleType>(value.getType())
                ? std::optional(SmallVector<Value>())
                : std::nullopt;
-  if (isa<cta::MmaOp, cta::QuantizeOp>(user) || isa<arith::ArithDialect>(user->getDialect()))
+  if (isa<cta::MmaOp, cta::QuantizeOp>(user) ||
+      isa<arith::ArithDialect>(user->getDialect()))
     return SmallVector<Value>(user->getResults());
   if (auto sum = dyn_cast<cta::SumPartsOp>(user);
       sum && use.getOperandNumber() < sum.getValues().size())
@@ -58,8 +59,9 @@ static std::optional<SmallVector<Value>> follow(OpOperand &use) {
 FailureOr<Shown> nybl::compiler::proveFlow(Proof &proof) {
   SmallVector<Value> pending;
   proof.kernel.walk([&](Operation *op) {
-    if (isa<cta::LoadOp, cta::LoadElementsOp, cta::LoadScaleOp, cta::LoadScalarOp, cta::LdMatrixOp,
-            cta::LoadScaleWordOp, cta::LoadScaleWordsOp>(op))
+    if (isa<cta::LoadOp, cta::LoadElementsOp, cta::LoadScaleOp,
+            cta::LoadScalarOp, cta::LdMatrixOp, cta::LoadScaleWordOp,
+            cta::LoadScaleWordsOp>(op))
       llvm::append_range(pending, op->getResults());
     if (auto sum = dyn_cast<cta::SumPartsOp>(op))
       llvm::append_range(pending, sum.getBody().getArguments());

@@ -37,8 +37,8 @@ private:
   LogicalResult findOperands();
   LogicalResult collect();
   LogicalResult addWrite(cta::GlobalAccess access, BlockWrite::Kind kind);
-  FailureOr<std::pair<AffineExpr, AffineExpr>>
-  placeOf(cta::GlobalAccess access, const Domain &domain);
+  FailureOr<std::pair<AffineExpr, AffineExpr>> placeOf(cta::GlobalAccess access,
+                                                       const Domain &domain);
 
   SmallVector<LessThan> expectedGuard(BlockWrite::Kind kind, AffineExpr row,
                                       AffineExpr block);
@@ -77,7 +77,8 @@ LogicalResult QuantizeProver::findOperands() {
   operands.layout = *parseScaleLayout(type.getLayout().getValue());
   operands.blocks = type.getBlocks();
   operands.rows = slicer.rows(type.getRows());
-  operands.paddedBlocks = paddedBox(operands.layout, 1, type.getBlocks()).blocks;
+  operands.paddedBlocks =
+      paddedBox(operands.layout, 1, type.getBlocks()).blocks;
   operands.elementBytes = xType.getRowBytes() / (type.getBlocks() * kBlock);
   if (xType.getRowBytes() % (type.getBlocks() * kBlock) == 0)
     return success();
@@ -118,27 +119,26 @@ LogicalResult QuantizeProver::addWrite(cta::GlobalAccess access,
 }
 
 LogicalResult QuantizeProver::collect() {
-  WalkResult result =
-      kernel.walk([&](cta::GlobalAccess access) -> WalkResult {
-        if (!access.isWrite())
-          return success();
-        Operation *op = access;
-        if (isa<cta::StoreCodesOp>(op))
-          return addWrite(access, BlockWrite::Codes);
-        if (isa<cta::StoreFactorOp>(op))
-          return addWrite(access, BlockWrite::Factor);
-        if (!isa<cta::ClearFactorOp>(op))
-          return access.emitError("not proven: expected codes and scale "
-                                  "factors as all that is stored");
-        if (failed(addWrite(access, BlockWrite::ClearBlocks)))
-          return failure();
-        // Which padding it is, its guard says.
-        BlockWrite &write = writes.back();
-        if (isGuard(write.guard, expectedGuard(BlockWrite::ClearRows, write.row,
-                                               write.block)))
-          write.kind = BlockWrite::ClearRows;
-        return success();
-      });
+  WalkResult result = kernel.walk([&](cta::GlobalAccess access) -> WalkResult {
+    if (!access.isWrite())
+      return success();
+    Operation *op = access;
+    if (isa<cta::StoreCodesOp>(op))
+      return addWrite(access, BlockWrite::Codes);
+    if (isa<cta::StoreFactorOp>(op))
+      return addWrite(access, BlockWrite::Factor);
+    if (!isa<cta::ClearFactorOp>(op))
+      return access.emitError("not proven: expected codes and scale "
+                              "factors as all that is stored");
+    if (failed(addWrite(access, BlockWrite::ClearBlocks)))
+      return failure();
+    // Which padding it is, its guard says.
+    BlockWrite &write = writes.back();
+    if (isGuard(write.guard,
+                expectedGuard(BlockWrite::ClearRows, write.row, write.block)))
+      write.kind = BlockWrite::ClearRows;
+    return success();
+  });
   return failure(result.wasInterrupted());
 }
 
@@ -220,9 +220,8 @@ LogicalResult QuantizeProver::proveElement(const BlockWrite &write,
 /// L2.
 LogicalResult QuantizeProver::proveSource(const BlockWrite &write) {
   auto codes = dyn_cast<cta::StoreCodesOp>(write.op);
-  Value stored = codes
-                     ? Value(codes.getCodes())
-                     : Value(cast<cta::StoreFactorOp>(write.op).getValue());
+  Value stored = codes ? Value(codes.getCodes())
+                       : Value(cast<cta::StoreFactorOp>(write.op).getValue());
   auto quantize = stored.getDefiningOp<cta::QuantizeOp>();
   if (!quantize)
     return write.op->emitError("not proven: expected what is stored to be "

@@ -65,9 +65,10 @@ LogicalResult Trial::write(const BlockWrite &write) {
     if (evaluate(less.small, point) >= evaluate(less.large, point))
       return success();
   bool isCodes = write.kind == BlockWrite::Codes;
-  int64_t row = evaluate(write.row, point), block = evaluate(write.block, point);
-  int64_t at = isCodes ? row * operands.blocks + block
-                       : evaluate(write.byte, point);
+  int64_t row = evaluate(write.row, point),
+          block = evaluate(write.block, point);
+  int64_t at =
+      isCodes ? row * operands.blocks + block : evaluate(write.byte, point);
   std::vector<uint8_t> &bytes = isCodes ? codes : factors;
   StringRef operand = isCodes ? "q" : "sfq";
   if (at < 0 || at >= int64_t(bytes.size()) || bytes[at] != Never)
@@ -75,8 +76,7 @@ LogicalResult Trial::write(const BlockWrite &write) {
            << "stores row " << row << ", K block " << block << " of '"
            << operand << "' "
            << (at < int64_t(bytes.size()) ? "a second time" : "past its end");
-  bytes[at] =
-      isCodes || write.kind == BlockWrite::Factor ? Stored : Cleared;
+  bytes[at] = isCodes || write.kind == BlockWrite::Factor ? Stored : Cleared;
   return success();
 }
 
@@ -102,9 +102,7 @@ LogicalResult Trial::checkAll() {
       bool real = row < m && block < operands.blocks;
       if (real && codes[row * operands.blocks + block] != Stored)
         return refuteByte("q", row, block, "is never stored");
-      State expected = real                    ? Stored
-                       : row < m || clearsRows ? Cleared
-                                               : Never;
+      State expected = real ? Stored : row < m || clearsRows ? Cleared : Never;
       uint8_t state =
           factors[byteOffset(operands.layout, operands.blocks, row, block)];
       if (state != expected)
@@ -141,10 +139,10 @@ LogicalResult Trial::run() {
 
 } // namespace
 
-LogicalResult
-nybl::compiler::tryOutQuantize(cta::KernelOp kernel, Slicer &slicer,
-                               const QuantizedOperands &operands,
-                               ArrayRef<BlockWrite> writes) {
+LogicalResult nybl::compiler::tryOutQuantize(cta::KernelOp kernel,
+                                             Slicer &slicer,
+                                             const QuantizedOperands &operands,
+                                             ArrayRef<BlockWrite> writes) {
   for (int64_t m : {1, 2, 7, 8, 9, 17, 127, 130})
     if (m * operands.blocks <= maxBlocks &&
         failed(Trial(kernel, slicer, operands, writes, m).run()))
@@ -152,10 +150,11 @@ nybl::compiler::tryOutQuantize(cta::KernelOp kernel, Slicer &slicer,
   return success();
 }
 
-LogicalResult nybl::compiler::tryOutPlace(
-    Slicer &slicer, const BlockWrite &write,
-    std::pair<AffineExpr, AffineExpr> rows,
-    std::pair<AffineExpr, AffineExpr> bytes, int64_t elementBytes) {
+LogicalResult
+nybl::compiler::tryOutPlace(Slicer &slicer, const BlockWrite &write,
+                            std::pair<AffineExpr, AffineExpr> rows,
+                            std::pair<AffineExpr, AffineExpr> bytes,
+                            int64_t elementBytes) {
   Sample point;
   for (LeafKind kind : {LeafKind::Tile, LeafKind::Step, LeafKind::Thread})
     setLeaves(slicer, kind, 0, point);
@@ -165,7 +164,8 @@ LogicalResult nybl::compiler::tryOutPlace(
     bool passes = llvm::all_of(write.guard, [&](const LessThan &less) {
       return evaluate(less.small, point) < evaluate(less.large, point);
     });
-    int64_t from = evaluate(rows.first, point), to = evaluate(rows.second, point);
+    int64_t from = evaluate(rows.first, point),
+            to = evaluate(rows.second, point);
     int64_t byte = evaluate(bytes.first, point);
     int64_t wanted = evaluate(bytes.second, point);
     if (!passes || (from == to && byte == wanted))

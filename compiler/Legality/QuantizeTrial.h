@@ -35,7 +35,8 @@ mlir::LogicalResult tryOutQuantize(cta::KernelOp kernel, Slicer &slicer,
                                    llvm::ArrayRef<BlockWrite> writes);
 
 /// Fails with the first thread that stores a block in another row, or another
-/// byte of its row, than it was loaded from: `first` of each is what was loaded.
+/// byte of its row, than it was loaded from: `first` of each is what was
+/// loaded.
 mlir::LogicalResult
 tryOutPlace(Slicer &slicer, const BlockWrite &write,
             std::pair<mlir::AffineExpr, mlir::AffineExpr> rows,

@@ -56,8 +56,8 @@ LogicalResult TileProver::refute(int64_t m, int64_t row, int64_t column,
   example.rows = m;
   InFlightDiagnostic error = range.emitError("refuted: with M = ");
   markRefuted(error, example);
-  return error << m << " row " << row << ", column " << column
-               << " of '" << operand << "' is in "
+  return error << m << " row " << row << ", column " << column << " of '"
+               << operand << "' is in "
                << (times == 0 ? "no tile" : "more than one tile");
 }
 

@@ -58,7 +58,10 @@ void KernelOp::print(OpAsmPrinter &printer) {
 /// else (a cast, a select, a loop-carried value) is an escape.
 static bool mayUseScales(Type type, Operation *user) {
   return TypeSwitch<Type, bool>(type)
-      .Case([&](ScalesType) { return isa<LoadScaleOp, CopyScalesOp, StoreFactorOp, ClearFactorOp>(user); })
+      .Case([&](ScalesType) {
+        return isa<LoadScaleOp, CopyScalesOp, StoreFactorOp, ClearFactorOp>(
+            user);
+      })
       .Case([&](ScaleType) { return isa<StoreScaleOp, StoreFactorOp>(user); })
       .Case([&](ScaleStageType) {
         return isa<StoreScaleOp, CopyScalesOp, LoadScaleWordOp,

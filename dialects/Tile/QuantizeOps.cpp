@@ -75,8 +75,8 @@ ParseResult QuantizeOp::parse(OpAsmParser &parser, OperationState &state) {
   return failure(parser.parseOperandList(operands) ||
                  parseFlag(parser, "fast", state) ||
                  parser.parseOptionalAttrDict(state.attributes) ||
-                 parser.parseColonTypeList(types) ||
-                 parser.parseArrow() || parser.parseTypeList(state.types) ||
+                 parser.parseColonTypeList(types) || parser.parseArrow() ||
+                 parser.parseTypeList(state.types) ||
                  parser.resolveOperands(operands, types, at, state.operands));
 }
 
@@ -125,11 +125,10 @@ ParseResult StoreScalesOp::parse(OpAsmParser &parser, OperationState &state) {
       parser.parseColonType(valuesType) || parser.parseComma() ||
       parser.parseType(scalesType))
     return failure();
-  return failure(
-      parser.resolveOperand(values, valuesType, state.operands) ||
-      parser.resolveOperand(scales, scalesType, state.operands) ||
-      parser.resolveOperands(at, parser.getBuilder().getI32Type(),
-                             state.operands));
+  return failure(parser.resolveOperand(values, valuesType, state.operands) ||
+                 parser.resolveOperand(scales, scalesType, state.operands) ||
+                 parser.resolveOperands(at, parser.getBuilder().getI32Type(),
+                                        state.operands));
 }
 
 void StoreScalesOp::print(OpAsmPrinter &printer) {

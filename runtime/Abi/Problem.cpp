@@ -103,8 +103,8 @@ std::string nybl::print(const GemmProblem &p) {
   return fmt::format(
       "gemm m={} n={} k={} a={} b={} sfa={} sfb={} d={} alpha={} "
       "bias=none act=none",
-      words::print(p.m), p.n, p.k, name(p.a), name(p.b), name(p.sfa), name(p.sfb), name(p.d),
-      name(p.alpha));
+      words::print(p.m), p.n, p.k, name(p.a), name(p.b), name(p.sfa),
+      name(p.sfb), name(p.d), name(p.alpha));
 }
 
 GemmProblem nybl::specialise(const GemmProblem &problem) {

@@ -57,8 +57,7 @@ Expected<std::vector<Word>> words::split(std::string_view line) {
   return words;
 }
 
-Expected<int64_t> words::parseNumber(const Word &word,
-                                     std::string_view text) {
+Expected<int64_t> words::parseNumber(const Word &word, std::string_view text) {
   int64_t number = 0;
   auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), number);

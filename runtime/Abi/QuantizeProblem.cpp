@@ -30,8 +30,8 @@ Status parseMath(const Word &word, QuantizeMath &math) {
       math = kind;
       return Status::ok();
     }
-  return at(word, fmt::format("expected math=exact or fast, got '{}'",
-                              word.value()));
+  return at(word,
+            fmt::format("expected math=exact or fast, got '{}'", word.value()));
 }
 
 Status parsePad(const Word &word, bool &rows) {

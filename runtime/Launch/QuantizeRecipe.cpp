@@ -56,8 +56,7 @@ struct QuantizeNames {
                                   std::string_view type) {
     bool matrix = QuantizeRecipe::isMatrix(operand);
     bool scalar = operand == Operand::Global;
-    if (part.empty() &&
-        type == (operand == Operand::M ? "i32" : "pointer"))
+    if (part.empty() && type == (operand == Operand::M ? "i32" : "pointer"))
       return Part::Itself;
     if (matrix && part == "stride" && type == "i64")
       return Part::Stride;
@@ -109,8 +108,8 @@ bool QuantizeRecipe::applies(Check check, Operand operand) {
   return false;
 }
 
-Expected<QuantizeRecipe>
-QuantizeRecipe::make(const Manifest &manifest, const QuantizeProblem &problem) {
+Expected<QuantizeRecipe> QuantizeRecipe::make(const Manifest &manifest,
+                                              const QuantizeProblem &problem) {
   QuantizeRecipe recipe;
   recipe.asked = problem;
   recipe.tileM = manifest.tileM;

@@ -194,8 +194,9 @@ std::string textOf(const Outcome &outcome, const Options &options) {
   if (outcome.manifest)
     text = describe(*outcome.manifest, outcome.milliseconds);
   if (outcome.counterexample)
-    text = describe(*outcome.counterexample, *parseAnyProblem(options.problem)) +
-           "\n";
+    text =
+        describe(*outcome.counterexample, *parseAnyProblem(options.problem)) +
+        "\n";
   if (outcome.evidence)
     text += outcome.evidence->sentence + "\n";
   else if (options.replay && outcome.status)

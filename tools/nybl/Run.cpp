@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// nybl run: replays one product or quantisation from a file on a device, through nybl.h as any
-// other program would.
+// nybl run: replays one product or quantisation from a file on a device,
+// through nybl.h as any other program would.
 
 #include "tools/nybl/Capture.h"
 #include "tools/nybl/Command.h"
@@ -133,12 +133,10 @@ Expected<std::string> runProblem(const Options &options,
   if (!session)
     return session.status();
   std::string d;
-  if (Status status =
-          multiply(**session, problem, *capture, poison, phases, d);
+  if (Status status = multiply(**session, problem, *capture, poison, phases, d);
       !status)
     return status;
-  if (Status status = writeResult(options.out, problem, capture->m, d);
-      !status)
+  if (Status status = writeResult(options.out, problem, capture->m, d); !status)
     return status;
   return fmt::format("{}d [{}, {}] {} in {}\n", (*session)->describe(),
                      capture->m, problem.n, name(problem.d), options.out);

@@ -357,8 +357,8 @@ typedef struct nybl_quantize_args {
   void *stream; /* as in nybl_gemm_args */
 } nybl_quantize_args;
 
-/* As nybl_launch, for a quantisation. `made`, if not null, becomes q_scales with
-   trust_layout = 1 when the launch succeeds, since who wrote it knows its
+/* As nybl_launch, for a quantisation. `made`, if not null, becomes q_scales
+   with trust_layout = 1 when the launch succeeds, since who wrote it knows its
    layout: pass it on as a_scales or b_scales. Otherwise it becomes all zeros.
    Errors: as nybl_launch; INVALID also where the plan is no quantisation. */
 NYBL_API nybl_status nybl_quantize(const nybl_plan *plan,

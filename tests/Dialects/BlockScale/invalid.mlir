@@ -23,3 +23,19 @@ func.func @k(%a: !block_scale.tensor<?x64xf4E2M1FN, f8E4M3FN per 16 in "linear">
       !block_scale.tensor<8x80xf4E2M1FN, f8E4M3FN per 16 in "linear"> -> tensor<?x8xf32>
   return %d : tensor<?x8xf32>
 }
+
+// -----
+
+func.func @k(%x: tensor<?x64xbf16>) -> !block_scale.tensor<?x80xf4E2M1FN, f8E4M3FN per 16 in "linear"> {
+  // expected-error @below {{expected x and q to have the same rows and columns}}
+  %q = block_scale.quantize %x : tensor<?x64xbf16> -> !block_scale.tensor<?x80xf4E2M1FN, f8E4M3FN per 16 in "linear">
+  return %q : !block_scale.tensor<?x80xf4E2M1FN, f8E4M3FN per 16 in "linear">
+}
+
+// -----
+
+func.func @k(%x: tensor<?x64xbf16>) -> !block_scale.tensor<?x64xf4E2M1FN, f8E4M3FN per 16 in "linear"> {
+  // expected-error @below {{expected a global scale beside `decode`}}
+  %q = block_scale.quantize %x {decode} : tensor<?x64xbf16> -> !block_scale.tensor<?x64xf4E2M1FN, f8E4M3FN per 16 in "linear">
+  return %q : !block_scale.tensor<?x64xf4E2M1FN, f8E4M3FN per 16 in "linear">
+}

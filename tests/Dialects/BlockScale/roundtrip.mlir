@@ -10,3 +10,11 @@ func.func @gemm(%a: !block_scale.tensor<?x384xf4E2M1FN, f8E4M3FN per 16 in "128x
       !block_scale.tensor<1536x384xf4E2M1FN, f8E4M3FN per 16 in "8x4"> -> tensor<?x1536xbf16>
   return %d : tensor<?x1536xbf16>
 }
+
+// CHECK: block_scale.quantize %{{.*}} scaled_by %{{.*}} {fast, pad_rows} : tensor<?x384xbf16> -> <?x384xf4E2M1FN, f8E4M3FN per 16 in "8x4">
+func.func @quantize(%x: tensor<?x384xbf16>, %global: f32)
+    -> !block_scale.tensor<?x384xf4E2M1FN, f8E4M3FN per 16 in "8x4"> {
+  %q = block_scale.quantize %x scaled_by %global {fast, pad_rows} : tensor<?x384xbf16>
+      -> !block_scale.tensor<?x384xf4E2M1FN, f8E4M3FN per 16 in "8x4">
+  return %q : !block_scale.tensor<?x384xf4E2M1FN, f8E4M3FN per 16 in "8x4">
+}

@@ -2,6 +2,13 @@
 // RUN: nybl-opt %templates/gemm.mlir | nybl-opt | FileCheck %s
 // RUN: nybl-opt %templates/gemm.mlir > %t.once
 // RUN: nybl-opt %t.once | diff %t.once -
+// RUN: nybl-opt %templates/quantize.mlir | nybl-opt | FileCheck %s -check-prefix=QUANTIZE
+// RUN: nybl-opt %templates/quantize.mlir > %t.quantize
+// RUN: nybl-opt %t.quantize | diff %t.quantize -
+
+// QUANTIZE: tile.kernel @quantize<dims(M, K), params(BM, BK, fast, pad)>
+// QUANTIZE: tile.quantize %{{.*}}, %{{.*}}, %{{.*}} fast(fast) : !tile.acc<[BM, BK]>
+// QUANTIZE: tile.store_scales %{{.*}}, %{{.*}}[%{{.*}}, %{{.*}}] pad_rows(pad) : !tile.scale_tile<[BM, BK]>
 
 // CHECK: tile.kernel @gemm<dims(M, N, K), params(BM, BN, BK, stages)>
 // CHECK-SAME: !tile.matrix<[M, K]>

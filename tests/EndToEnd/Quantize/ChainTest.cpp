@@ -22,7 +22,7 @@ protected:
   }
   driver::Buffer buffer(uint64_t bytes, uint8_t fill) {
     driver::Buffer made =
-      std::move(*driver::Buffer::allocate(session->memory, bytes));
+        std::move(*driver::Buffer::allocate(session->memory, bytes));
     std::vector<uint8_t> image(bytes, fill);
     (void)made.upload(0, image.data(), bytes);
     return made;
@@ -85,8 +85,8 @@ TEST_P(Chain, AProductOfWhatWasMadeIsTheOracles) {
   product.m = m;
   product.a = args.q;
   product.b = {codes.address(), codes.bytes(), k / 2};
-  product.b_scales = {factors.address(), factors.bytes(), n,
-                      NYBL_LAYOUT_LINEAR, 1};
+  product.b_scales = {factors.address(), factors.bytes(), n, NYBL_LAYOUT_LINEAR,
+                      1};
   product.d = {d.address(), d.bytes(), n * 4};
   product.alpha = {NYBL_SCALAR_HOST, NYBL_CONVENTION_ENCODE, 0, 336.0f, 0};
   product.stream = stream->handle();
@@ -131,12 +131,12 @@ TEST_F(Refusals, SayWhatWasExpected) {
       {"x.bytes: expected at least", [](auto &a) { a.x.bytes -= 1; }},
       {"x.row_stride: expected at least 768",
        [](auto &a) { a.x.row_stride = 752; }},
-      {"q.pointer: expected a multiple of 8", [](auto &a) { a.q.pointer += 4; }},
+      {"q.pointer: expected a multiple of 8",
+       [](auto &a) { a.q.pointer += 4; }},
       {"q.bytes: expected at least", [](auto &a) { a.q.bytes -= 1; }},
       {"q_scales.layout: expected 128x4",
        [](auto &a) { a.q_scales.layout = NYBL_LAYOUT_8X4; }},
-      {"q_scales.bytes: expected 1536",
-       [](auto &a) { a.q_scales.bytes -= 1; }},
+      {"q_scales.bytes: expected 1536", [](auto &a) { a.q_scales.bytes -= 1; }},
       {"q_scales.rows_allocated: expected at least the 128",
        [](auto &a) { a.q_scales.rows_allocated = 127; }},
       {"q: expected an output that overlaps no other",

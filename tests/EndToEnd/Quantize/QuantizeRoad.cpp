@@ -115,8 +115,8 @@ QuantizeRun nybl::road::quantize(Session &session,
                                  const Elements &x,
                                  const QuantizeOptions &options) {
   QuantizeRun run;
-  nybl_plan *plan = planOf(session, print(specialise(problem)), &run.error,
-                           options.schedule);
+  nybl_plan *plan =
+      planOf(session, print(specialise(problem)), &run.error, options.schedule);
   if (!plan)
     return run.status = NYBL_REFUSED, run;
   driver::Buffer data = uploadRows(session, x);
@@ -226,8 +226,8 @@ QuantizeRun nybl::road::expected(const QuantizeProblem &problem,
       Block block = blockOf(values, encode, fast);
       scale = block.scale;
       for (int64_t i = 0; i < kBlock; i += 2)
-        run.q[row * stride + b * kBlock / 2 + i / 2] = static_cast<uint8_t>(
-            block.codes[i] | block.codes[i + 1] << 4);
+        run.q[row * stride + b * kBlock / 2 + i / 2] =
+            static_cast<uint8_t>(block.codes[i] | block.codes[i + 1] << 4);
     }
   return run;
 }

@@ -38,8 +38,8 @@ struct QuantizeOptions {
 constexpr uint8_t untouched = 0xa5;
 constexpr int64_t qGap = 16; ///< bytes between rows of q and of x
 
-nybl_plan *planOf(Session &session, const std::string &line,
-                  std::string *error, const std::string &schedule = "");
+nybl_plan *planOf(Session &session, const std::string &line, std::string *error,
+                  const std::string &schedule = "");
 
 QuantizeRun quantize(Session &session, const QuantizeProblem &problem,
                      const Elements &x, const QuantizeOptions &options);

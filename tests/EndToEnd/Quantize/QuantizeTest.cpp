@@ -140,8 +140,8 @@ TEST_F(Quantize, AGlobalScaleThatIsNotPositiveMakesNan) {
 TEST_F(Quantize, EveryOrderOfWarpsGivesTheSame) {
   auto problem = parseQuantize("quantize k=80 x=bf16 sf=128x4 pad=rows");
   ASSERT_TRUE(problem);
-  auto *set = session->extension<decltype(nyblEmuSetSchedule)>(
-      "nyblEmuSetSchedule");
+  auto *set =
+      session->extension<decltype(nyblEmuSetSchedule)>("nyblEmuSetSchedule");
   for (int policy : {NYBL_EMU_SCHEDULE_EAGER, NYBL_EMU_SCHEDULE_LAZY,
                      NYBL_EMU_SCHEDULE_RANDOM, NYBL_EMU_SCHEDULE_ADVERSARY}) {
     set(policy, 7);

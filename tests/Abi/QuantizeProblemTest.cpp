@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The problem line of a quantisation.
+
+#include "runtime/Abi/QuantizeProblem.h"
+
+#include <gtest/gtest.h>
+
+using namespace nybl;
+
+namespace {
+
+TEST(QuantizeProblem, DefaultsAreWrittenOut) {
+  auto p = parseQuantize("quantize k=7168");
+  ASSERT_TRUE(p) << p.message();
+  EXPECT_EQ(print(*p), "quantize m=? k=7168 x=bf16 q=nvfp4 sf=128x4 "
+                       "global=encode math=exact pad=none fuse=none");
+}
+
+TEST(QuantizeProblem, ParsingWhatIsPrintedGivesTheProblem) {
+  for (OutputType x : {OutputType::BF16, OutputType::F16, OutputType::F32})
+    for (ScaleLayout sf :
+         {ScaleLayout::Linear, ScaleLayout::T128x4, ScaleLayout::T8x4})
+      for (GlobalKind global :
+           {GlobalKind::None, GlobalKind::Encode, GlobalKind::Decode})
+        for (QuantizeMath math : {QuantizeMath::Exact, QuantizeMath::Fast})
+          for (bool padRows : {false, true}) {
+            QuantizeProblem p;
+            p.m = {1, 32};
+            p.k = 48;
+            p.x = x;
+            p.sf = sf;
+            p.global = global;
+            p.math = math;
+            p.padRows = padRows;
+            auto parsed = parseAnyProblem(print(p));
+            ASSERT_TRUE(parsed) << parsed.message();
+            EXPECT_EQ(*parsed, AnyProblem(p));
+            EXPECT_EQ(std::get<QuantizeProblem>(specialise(*parsed)).m,
+                      Extent::free());
+          }
+}
+
+TEST(QuantizeProblem, TheFirstWordSaysWhich) {
+  auto gemm = parseAnyProblem("gemm n=8 k=16");
+  ASSERT_TRUE(gemm) << gemm.message();
+  EXPECT_TRUE(std::holds_alternative<GemmProblem>(*gemm));
+  EXPECT_EQ(parseAnyProblem("dequantize k=16").message(),
+            "at word 1 'dequantize': unknown operation: expected gemm or "
+            "quantize");
+  EXPECT_EQ(parseQuantize("gemm k=16").message(),
+            "at word 1 'gemm': expected quantize");
+}
+
+TEST(QuantizeProblem, ErrorsPointAtTheWord) {
+  const std::pair<const char *, const char *> table[] = {
+      {"quantize m=3", "expected k=NUMBER in 'quantize m=3'"},
+      {"quantize k=70", "at word 2 'k=70': k must be a positive multiple of 16 "
+                        "(one scale factor covers 16 elements), got 70"},
+      {"quantize k=16 n=8",
+       "at word 3 'n=8': unknown key 'n': expected m, k, x, q, sf, global, "
+       "math, pad or fuse"},
+      {"quantize k=16 x=f8",
+       "at word 3 'x=f8': expected x=bf16, f16 or f32, got 'f8'"},
+      {"quantize k=16 global=amax", "at word 3 'global=amax': expected "
+                                    "global=encode, decode or none, got "
+                                    "'amax'"},
+      {"quantize k=16 math=quick",
+       "at word 3 'math=quick': expected math=exact or fast, got 'quick'"},
+      {"quantize k=16 pad=blocks",
+       "at word 3 'pad=blocks': expected pad=rows or none, got 'blocks'"},
+      {"quantize k=16 fuse=silu_mul",
+       "at word 3 'fuse=silu_mul': expected fuse=none, got 'silu_mul'"},
+      {"quantize k=16 k=32", "at word 3 'k=32': 'k' was given before, at word "
+                             "2"}};
+  for (auto [line, message] : table) {
+    auto parsed = parseQuantize(line);
+    ASSERT_FALSE(parsed) << line;
+    EXPECT_EQ(parsed.status().code(), ErrorCode::Invalid);
+    EXPECT_EQ(parsed.message(), message);
+  }
+}
+
+} // namespace
