@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Runs the examples of README.md and docs/, each page in a folder of its own where
 # build/ is the build, templates/ the templates, layer.safetensors a small
-# captured layer, and the cache of kernels a folder that is not there yet. A fenced block marked `sh` must succeed; one marked `sh exit=N`
+# captured layer (with `x`, activations before quantisation, and their `global`
+# scale), and the cache of kernels a folder that is not there yet. A fenced block marked `sh` must succeed; one marked `sh exit=N`
 # must end with N. Each line of a block marked `output` must be in what the `sh`
 # block before it printed; a line of "..." stands for any others.
 import json
@@ -74,6 +75,8 @@ def write_layer(path, m=5, n=1536, k=384):
         "a": ("U8", [m, k // 2], bytes([0x22]) * (m * k // 2)),
         "a_scale": ("U8", [len(scales(m))], scales(m)),
         "alpha": ("F32", [1], struct.pack("<f", 0.5)),
+        "global": ("F32", [1], struct.pack("<f", 336.0)),
+        "x": ("F32", [m, k], struct.pack("<f", -2.5) * (m * k)),
         "b": ("U8", [n, k // 2], bytes([0x22]) * (n * k // 2)),
         "b_scale": ("U8", [len(scales(n))], scales(n)),
     }
