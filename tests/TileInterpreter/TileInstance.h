@@ -18,7 +18,7 @@ namespace nybl::oracle {
 struct Instance {
   /// Empty text: the built-in template. A template that computes with BM, BN
   /// or BK means something else under another schedule.
-  explicit Instance(const GemmProblem &problem,
+  explicit Instance(const AnyProblem &problem,
                     const std::string &templateText = "",
                     const std::string &schedule = "tile=16x16x128 warps=1x1") {
     mlir::DialectRegistry registry;
