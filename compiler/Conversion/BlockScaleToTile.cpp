@@ -89,6 +89,25 @@ tile::Bindings bind(block_scale::QuantizeOp quantize,
   return bindings;
 }
 
+/// What a template says of the product is its own.
+LogicalResult checkInstance(tile::KernelOp, const GemmProblem &) {
+  return success();
+}
+
+/// Padding rows are cleared where the problem says so, and only there: whoever
+/// passes the tensor on goes by the problem.
+LogicalResult checkInstance(tile::KernelOp kernel,
+                            const QuantizeProblem &problem) {
+  WalkResult result = kernel.walk([&](tile::StoreScalesOp store) -> WalkResult {
+    if (tile::constantSize(store.getPadRows()) == problem.padRows)
+      return success();
+    return store.emitOpError("expected pad_rows(")
+           << int(problem.padRows) << "), since the problem says pad="
+           << (problem.padRows ? "rows" : "none");
+  });
+  return failure(result.wasInterrupted());
+}
+
 SmallVector<Operation *> problemsIn(Operation *op) {
   SmallVector<Operation *> problems;
   op->walk([&](Operation *inner) {
@@ -150,8 +169,9 @@ struct BlockScaleToTilePass
     if (failed(kernel))
       return failure();
     OpBuilder builder(function);
-    if (failed(tile::instantiate(builder, *kernel,
-                                 bind(op, problem, selection->schedule))))
+    FailureOr<tile::KernelOp> instance = tile::instantiate(
+        builder, *kernel, bind(op, problem, selection->schedule));
+    if (failed(instance) || failed(checkInstance(*instance, problem)))
       return failure();
     function.erase();
     return success();

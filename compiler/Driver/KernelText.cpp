@@ -19,6 +19,22 @@ static Type storedType(cta::KernelOp kernel) {
   return type;
 }
 
+/// A load knows its elements only by its own word.
+static LogicalResult checkLoads(cta::KernelOp kernel, cta::KernelOp reference) {
+  Type expected;
+  reference.walk(
+      [&](cta::LoadElementsOp load) { expected = load.getElement(); });
+  WalkResult result = kernel.walk([&](cta::LoadElementsOp load) -> WalkResult {
+    if (load.getElement() == expected)
+      return success();
+    if (!expected)
+      return load.emitError("has no place in the kernel of this problem");
+    return load.emitError("expected elements of ")
+           << expected << ", as the problem says, got " << load.getElement();
+  });
+  return failure(result.wasInterrupted());
+}
+
 /// A store knows its element only by the value it stores.
 static LogicalResult checkStores(cta::KernelOp kernel, Type expected) {
   WalkResult result = kernel.walk([&](cta::StoreOp store) -> WalkResult {
@@ -43,6 +59,8 @@ LogicalResult nybl::compiler::checkOperands(cta::KernelOp kernel,
       return kernel.emitError("expected '")
              << kernel.sourceOf(argument) << "' to be " << expected.getType()
              << ", as the problem says, got " << argument.getType();
+  if (failed(checkLoads(kernel, reference)))
+    return failure();
   return checkStores(kernel, storedType(reference));
 }
 

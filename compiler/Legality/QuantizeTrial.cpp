@@ -20,6 +20,12 @@ void setLeaves(const Slicer &slicer, LeafKind kind, int64_t value,
       point[position] = value;
 }
 
+bool passes(const BlockWrite &write, const Sample &point) {
+  return llvm::all_of(write.guard, [&](const LessThan &less) {
+    return evaluate(less.small, point) < evaluate(less.large, point);
+  });
+}
+
 InFlightDiagnostic refuteAt(Operation *op, StringRef lemma, StringRef operand,
                             const Slicer &slicer, const Sample &point) {
   Counterexample example = counterexampleAt(slicer, point);
@@ -61,9 +67,8 @@ private:
 };
 
 LogicalResult Trial::write(const BlockWrite &write) {
-  for (const LessThan &less : write.guard)
-    if (evaluate(less.small, point) >= evaluate(less.large, point))
-      return success();
+  if (!passes(write, point))
+    return success();
   bool isCodes = write.kind == BlockWrite::Codes;
   int64_t row = evaluate(write.row, point),
           block = evaluate(write.block, point);
@@ -155,26 +160,30 @@ nybl::compiler::tryOutPlace(Slicer &slicer, const BlockWrite &write,
                             std::pair<AffineExpr, AffineExpr> rows,
                             std::pair<AffineExpr, AffineExpr> bytes,
                             int64_t elementBytes) {
+  auto range = cast<cta::TileRangeOp>(write.op->getParentOp());
+  FailureOr<AffineExpr> count = slicer.index(range.getCount());
+  if (failed(count))
+    return failure();
+  constexpr int64_t manyRows = 1024, someTiles = 64;
   Sample point;
   for (LeafKind kind : {LeafKind::Tile, LeafKind::Step, LeafKind::Thread})
     setLeaves(slicer, kind, 0, point);
-  setLeaves(slicer, LeafKind::Rows, 1024, point);
-  for (int64_t thread = 0; thread < threadsAt(write.op); ++thread) {
-    setLeaves(slicer, LeafKind::Thread, thread, point);
-    bool passes = llvm::all_of(write.guard, [&](const LessThan &less) {
-      return evaluate(less.small, point) < evaluate(less.large, point);
-    });
-    int64_t from = evaluate(rows.first, point),
-            to = evaluate(rows.second, point);
-    int64_t byte = evaluate(bytes.first, point);
-    int64_t wanted = evaluate(bytes.second, point);
-    if (!passes || (from == to && byte == wanted))
-      continue;
-    return refuteAt(write.op, "L2",
-                    write.kind == BlockWrite::Codes ? "q" : "sfq", slicer,
-                    point)
-           << "stores row " << from << ", column " << byte / elementBytes
-           << " of 'x' as row " << to << ", column " << wanted / elementBytes;
-  }
+  setLeaves(slicer, LeafKind::Rows, manyRows, point);
+  int64_t tiles = std::min(evaluate(*count, point), someTiles);
+  for (int64_t tile = 0; tile < tiles; ++tile)
+    for (int64_t thread = 0; thread < threadsAt(write.op); ++thread) {
+      setLeaves(slicer, LeafKind::Tile, tile, point);
+      setLeaves(slicer, LeafKind::Thread, thread, point);
+      int64_t from = evaluate(rows.first, point);
+      int64_t to = evaluate(rows.second, point);
+      int64_t byte = evaluate(bytes.first, point);
+      int64_t wanted = evaluate(bytes.second, point);
+      if (!passes(write, point) || (from == to && byte == wanted))
+        continue;
+      bool isCodes = write.kind == BlockWrite::Codes;
+      return refuteAt(write.op, "L2", isCodes ? "q" : "sfq", slicer, point)
+             << "stores row " << from << ", column " << byte / elementBytes
+             << " of 'x' as row " << to << ", column " << wanted / elementBytes;
+    }
   return success();
 }

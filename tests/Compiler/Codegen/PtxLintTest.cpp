@@ -179,6 +179,7 @@ TEST(PtxLint, FindsEachFault) {
       {with("	griddepcontrol.wait;\n", ""), "before griddepcontrol.wait"},
       {with("	griddepcontrol.wait;\n", "	@%p1 griddepcontrol.wait;\n"),
        "before griddepcontrol.wait"},
+      {with("st.global.b16", "st.global.v2.b64"), "widened"},
       {with("ld.global.b8 %rs1", "ld.global.v4.b8 {%rs1}"), "widened"},
       {with("ld.global.b64 %rd1, [%rd2]", "ld.global.b64 %rd2, [%rd2]"),
        "the register of the address is the one of the result"},

@@ -499,3 +499,41 @@ cta.kernel @barrier_of_the_last_part(%m: i32, %work: !cta.workspace<32, 4>) sour
     }
   }
 }
+
+// -----
+
+cta.kernel @k(%x: !cta.matrix<8, 64>) sources ["x"] threads 32
+    schedule #cta.schedule<"plain", tile = [8, 64, 16], warps = [1, 1]> {
+  %zero = arith.constant 0 : i64
+  %yes = arith.constant true
+  // expected-error @below {{expected 4 results, those of 16 bytes, got 2}}
+  %0:2 = cta.load_elements %x[%zero] if %yes as f32 : <8, 64> -> f32, f32
+}
+
+// -----
+
+cta.kernel @k(%x: !cta.matrix<8, 64>) sources ["x"] threads 32
+    schedule #cta.schedule<"plain", tile = [8, 64, 16], warps = [1, 1]> {
+  %zero = arith.constant 0 : i64
+  %yes = arith.constant true
+  // expected-error @below {{expected elements of f32, f16 or bf16, got 'f64'}}
+  %0:2 = cta.load_elements %x[%zero] if %yes as f64 : <8, 64> -> f32, f32
+}
+
+// -----
+
+cta.kernel @k(%e: f32) sources ["global.value"] threads 32
+    schedule #cta.schedule<"plain", tile = [8, 64, 16], warps = [1, 1]> {
+  // expected-error @below {{expected a block of 16 elements, got 2}}
+  %codes, %scale = cta.quantize(%e, %e) by %e
+}
+
+// -----
+
+cta.kernel @k(%g: !cta.scalar, %e: f32) sources ["global", "global.value"] threads 32
+    schedule #cta.schedule<"plain", tile = [8, 64, 16], warps = [1, 1]> {
+  %yes = arith.constant true
+  %codes, %scale = cta.quantize(%e, %e, %e, %e, %e, %e, %e, %e, %e, %e, %e, %e, %e, %e, %e, %e) by %e
+  // expected-error @below {{must not use a value of type '!cta.scale'}}
+  %other = arith.select %yes, %scale, %scale : !cta.scale
+}

@@ -7,6 +7,7 @@
 #include "tests/Oracle/Data.h"
 #include <bit>
 #include <cmath>
+#include <fstream>
 #include <gtest/gtest.h>
 
 using namespace nybl;
@@ -25,6 +26,11 @@ Elements normal(OutputType type, int64_t rows, int64_t k, uint64_t seed) {
   for (float value : oracle::normalValues(rows, k, seed))
     x.bits.push_back(encode(type, value));
   return x;
+}
+
+std::string templateText() {
+  std::ifstream file(NYBL_SOURCE_DIR "/templates/quantize.mlir");
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 void expectSame(Session &session, const QuantizeProblem &problem,
@@ -142,6 +148,9 @@ TEST_F(Quantize, EveryOrderOfWarpsGivesTheSame) {
   ASSERT_TRUE(problem);
   auto *set =
       session->extension<decltype(nyblEmuSetSchedule)>("nyblEmuSetSchedule");
+  auto *races =
+      session->extension<decltype(nyblEmuSetRaces)>("nyblEmuSetRaces");
+  races(1, 1);
   for (int policy : {NYBL_EMU_SCHEDULE_EAGER, NYBL_EMU_SCHEDULE_LAZY,
                      NYBL_EMU_SCHEDULE_RANDOM, NYBL_EMU_SCHEDULE_ADVERSARY}) {
     set(policy, 7);
@@ -150,6 +159,46 @@ TEST_F(Quantize, EveryOrderOfWarpsGivesTheSame) {
                  {336.0f, true, schedule});
   }
   set(NYBL_EMU_SCHEDULE_EAGER, 0);
+  races(0, 0);
+}
+
+/// A user's template is proven like the built-in one, and must mean the
+/// problem.
+TEST_F(Quantize, ATemplateOfOnesOwn) {
+  std::string text = templateText();
+  auto prepare = [&](const std::string &from, const std::string &to) {
+    std::string edited = text;
+    size_t at = edited.find(from);
+    EXPECT_NE(at, edited.npos) << from;
+    edited.replace(at, from.size(), to);
+    nybl_prepare_options options = {};
+    options.size = sizeof options;
+    options.template_text = edited.c_str();
+    nybl_plan *plan = nullptr;
+    nybl_status status = nybl_prepare(session->device, "quantize k=80 pad=rows",
+                                      &options, &plan);
+    nybl_plan_destroy(plan);
+    return status == NYBL_OK ? "" : std::string(nybl_last_error());
+  };
+  EXPECT_EQ(prepare("@quantize", "@mine"), "");
+  EXPECT_NE(prepare("pad_rows(pad)", "pad_rows(0)")
+                .find("expected pad_rows(1), since the problem says pad=rows"),
+            std::string::npos);
+  EXPECT_NE(prepare("%Q[%m, %k]", "%Q[%k, %k]").find("refuted"),
+            std::string::npos)
+      << nybl_last_error();
+  EXPECT_NE(
+      prepare("tile.load_elements %X[%m, %k]", "tile.load_elements %X[%m, %m]")
+          .find("refuted"),
+      std::string::npos)
+      << nybl_last_error();
+  EXPECT_NE(prepare("tile.store_scales", "tile.store_codes %q, %Q[%m, %k] : "
+                                         "!tile.tile<[BM, BK]>, "
+                                         "!tile.matrix<[M, K]>\n"
+                                         "tile.store_scales")
+                .find("a second time"),
+            std::string::npos)
+      << nybl_last_error();
 }
 
 } // namespace
