@@ -6,6 +6,7 @@
 #include "compiler/Conversion/CtaToSM120.h"
 #include "dialects/Cta/CtaOps.h"
 #include <cfloat>
+#include <cmath>
 
 using namespace mlir;
 using namespace nybl;
@@ -117,11 +118,12 @@ public:
 
   /// What elements are multiplied by.
   Value inverseStep(Value factor) {
-    Value step = multiply(valueOf(factor), reciprocal(encode));
+    Value value = valueOf(factor);
+    Value step = multiply(value, reciprocal(encode));
+    Value inverse = reciprocal(step);
     if (fast)
-      return reciprocal(step);
-    return LLVM::MinNumOp::create(b, loc, reciprocal(step),
-                                  real(b, loc, FLT_MAX));
+      return inverse;
+    return LLVM::MinNumOp::create(b, loc, inverse, real(b, loc, FLT_MAX));
   }
 
   /// i64, of a block whose factor is neither 0 nor NaN; else 0.
