@@ -2,7 +2,6 @@
 //
 // nybl bundle: problems times chips to one file. Needs no driver and no GPU.
 
-#include "runtime/Abi/Problem.h"
 #include "runtime/Library/Artefacts.h"
 #include "tools/nybl/Command.h"
 #include "tools/nybl/Files.h"
@@ -33,7 +32,7 @@ Expected<std::set<std::string>> readClasses(const std::string &path) {
   if (!problems)
     return problems.status();
   std::set<std::string> classes;
-  for (const GemmProblem &problem : *problems)
+  for (const AnyProblem &problem : *problems)
     classes.insert(print(specialise(problem)));
   return classes;
 }

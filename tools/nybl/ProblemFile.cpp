@@ -17,12 +17,12 @@ static Expected<std::string> readAll(const std::string &path) {
   return std::string(std::istreambuf_iterator<char>(std::cin), {});
 }
 
-Expected<std::vector<GemmProblem>>
+Expected<std::vector<AnyProblem>>
 nybl::cli::readProblems(const std::string &path) {
   auto text = readAll(path);
   if (!text)
     return text.status();
-  std::vector<GemmProblem> problems;
+  std::vector<AnyProblem> problems;
   size_t number = 0;
   for (size_t begin = 0; begin < text->size();) {
     size_t end = std::min(text->find('\n', begin), text->size());
@@ -31,8 +31,9 @@ nybl::cli::readProblems(const std::string &path) {
     ++number;
     if (line.empty() || line.front() == '#')
       continue;
-    auto problem = parseProblem(line);
-    if (!problem || problem->n == 0)
+    auto problem = parseAnyProblem(line);
+    auto *gemm = problem ? std::get_if<GemmProblem>(&*problem) : nullptr;
+    if (!problem || (gemm && gemm->n == 0))
       return Status::invalid(fmt::format(
           "{}, line {}: {}", path, number,
           problem ? "a problem with n=0 needs no kernel" : problem.message()));

@@ -4,7 +4,7 @@
 #ifndef NYBL_TOOLS_NYBL_PROBLEMFILE_H
 #define NYBL_TOOLS_NYBL_PROBLEMFILE_H
 
-#include "runtime/Abi/Problem.h"
+#include "runtime/Abi/QuantizeProblem.h"
 #include <vector>
 
 namespace nybl::cli {
@@ -12,7 +12,7 @@ namespace nybl::cli {
 /// In the file's order; "-" is standard input. Empty lines and those that begin
 /// with # are passed over. Errors: Invalid, naming the line, also where n = 0
 /// or where there is no problem; Environment.
-Expected<std::vector<GemmProblem>> readProblems(const std::string &path);
+Expected<std::vector<AnyProblem>> readProblems(const std::string &path);
 
 } // namespace nybl::cli
 

@@ -48,10 +48,17 @@ Expected<double> parseBudget(const std::string &text) {
 
 /// A class each, with all values of M that its lines name.
 Expected<std::vector<TuneProblem>>
-problemsOf(const std::vector<GemmProblem> &lines,
+problemsOf(const std::vector<AnyProblem> &lines,
            const std::vector<int64_t> &some) {
   std::vector<TuneProblem> problems;
-  for (const GemmProblem &line : lines) {
+  for (const AnyProblem &any : lines) {
+    auto *gemm = std::get_if<GemmProblem>(&any);
+    if (!gemm)
+      return Status::invalid(fmt::format(
+          "'{}': expected a gemm: a quantisation has one schedule, there is "
+          "nothing to choose",
+          print(any)));
+    const GemmProblem &line = *gemm;
     if (line.m == Extent::fixed(0))
       return Status::invalid(fmt::format(
           "'{}': expected m > 0: with m=0 nothing is launched", print(line)));
