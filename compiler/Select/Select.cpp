@@ -123,7 +123,8 @@ Expected<Selection> nybl::compiler::select(const GemmProblem &problemClass,
 /// One block a thread; whole tiles of the layout where padding rows are
 /// cleared, since padding lies in the tiles of real rows then.
 Expected<Selection> nybl::compiler::select(const QuantizeProblem &problemClass,
-                                           const Chip &chip) {
+                                           const Chip &chip,
+                                           std::string_view givenTemplate) {
   if (!chip.blockScaledMma)
     return Status::refused(
         fmt::format("{} has no conversions to e2m1 that '{}' needs; chips that "
