@@ -292,6 +292,9 @@ LogicalResult QuantizeProver::proveTables() {
     return notProven(kernel, "tiles of whole tiles of the layout");
   const BlockWrite &any = writes.front();
   auto range = cast<cta::TileRangeOp>(any.op->getParentOp());
+  if (range.getParts() != 1)
+    return notProven(range, "tiles in one part: every part would store all "
+                            "blocks of its tile");
   TileRectangle rectangle{rowBase, blockBase, factors.rows, factors.blocks};
   return proveTiles(range, "q", operands.rows, operands.blocks, rectangle,
                     proof);

@@ -62,6 +62,10 @@
 // RUN: sed 's/%6 = arith.muli %5, %c2_i32/%6 = arith.addi %5, %c2_i32/' %s | not nybl-opt - -prove-non-interference 2>&1 | FileCheck %s -check-prefix=TILES
 // TILES: of 'q' is in no tile
 
+// L4: tiles in two parts, each of which stores all.
+// RUN: sed 's/cta.tile_range %arg9 in %6 {/cta.tile_range %arg9, %arg99 in %6 parts 2 {/' %s | not nybl-opt - -prove-non-interference 2>&1 | FileCheck %s -check-prefix=PARTS
+// PARTS: not proven: expected tiles in one part
+
 // L5: what was made decides what is stored.
 // RUN: sed 's/cta.store_codes %codes, %arg2\[%30\] if %24/%low = arith.trunci %codes : i64 to i32\n      %less = arith.cmpi ult, %low, %arg8 : i32\n      %both = arith.andi %24, %less : i1\n      cta.store_codes %codes, %arg2[%30] if %both/' %s | not nybl-opt - -prove-non-interference 2>&1 | FileCheck %s -check-prefix=FLOW
 // FLOW: refuted: an address, a guard, a count or a branch here depends on what was read from memory
