@@ -104,6 +104,8 @@ bool QuantizeRecipe::applies(Check check, Operand operand) {
     return operand == Operand::M;
   case Check::NoOverlap:
     return operand == Operand::Q || operand == Operand::Scales;
+  case Check::TileBytes: // of workspaces, which these kernels have none of
+    return false;
   }
   return false;
 }
@@ -329,6 +331,7 @@ Status QuantizeRecipe::evaluate(const Condition &condition,
   case Check::NoOverlap:
     return checkOverlap(condition.operand, args);
   case Check::ScaleBytes: // always checked, with the tag
+  case Check::TileBytes:
     break;
   }
   return Status::ok();
