@@ -23,7 +23,8 @@ float Elements::value(int64_t row, int64_t column) const {
 
 nybl_plan *nybl::road::planOf(Session &session, const std::string &line,
                               std::string *error, const std::string &schedule) {
-  static std::vector<std::pair<std::string, nybl_plan *>> plans;
+  // As long as the process: so are the session's.
+  static auto &plans = *new std::vector<std::pair<std::string, nybl_plan *>>();
   for (auto &[known, plan] : plans)
     if (known == line + schedule)
       return plan;
