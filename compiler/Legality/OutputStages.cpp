@@ -44,7 +44,6 @@ private:
   FailureOr<ArrayRef<int64_t>> offsets(Operation *op, Value offset);
   FailureOr<std::vector<Written> *> contentOf(Operation *op, Value stage);
   LogicalResult checkAllStored();
-  InFlightDiagnostic refute(Operation *op, StringRef lemma, int64_t thread);
 
   cta::RoleOp role;
   Proof &proof;
@@ -58,19 +57,6 @@ private:
 bool isOutputStep(Operation *op) {
   return isa<cta::OutputAcquireOp, cta::OutputPublishOp, cta::StorePairOp,
              cta::StoreBoxOp>(op);
-}
-
-InFlightDiagnostic OutputTracer::refute(Operation *op, StringRef lemma,
-                                        int64_t thread) {
-  Counterexample example;
-  example.lemma = lemma;
-  example.operand = "d";
-  example.tile = 0;
-  example.thread = thread;
-  InFlightDiagnostic error = op->emitError("refuted: with tile = 0, thread = ");
-  markRefuted(error, example);
-  error << thread << " this ";
-  return error;
 }
 
 FailureOr<ArrayRef<int64_t>> OutputTracer::offsets(Operation *op,
@@ -103,7 +89,7 @@ LogicalResult OutputTracer::write(cta::StorePairOp pair,
                                   std::vector<Written> &stage, int64_t at,
                                   const Written &by) {
   if (at >= int64_t(stage.size()))
-    return refute(pair, "L3", by.thread)
+    return refuteOutput(pair, "L3", by.thread)
            << "writes byte " << at * elementBytes << " of a stage of "
            << stage.size() * elementBytes;
   Written &before = stage[at];
@@ -112,8 +98,9 @@ LogicalResult OutputTracer::write(cta::StorePairOp pair,
         "not proven: expected each thread to write an element "
         "of a stage of D once");
   if (before.element >= 0)
-    return refute(pair, "L3", by.thread) << "writes byte " << at * elementBytes
-                                         << " of a stage a second time";
+    return refuteOutput(pair, "L3", by.thread)
+           << "writes byte " << at * elementBytes
+           << " of a stage a second time";
   before = by;
   return success();
 }
@@ -127,7 +114,7 @@ LogicalResult OutputTracer::tracePair(cta::StorePairOp pair) {
   if (failed(at) || failed(stage))
     return failure();
   if (!mayWrite)
-    return refute(pair, "L3", 0)
+    return refuteOutput(pair, "L3", 0)
            << "is written while a box that was stored before may still be read";
   int64_t first = output.elements.size();
   for (Value value : {pair.getFirst(), pair.getSecond()})
@@ -136,7 +123,7 @@ LogicalResult OutputTracer::tracePair(cta::StorePairOp pair) {
   for (int64_t thread = 0; thread < threads; ++thread) {
     int64_t byte = (*at)[thread];
     if (byte % (2 * elementBytes) != 0)
-      return refute(pair, "L3", thread)
+      return refuteOutput(pair, "L3", thread)
              << "writes byte " << byte << " of a stage, no multiple of "
              << 2 * elementBytes;
     for (int64_t i : {0, 1})
@@ -181,7 +168,8 @@ LogicalResult OutputTracer::setBase(cta::StoreBoxOp box, AffineExpr row,
 
 LogicalResult OutputTracer::traceBox(cta::StoreBoxOp box) {
   if (elementBytes == 0)
-    return refute(box, "L3", 0) << "stores a stage that nothing has written";
+    return refuteOutput(box, "L3", 0)
+           << "stores a stage that nothing has written";
   FailureOr<AffineExpr> row = proof.slicer.index(box.getRow());
   FailureOr<AffineExpr> column = proof.slicer.index(box.getColumn());
   FailureOr<std::vector<bool>> mine = threadsOf(box);
@@ -201,7 +189,7 @@ LogicalResult OutputTracer::traceBox(cta::StoreBoxOp box) {
   if (failed(setBase(box, splitRow->base, splitColumn->base)))
     return failure();
   if (mayWrite)
-    return refute(box, "L3", 0)
+    return refuteOutput(box, "L3", 0)
            << "is stored before what its warp wrote is published";
   ArrayRef<int64_t> rows = proof.threads.of(splitRow->local);
   ArrayRef<int64_t> columns = proof.threads.of(splitColumn->local);
@@ -240,7 +228,7 @@ LogicalResult OutputTracer::storeBox(cta::StoreBoxOp box, int64_t thread,
     return failure();
   int64_t size = (*stage)->size() * elementBytes;
   if (from % map.alignment() != 0 || from + map.boxBytes() > size)
-    return refute(box, "L3", thread)
+    return refuteOutput(box, "L3", thread)
            << "stores " << map.boxBytes() << " bytes from byte " << from
            << " of a stage of " << size << " on: expected a multiple of "
            << map.alignment() << ", and all of them in the stage";
@@ -248,17 +236,17 @@ LogicalResult OutputTracer::storeBox(cta::StoreBoxOp box, int64_t thread,
     int64_t at = from + map.swizzled(i);
     const Written &written = (**stage)[at / elementBytes];
     if (written.element < 0)
-      return refute(box, "L3", thread)
+      return refuteOutput(box, "L3", thread)
              << "stores byte " << at
              << " of a stage, which its warp has not written since its last "
                 "acquire";
     if (written.thread / 32 != thread / 32)
-      return refute(box, "L3", thread)
+      return refuteOutput(box, "L3", thread)
              << "stores byte " << at << " of a stage, which thread "
              << written.thread << " of another warp writes";
     BoxedElement &element = output.elements[written.element];
     if (element.rows[written.thread] >= 0)
-      return refute(box, "L4", thread)
+      return refuteOutput(box, "L4", thread)
              << "stores byte " << at << " of a stage a second time";
     element.rows[written.thread] = row + i / map.getBytes();
     element.columns[written.thread] =
@@ -271,7 +259,7 @@ LogicalResult OutputTracer::checkAllStored() {
   for (const BoxedElement &element : output.elements)
     for (int64_t thread = 0; thread < threads; ++thread)
       if (element.rows[thread] < 0)
-        return refute(element.pair, "L4", thread)
+        return refuteOutput(element.pair, "L4", thread)
                << "writes an element of 'd' that no box stores";
   return success();
 }
@@ -341,4 +329,17 @@ nybl::compiler::proveOutputStages(Proof &proof) {
   if (result.wasInterrupted())
     return failure();
   return outputs;
+}
+
+InFlightDiagnostic nybl::compiler::refuteOutput(Operation *op, StringRef lemma,
+                                                int64_t thread) {
+  Counterexample example;
+  example.lemma = lemma;
+  example.operand = "d";
+  example.tile = 0;
+  example.thread = thread;
+  InFlightDiagnostic error = op->emitError("refuted: with tile = 0, thread = ");
+  markRefuted(error, example);
+  error << thread << " this ";
+  return error;
 }

@@ -31,6 +31,11 @@ struct BoxedOutput {
 /// Of each role that has boxes.
 mlir::FailureOr<std::vector<BoxedOutput>> proveOutputStages(Proof &proof);
 
+/// What `thread` does to D in the first tile breaks `lemma`; the caller says
+/// how.
+mlir::InFlightDiagnostic refuteOutput(mlir::Operation *op,
+                                      llvm::StringRef lemma, int64_t thread);
+
 } // namespace nybl::compiler
 
 #endif // NYBL_COMPILER_LEGALITY_OUTPUTSTAGES_H

@@ -5,6 +5,7 @@
 // cta.tile_range and its kernel make: tile = row of tiles * tiles in a row +
 // column of tiles.
 
+#include "compiler/Legality/OutputStages.h"
 #include "compiler/Legality/Prove.h"
 #include "compiler/Legality/ProveSplit.h"
 #include "compiler/Legality/Slots.h"
@@ -31,7 +32,6 @@ private:
   LogicalResult proveOwn(Operation *store, const Origin &origin);
   LogicalResult enumerate(Operation *store);
   LogicalResult proveWholeTile();
-  InFlightDiagnostic refute(Operation *op, StringRef lemma, int64_t thread);
 
   static constexpr int64_t maxSide = 4096; ///< of a schedule's tile
 
@@ -45,19 +45,6 @@ private:
   int64_t stored = 0, tileRows = 0, tileColumns = 0;
   cta::GlobalAccess last;
 };
-
-InFlightDiagnostic WriteProver::refute(Operation *op, StringRef lemma,
-                                       int64_t thread) {
-  Counterexample example;
-  example.lemma = lemma;
-  example.operand = "d";
-  example.tile = 0;
-  example.thread = thread;
-  InFlightDiagnostic error = op->emitError("refuted: with tile = 0, thread = ");
-  markRefuted(error, example);
-  error << thread << " this ";
-  return error;
-}
 
 /// An element of D is made of its own row of A and its own row of B, whichever
 /// of them the multiplies took as their rows.
@@ -83,7 +70,7 @@ LogicalResult WriteProver::proveOwn(Operation *store, const Origin &origin) {
     if (swapped)
       std::swap(row, column);
     if (rows[thread] != row || columns[thread] != column)
-      return refute(store, "L2", thread)
+      return refuteOutput(store, "L2", thread)
              << "stores row " << row << ", column " << column
              << " of the product in row " << rows[thread] << ", column "
              << columns[thread] << " of 'd'";
@@ -98,8 +85,9 @@ LogicalResult WriteProver::enumerate(Operation *store) {
       return store->emitError("not proven: expected a tile of at most ")
              << maxSide << " rows and columns";
     if (isStored[row * maxSide + column])
-      return refute(store, "L4", thread) << "stores row " << row << ", column "
-                                         << column << " of 'd' a second time";
+      return refuteOutput(store, "L4", thread)
+             << "stores row " << row << ", column " << column
+             << " of 'd' a second time";
     isStored[row * maxSide + column] = true;
     tileRows = std::max(tileRows, row + 1);
     tileColumns = std::max(tileColumns, column + 1);
@@ -195,7 +183,7 @@ LogicalResult WriteProver::proveWholeTile() {
   for (int64_t row = 0; row < tileRows; ++row)
     for (int64_t column = 0; column < tileColumns; ++column)
       if (!isStored[row * maxSide + column])
-        return refute(last, "L4", 0)
+        return refuteOutput(last, "L4", 0)
                << "and the others store row " << row << ", column " << column
                << " of a tile of 'd' never";
   return proveTiles(last, {rowBase, columnBase, tileRows, tileColumns},
