@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <memory>
 #include <thread>
 
 using namespace nybl;
@@ -34,7 +35,7 @@ protected:
         symbolOf<CompilationsEntry>(NYBL_TEST_FAKE_JIT, "nyblTestCompilations");
     ASSERT_TRUE(stateOf && compilations);
     state = stateOf();
-    *state = {};
+    std::construct_at(state);
     state->settings = RecordingSettings();
     state->settings.parameterCount = 6;
     ASSERT_NO_FATAL_FAILURE(open(NYBL_TEST_RECORDING_DRIVER));

@@ -24,8 +24,12 @@ bool isElf(const void *image) {
 }
 
 void note(const char *call) {
-  if (state.callCount < int(std::size(state.calls)))
-    state.calls[state.callCount++] = call;
+  int index = state.callCount;
+  while (index < int(std::size(state.calls)))
+    if (state.callCount.compare_exchange_weak(index, index + 1)) {
+      state.calls[index] = call;
+      return;
+    }
 }
 
 } // namespace

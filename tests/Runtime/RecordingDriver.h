@@ -4,6 +4,7 @@
 #ifndef NYBL_TESTS_RUNTIME_RECORDINGDRIVER_H
 #define NYBL_TESTS_RUNTIME_RECORDINGDRIVER_H
 
+#include <atomic>
 #include <cstdint>
 
 /// The last cuLaunchKernel. Parameters are copied as 8 bytes each as long as
@@ -41,19 +42,23 @@ struct RecordingSettings {
   int encodeResult = 0;       ///< what cuTensorMapEncodeTiled returns
 };
 
+/// Threads may prepare side by side, so what any call counts is atomic; what
+/// one launch or one encoded map left is for tests that have one thread.
 struct RecordingState {
   RecordingSettings settings;
   RecordedLaunch last;
-  int contextDepth; ///< pushes minus pops
-  int retained;     ///< primary context references
-  int modules;      ///< loaded minus unloaded
-  int ptxLoads, cubinLoads;
+  std::atomic<int> contextDepth; ///< pushes minus pops, of all threads
+  std::atomic<int> retained;     ///< primary context references
+  std::atomic<int> modules;      ///< loaded minus unloaded
+  std::atomic<int> ptxLoads, cubinLoads;
   /// Every call of the driver in order, by name; the oldest are kept.
   const char *calls[64];
-  int callCount;
-  void *current;        ///< the context on top of the stack
-  int allowedShared;    ///< the last CU_FUNC_..._MAX_DYNAMIC_SHARED_SIZE_BYTES
-  uint64_t askedShared; ///< the dynamic shared memory of the last occupancy
+  std::atomic<int> callCount;
+  std::atomic<void *> current; ///< the context pushed last, by any thread
+  /// The last CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES.
+  std::atomic<int> allowedShared;
+  /// The dynamic shared memory of the last occupancy.
+  std::atomic<uint64_t> askedShared;
   RecordedMap encoded[8]; ///< the oldest are kept
   int encodeCount;
 };

@@ -9,6 +9,7 @@
 #include "tests/Runtime/RecordingDriver.h"
 #include <dlfcn.h>
 #include <gtest/gtest.h>
+#include <memory>
 
 using namespace nybl;
 using namespace nybl::launch;
@@ -25,7 +26,7 @@ protected:
     auto *stateOf = api->extension<RecordingStateEntry>("nyblTestState");
     ASSERT_TRUE(stateOf);
     state = stateOf();
-    *state = {};
+    std::construct_at(state);
     state->settings = RecordingSettings();
   }
 
@@ -106,7 +107,7 @@ TEST_F(TensorMaps, AreEncodedInThePlaceOfTheirParameters) {
 TEST_F(TensorMaps, TheWidestSwizzleAndTheElementsOfD) {
   for (auto [line, rowBytes] : {std::pair("gemm m=? n=48 k=16 d=f32", 192u),
                                 {"gemm m=? n=48 k=16 d=f16", 96u}}) {
-    *state = {};
+    std::construct_at(state);
     GemmProblem other = *parseProblem(line);
     Manifest manifest = mapManifest(other);
     manifest.tensorMaps[2] = {"d", 1, 128, 128};
