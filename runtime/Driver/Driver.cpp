@@ -76,10 +76,8 @@ Status Driver::loadTable() {
   return Status::ok();
 }
 
-Status Driver::check(CUresult result, const char *call,
-                     const std::string &hint) const {
-  if (result == CUDA_SUCCESS)
-    return Status::ok();
+Status Driver::failure(CUresult result, const char *call,
+                       std::string_view hint) const {
   const char *errorName = nullptr, *text = nullptr;
   if (cuGetErrorName(result, &errorName) != CUDA_SUCCESS || !errorName)
     errorName = "an unknown error";

@@ -9,6 +9,7 @@
 #include <cuda.h>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace nybl::driver {
 
@@ -24,7 +25,9 @@ public:
   /// "cuMemAlloc failed: CUDA_ERROR_OUT_OF_MEMORY (2), out of memory", as
   /// Environment; Ok for CUDA_SUCCESS. `hint` ends the sentence if not empty.
   Status check(CUresult result, const char *call,
-               const std::string &hint = "") const;
+               std::string_view hint = {}) const {
+    return result == CUDA_SUCCESS ? Status::ok() : failure(result, call, hint);
+  }
 
   /// A symbol outside the CUDA API (the emulator's nyblEmu...), or null.
   template <typename Function>
@@ -46,6 +49,8 @@ public:
 
 private:
   Driver() = default;
+  Status failure(CUresult result, const char *call,
+                 std::string_view hint) const;
   void *lookUp(const char *symbol) const;
   Status loadTable();
 

@@ -122,6 +122,23 @@ uint64_t bytesOf(Operand operand, const nybl_gemm_args &args) {
   }
 }
 
+/// Units are powers of two, and divisions are what a launch has no time for.
+bool isMultiple(uint64_t value, int64_t unit) {
+  auto of = static_cast<uint64_t>(unit);
+  return unit <= 1 ||
+         (std::has_single_bit(of) ? value & (of - 1) : value % of) == 0;
+}
+
+/// Without the sum that may not fit.
+int64_t ceilDiv(int64_t count, int64_t size) {
+  return count / size + (count % size != 0);
+}
+
+/// From the first to the last byte of so many rows.
+Wide bytesNeeded(const nybl_matrix &matrix, int64_t rows, int64_t rowBytes) {
+  return Wide(rows - 1) * matrix.row_stride + rowBytes;
+}
+
 bool isMatrix(Operand operand) {
   return operand == Operand::A || operand == Operand::B ||
          operand == Operand::D;
@@ -149,6 +166,28 @@ bool applies(Check check, Operand operand) {
     return false;
   }
   return false;
+}
+
+/// The input that D shares bytes with, by whole ranges: a D interleaved with an
+/// input counts.
+std::optional<Operand> overlapping(const nybl_gemm_args &args) {
+  for (Operand input : {Operand::A, Operand::ScalesA, Operand::B,
+                        Operand::ScalesB, Operand::Alpha}) {
+    uint64_t begin = pointerOf(input, args), size = bytesOf(input, args);
+    if (size != 0 && begin < args.d.pointer + args.d.bytes &&
+        args.d.pointer < begin + size)
+      return input;
+  }
+  return std::nullopt;
+}
+
+Status refusedOverlap(const nybl_gemm_args &args) {
+  Operand input = *overlapping(args);
+  return Status::refused(fmt::format(
+      "d: expected an output that overlaps no input, but its {} bytes at {:#x} "
+      "meet the {} bytes of {} at {:#x}",
+      args.d.bytes, args.d.pointer, bytesOf(input, args), fieldName(input),
+      pointerOf(input, args)));
 }
 
 Status checkMatrixPointer(Operand operand, const nybl_matrix &matrix) {
@@ -183,6 +222,7 @@ Expected<Recipe> Recipe::make(const Manifest &manifest,
     return Status::invalid(
         fmt::format("manifest: expected a tile of at least 1 x 1, got {} x {}",
                     manifest.tileM, manifest.tileN));
+  recipe.tileColumns = ceilDiv(problem.n, recipe.tileN);
   for (const Precondition &precondition : manifest.preconditions)
     if (Status status = recipe.addCondition(precondition); !status)
       return status;
@@ -356,8 +396,8 @@ Status Recipe::check(const nybl_gemm_args &args) const {
   if (Status status = checkWorkspace(args); !status)
     return status;
   for (const Condition &condition : conditions)
-    if (Status status = evaluate(condition, args); !status)
-      return status;
+    if (!holds(condition, args))
+      return refusal(condition, args);
   return Status::ok();
 }
 
@@ -400,49 +440,67 @@ Status Recipe::checkAlpha(const nybl_scalar &alpha) const {
   return Status::ok();
 }
 
-Status Recipe::evaluate(const Condition &condition,
-                        const nybl_gemm_args &args) const {
-  const char *field = fieldName(condition.operand);
+/// No text is made here: every launch comes this way.
+bool Recipe::holds(const Condition &condition,
+                   const nybl_gemm_args &args) const {
   const nybl_matrix *matrix = matrixOf(condition.operand, args);
   switch (condition.check) {
   case Check::Alignment:
-    if (condition.value > 1 &&
-        pointerOf(condition.operand, args) % uint64_t(condition.value) != 0)
-      return Status::refused(fmt::format(
-          "{}.pointer: expected a multiple of {} bytes, got {:#x}", field,
-          condition.value, pointerOf(condition.operand, args)));
-    break;
+    return isMultiple(pointerOf(condition.operand, args), condition.value);
   case Check::StrideMultiple:
-    if (condition.value > 1 && matrix->row_stride % condition.value != 0)
-      return Status::refused(
-          fmt::format("{}.row_stride: expected a multiple of {} bytes, got {}",
-                      field, condition.value, matrix->row_stride));
-    break;
+    return isMultiple(uint64_t(matrix->row_stride), condition.value);
   case Check::StrideMax:
-    if (matrix->row_stride > condition.value)
-      return Status::refused(
-          fmt::format("{}.row_stride: expected at most {} bytes, got {}", field,
-                      condition.value, matrix->row_stride));
-    break;
+    return matrix->row_stride <= condition.value;
   case Check::RowsFit:
-    return checkFit(condition, args);
+    return matrix->row_stride >= condition.value &&
+           Wide(matrix->bytes) >= bytesNeeded(*matrix,
+                                              rowsOf(condition.operand, args),
+                                              condition.value);
   case Check::RowsMax:
-    if (args.m > condition.value)
-      return Status::refused(fmt::format(
-          "m: expected at most {} rows, what the certificate holds for, got {}",
-          condition.value, args.m));
-    break;
+    return args.m <= condition.value;
   case Check::NoOverlap:
-    return checkOverlap(args);
+    return !overlapping(args);
   case Check::ScaleBytes: // always checked, with the tag
   case Check::TileBytes:  // checkWorkspace
     break;
   }
-  return Status::ok();
+  return true;
 }
 
-Status Recipe::checkFit(const Condition &condition,
-                        const nybl_gemm_args &args) const {
+/// Of a condition that does not hold.
+Status Recipe::refusal(const Condition &condition,
+                       const nybl_gemm_args &args) const {
+  const char *field = fieldName(condition.operand);
+  const nybl_matrix *matrix = matrixOf(condition.operand, args);
+  switch (condition.check) {
+  case Check::Alignment:
+    return Status::refused(fmt::format(
+        "{}.pointer: expected a multiple of {} bytes, got {:#x}", field,
+        condition.value, pointerOf(condition.operand, args)));
+  case Check::StrideMultiple:
+    return Status::refused(
+        fmt::format("{}.row_stride: expected a multiple of {} bytes, got {}",
+                    field, condition.value, matrix->row_stride));
+  case Check::StrideMax:
+    return Status::refused(
+        fmt::format("{}.row_stride: expected at most {} bytes, got {}", field,
+                    condition.value, matrix->row_stride));
+  case Check::RowsFit:
+    return refusedFit(condition, args);
+  case Check::RowsMax:
+    return Status::refused(fmt::format(
+        "m: expected at most {} rows, what the certificate holds for, got {}",
+        condition.value, args.m));
+  case Check::NoOverlap:
+  case Check::ScaleBytes:
+  case Check::TileBytes:
+    break;
+  }
+  return refusedOverlap(args);
+}
+
+Status Recipe::refusedFit(const Condition &condition,
+                          const nybl_gemm_args &args) const {
   const char *field = fieldName(condition.operand);
   const nybl_matrix &matrix = *matrixOf(condition.operand, args);
   if (matrix.row_stride < condition.value)
@@ -450,9 +508,7 @@ Status Recipe::checkFit(const Condition &condition,
         "{}.row_stride: expected at least {}, the bytes of a row, got {}",
         field, condition.value, matrix.row_stride));
   int64_t rows = rowsOf(condition.operand, args);
-  Wide needed = Wide(rows - 1) * matrix.row_stride + condition.value;
-  if (Wide(matrix.bytes) >= needed)
-    return Status::ok();
+  Wide needed = bytesNeeded(matrix, rows, condition.value);
   bool printable = needed <= Wide(INT64_MAX);
   return Status::refused(
       fmt::format("{}.bytes: expected at least {} for {} rows of {} bytes at a "
@@ -460,23 +516,6 @@ Status Recipe::checkFit(const Condition &condition,
                   "got {}",
                   field, printable ? std::to_string(int64_t(needed)) : "2^63",
                   rows, condition.value, matrix.row_stride, matrix.bytes));
-}
-
-/// By whole ranges: a D interleaved with an input counts as overlap.
-Status Recipe::checkOverlap(const nybl_gemm_args &args) const {
-  for (Operand input : {Operand::A, Operand::ScalesA, Operand::B,
-                        Operand::ScalesB, Operand::Alpha}) {
-    uint64_t begin = pointerOf(input, args), size = bytesOf(input, args);
-    if (size == 0 || begin >= args.d.pointer + args.d.bytes ||
-        args.d.pointer >= begin + size)
-      continue;
-    return Status::refused(fmt::format("d: expected an output that overlaps no "
-                                       "input, but its {} bytes at {:#x} "
-                                       "meet the {} bytes of {} at {:#x}",
-                                       args.d.bytes, args.d.pointer, size,
-                                       fieldName(input), begin));
-  }
-  return Status::ok();
 }
 
 Status Recipe::checkWorkspace(const nybl_gemm_args &args) const {
@@ -501,8 +540,7 @@ int64_t Recipe::rowsOf(Operand operand, const nybl_gemm_args &args) const {
 }
 
 int64_t Recipe::tiles(int64_t m) const {
-  Wide count =
-      (Wide(m) + tileM - 1) / tileM * ((Wide(asked.n) + tileN - 1) / tileN);
+  Wide count = Wide(ceilDiv(m, tileM)) * tileColumns;
   return count > Wide(INT64_MAX) ? INT64_MAX : int64_t(count);
 }
 

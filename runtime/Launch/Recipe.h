@@ -129,19 +129,20 @@ private:
   bool demands(Check check, Operand operand, Enough enough) const;
   Status requireChecks() const;
   Status requireMapChecks(const Map &map) const;
-  Status evaluate(const Condition &condition, const nybl_gemm_args &args) const;
+  bool holds(const Condition &condition, const nybl_gemm_args &args) const;
+  Status refusal(const Condition &condition, const nybl_gemm_args &args) const;
+  Status refusedFit(const Condition &condition,
+                    const nybl_gemm_args &args) const;
   Status checkScales(Operand operand, const nybl_gemm_args &args) const;
   Status checkAlpha(const nybl_scalar &alpha) const;
-  Status checkOverlap(const nybl_gemm_args &args) const;
   Status checkWorkspace(const nybl_gemm_args &args) const;
-  Status checkFit(const Condition &condition, const nybl_gemm_args &args) const;
   int64_t rowsOf(Operand operand, const nybl_gemm_args &args) const;
   Status encodeMap(Operand operand, const nybl_gemm_args &args,
                    const driver::Driver &api, CUtensorMap &to) const;
   uint64_t bitsOf(const Slot &slot, const nybl_gemm_args &args) const;
 
   GemmProblem asked;
-  int64_t tileM = 1, tileN = 1, split = 1;
+  int64_t tileM = 1, tileN = 1, tileColumns = 0, split = 1;
   Workspace workspace;
   std::vector<Condition> conditions;
   std::vector<Slot> slots;

@@ -234,6 +234,24 @@ TEST(Recipe, NothingToDoChecksRowsAlone) {
             std::string::npos);
 }
 
+TEST(Recipe, UnitsThatAreNoPowerOfTwo) {
+  GemmProblem problem = problemOf(line);
+  Manifest manifest = plainManifest(problem);
+  manifest.preconditions.push_back({"alignment", "a", 48});
+  manifest.preconditions.push_back({"stride_multiple", "a", 12});
+  auto recipe = Recipe::make(manifest, problem);
+  ASSERT_TRUE(recipe) << recipe.message();
+  Args args = argumentsFor(problem, 5);
+  args.a = {48 * 1000, 480, 48};
+  EXPECT_TRUE(recipe->check(args)) << recipe->check(args).message();
+  args.a.pointer += 16;
+  EXPECT_NE(recipe->check(args).message().find("a multiple of 48 bytes"),
+            std::string::npos);
+  args.a = {48 * 1000, 480, 64};
+  EXPECT_NE(recipe->check(args).message().find("a multiple of 12 bytes"),
+            std::string::npos);
+}
+
 TEST(Recipe, RowsBeyondTheCertificate) {
   GemmProblem problem = problemOf("gemm n=8 k=16");
   Status status = recipeOf(problem).check(argumentsFor(problem, 100001));
