@@ -105,15 +105,16 @@ private:
       return refuse("expected a dtype, a list of sizes and two offsets");
     tensor.name = name;
     tensor.dtype = dtype.get<std::string>();
-    unsigned __int128 bits = bitsOfDtype(tensor.dtype);
+    unsigned __int128 count = 1; // bounded whatever the dtype: elements()
     for (const Json &extent : shape) {
       if (!isCount(extent))
         return refuse("expected sizes from 0 to 2^48");
       tensor.shape.push_back(extent.get<int64_t>());
-      bits *= extent.get<uint64_t>();
-      if (bits > (static_cast<unsigned __int128>(1) << 60))
+      count *= extent.get<uint64_t>();
+      if (count > (static_cast<unsigned __int128>(1) << 56))
         return refuse("its shape is too large");
     }
+    unsigned __int128 bits = count * bitsOfDtype(tensor.dtype);
     uint64_t begin = offsets[0].get<uint64_t>(),
              end = offsets[1].get<uint64_t>();
     if (begin > end || end > data.size())

@@ -149,6 +149,14 @@ TEST(Safetensors, EveryFaultIsOneSentence) {
       {assemble(R"({"x":{"dtype":"U8","shape":[8],"data_offsets":[8,0]}})",
                 "12345678"),
        "ends at byte 0"},
+      {assemble(R"({"x":{"dtype":"F64","shape":[4294967296,4294967296],)"
+                R"("data_offsets":[0,8]}})",
+                "12345678"),
+       "its shape is too large"},
+      {assemble(R"({"x":{"dtype":"of tomorrow","shape":[4294967296,)"
+                R"(4294967296],"data_offsets":[0,8]}})",
+                "12345678"),
+       "its shape is too large"},
   };
   for (const auto &[bytes, part] : table) {
     auto file = SafetensorsFile::parse(bytes, "f");
