@@ -35,12 +35,17 @@ constexpr Field fields[] = {
     {"ptx", [](Row &r) -> std::string & { return r.ptx; }},
     {"cubin", [](Row &r) -> std::string & { return r.cubin; }}};
 
+/// Only where it says something, so that other bundles stay what they were.
+constexpr const char *tunedField = "tuned";
+
 std::string printTable(std::vector<Row> &rows) {
   Json list = Json::array();
   for (Row &row : rows) {
     Json json = Json::object();
     for (const Field &field : fields)
       json[field.name] = field.of(row);
+    if (!row.tuned.empty())
+      json[tunedField] = row.tuned;
     list.push_back(std::move(json));
   }
   Json table = {{"version", currentVersion}, {"kernels", std::move(list)}};
@@ -53,8 +58,13 @@ Expected<Row> parseRow(const Json &json, size_t index) {
         fmt::format("the bundle's table, kernel {}: {}", index, what));
   };
   Row row;
-  if (!json.is_object() || json.size() != std::size(fields))
+  bool isTuned = json.is_object() && json.contains(tunedField);
+  if (!json.is_object() || json.size() != std::size(fields) + isTuned)
     return error(fmt::format("expected {} fields", std::size(fields)));
+  if (isTuned && (!json[tunedField].is_string() || json[tunedField] == ""))
+    return error("expected a text 'tuned' that says what was timed");
+  if (isTuned)
+    row.tuned = json[tunedField].get<std::string>();
   for (const Field &field : fields) {
     auto found = json.find(field.name);
     if (found == json.end() || !found->is_string())
@@ -131,6 +141,7 @@ Expected<std::string> nybl::bundle::write(std::vector<Kernel> kernels) {
     };
     Row row;
     row.request = request;
+    row.tuned = kernel.tuned;
     row.manifest = add(ImageKind::None, "manifest", kernel.manifest);
     row.ptx = add(ImageKind::Ptx, "ptx", kernel.ptx);
     row.cubin = add(ImageKind::Cubin, "cubin", kernel.cubin);
@@ -196,6 +207,7 @@ Expected<std::string_view> Bundle::part(const std::string &digest) const {
 Expected<Kernel> Bundle::kernel(const Row &row) const {
   Kernel kernel;
   kernel.request = row.request;
+  kernel.tuned = row.tuned;
   for (auto [digest, to] : {std::pair(&row.manifest, &kernel.manifest),
                             std::pair(&row.ptx, &kernel.ptx),
                             std::pair(&row.cubin, &kernel.cubin)}) {

@@ -22,12 +22,15 @@ struct Kernel {
   KernelRequest request;
   std::string manifest; ///< JSON, runtime/Abi/Manifest.h
   std::string ptx, cubin;
+  /// What was timed, where the schedule was chosen by that; else empty.
+  std::string tuned{};
 };
 
 /// One line of the table: digests of the parts.
 struct Row {
   KernelRequest request;
   std::string manifest, ptx, cubin;
+  std::string tuned{}; ///< as Kernel's
 };
 
 /// The bytes of a bundle, whatever the order of the kernels; parts that are

@@ -165,6 +165,7 @@ Status takeKernel(Plan &plan, const nybl_prepare_options &options,
   plan.manifestJson = artefact.kernel.manifest;
   plan.phasesJson = artefact.phases;
   plan.origin = artefact.origin;
+  plan.tuned = artefact.kernel.tuned;
   plan.fingerprint = slot->fingerprint;
   return Status::ok();
 }

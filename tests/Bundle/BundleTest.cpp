@@ -32,6 +32,7 @@ TEST(Bundle, WhatGoesInComesOut) {
   std::vector<Kernel> kernels = {kernelOf(8), kernelOf(24),
                                  kernelOf(8, "sm_121a")};
   kernels[1].request.schedule = "kind=plain";
+  kernels[2].tuned = "measured, 1.500 us at M = 16";
   std::string bytes = written(kernels);
   auto bundle = Bundle::read(bytes);
   ASSERT_TRUE(bundle) << bundle.message();
@@ -125,6 +126,12 @@ TEST(Bundle, TheTableIsReadStrictly) {
   expectRefused(withRightTable(row), "expected a SHA-256, got '1'");
   row.replace(row.find("\"ptxas\": \"\""), 11, "\"ptxas\": 1");
   expectRefused(withRightTable(row), "expected a text 'ptxas'");
+  for (const char *tuned : {"1", "\"\""}) {
+    std::string other = row;
+    other.insert(other.find("\"chip\""),
+                 "\"tuned\": " + std::string(tuned) + ", ");
+    expectRefused(withRightTable(other), "expected a text 'tuned'");
+  }
 }
 
 /// For every byte: either nothing of it can be read, or all that can be read is

@@ -23,7 +23,7 @@ inline bundle::Kernel kernelOf(int n, const std::string &chip = "sm_120a") {
 
 inline bool sameBytes(const bundle::Kernel &a, const bundle::Kernel &b) {
   return a.request == b.request && a.manifest == b.manifest && a.ptx == b.ptx &&
-         a.cubin == b.cubin;
+         a.cubin == b.cubin && a.tuned == b.tuned;
 }
 
 } // namespace nybl::tests

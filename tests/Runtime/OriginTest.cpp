@@ -3,6 +3,7 @@
 // Where kernels come from: the compiler once, then the cache, without the
 // compiler; bundles before both.
 
+#include "runtime/Bundle/Bundle.h"
 #include "tests/Runtime/ApiFixture.h"
 #include "tests/Runtime/Arguments.h"
 #include "tests/Runtime/FakeProvider.h"
@@ -60,6 +61,7 @@ protected:
     EXPECT_EQ(nybl_plan_info(plan, &details), NYBL_OK);
     phases = details.phases_json;
     manifest = details.manifest_json;
+    tuned = details.tuned;
     std::string origin = details.origin;
     nybl_gemm_args args = argumentsFor(*parseProblem(problem), 3);
     EXPECT_EQ(nybl_launch(plan, &args), NYBL_OK) << nybl_last_error();
@@ -79,7 +81,7 @@ protected:
 
   Folder folder;
   std::string cache = folder / "cache", ptxas = folder / "ptxas";
-  std::string phases, manifest;
+  std::string phases, manifest, tuned;
   CompilationsEntry *compilations = nullptr;
 };
 
@@ -101,6 +103,21 @@ TEST_F(OriginTest, TheSecondProcessNeedsNoCompiler) {
   EXPECT_EQ(originOf("gemm m=? n=40 k=64 d=f32"), "compiler");
   EXPECT_TRUE(isLoaded(copy));
   EXPECT_TRUE(logged.size() > 1 && logged.back().first == NYBL_LOG_INFO);
+}
+
+TEST_F(OriginTest, ATunedBundleSaysWhyItsKernelWasChosen) {
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler");
+  EXPECT_EQ(tuned, "");
+  auto made = bundle::Bundle::read(contentOf(entry()));
+  ASSERT_TRUE(made) << made.message();
+  auto kernel = made->kernel(made->rows().front());
+  ASSERT_TRUE(kernel) << kernel.message();
+  kernel->tuned = "measured, 1.500 us at M = 16 on a GPU";
+  writeText(folder / "tuned", *bundle::write({*kernel}));
+  reopen((folder / "tuned").c_str());
+  EXPECT_EQ(originOf(line), "bundle " + (folder / "tuned"));
+  EXPECT_EQ(tuned, kernel->tuned);
 }
 
 TEST_F(OriginTest, EachScheduleAndPtxasHasItsOwn) {

@@ -3,7 +3,9 @@
 // nybl bundle, inspect and cache, with a compiler of one kernel and a ptxas
 // that only says its version.
 
+#include "runtime/Abi/Problem.h"
 #include "runtime/Bundle/Bundle.h"
+#include "runtime/Tune/Record.h"
 #include "tests/Tools/Command.h"
 #include "tools/nybl/Progress.h"
 #include <csignal>
@@ -122,6 +124,102 @@ TEST_F(BundleCommand, WhatIsWrongLeavesNoFile) {
   expectError(bundle("b", {"--jobs", "0"}), 2, "--jobs");
   expectError(command({"bundle", folder / "none", "--chips", "sm_120a"}), 3,
               "cannot open");
+  EXPECT_EQ(access((folder / "b").c_str(), F_OK), -1);
+}
+
+/// Of the first problem, on a GPU that is not here.
+tune::Record record(const char *schedule, int64_t nanoseconds,
+                    const tune::Gpu &gpu) {
+  auto problem = parseProblem("gemm n=24 k=48 d=f32");
+  return {print(specialise(*problem)),
+          16,
+          gpu,
+          13000,
+          "events 1",
+          schedule,
+          std::string(64, '0'),
+          nanoseconds,
+          0,
+          30,
+          "naive kernel"};
+}
+
+const tune::Gpu large{"NVIDIA GeForce RTX 5090", "sm_120a", 170},
+    small{"NVIDIA GeForce RTX 5080", "sm_120a", 84};
+
+TEST_F(BundleCommand, RecordsOfATuneFileChoose) {
+  auto tuned = [&](const char *out, const std::vector<tune::Record> &records,
+                   const Arguments &more = {}) {
+    std::string text;
+    for (const tune::Record &r : records)
+      text += print(r) + "\n";
+    writeText(folder / "tune", text);
+    Arguments arguments = {
+        "bundle", folder / "problems", "--chips", "sm_120a",
+        "-o",     folder / out,        "--tuned", folder / "tune"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return command(arguments);
+  };
+  tune::Record slow = record("kind=slow", 9000, large),
+               fast = record("kind=fast", 1500, large),
+               other = record("kind=other", 10, small);
+  Outcome said = tuned("b", {slow, fast});
+  EXPECT_EQ(said.code, 0) << said.err;
+  EXPECT_NE(said.out.find("\n1 as the records of "), std::string::npos)
+      << said.out;
+  EXPECT_NE(said.out.find(", 1 without a record"), std::string::npos);
+  auto read = bundle::Bundle::read(contentOf(folder / "b"));
+  ASSERT_TRUE(read) << read.message();
+  ASSERT_EQ(read->rows().size(), 2u);
+  const std::string why = "measured, 1.500 us at M = 16 on NVIDIA GeForce RTX "
+                          "5090 (sm_120a, 170 multiprocessors)";
+  EXPECT_EQ(read->rows()[0].tuned, "") << "m=0..16: no record";
+  EXPECT_EQ(read->rows()[1].tuned, why);
+  EXPECT_EQ(read->rows()[1].request.schedule, "") << "found without asking";
+  said = command({"inspect", folder / "b"});
+  EXPECT_NE(said.out.find("kind=fake (tuned: " + why + ")\n"),
+            std::string::npos)
+      << said.out;
+  EXPECT_EQ(json({"inspect", folder / "b", "--json"})["kernels"][1]["tuned"],
+            why);
+  EXPECT_EQ(tuned("c", {fast, slow, fast}).code, 0);
+  EXPECT_TRUE(contentOf(folder / "c") == contentOf(folder / "b"));
+  // Of several GPUs one must be named.
+  expectError(tuned("d", {slow, fast, other}), 2,
+              "expected records of one GPU of sm_120a, got 'NVIDIA GeForce RTX "
+              "5080 (sm_120a, 84 multiprocessors)', 'NVIDIA GeForce RTX 5090");
+  for (const char *name :
+       {"NVIDIA GeForce RTX 5090", "NVIDIA GeForce RTX 5090 (sm_120a, 170 "
+                                   "multiprocessors)"}) {
+    said = tuned("d", {slow, fast, other}, {"--gpu", name});
+    EXPECT_EQ(said.code, 0) << said.err;
+    EXPECT_TRUE(contentOf(folder / "d") == contentOf(folder / "b"));
+  }
+}
+
+TEST_F(BundleCommand, RecordsThatDoNotFitAreSaid) {
+  auto tuned = [&](const tune::Record &one, const char *chips,
+                   const Arguments &more = {}) {
+    writeText(folder / "tune", print(one) + "\n");
+    Arguments arguments = {
+        "bundle", folder / "problems", "--chips", chips,
+        "-o",     folder / "b",        "--tuned", folder / "tune"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return command(arguments);
+  };
+  tune::Record right = record("kind=fast", 1500, large), wrong = right;
+  wrong.kernel.front() = '1';
+  expectError(tuned(wrong, "sm_120a"), 1,
+              "was timed as kernel 100000000000, and is kernel 000000000000");
+  expectError(tuned(right, "sm_120a,sm_121a"), 2,
+              "expected records of one GPU of sm_121a, got none");
+  expectError(tuned(right, "sm_120a", {"--gpu", "H100"}), 2,
+              "--gpu: expected a GPU with records");
+  expectError(tuned(right, "sm_120a", {"--schedule", "kind=any"}), 2,
+              "--schedule");
+  expectError(bundle("b", {"--gpu", "H100"}), 2, "expected a tune file");
+  expectError(bundle("b", {"--tuned", folder / "none"}), 3, "none");
+  expectError(bundle("b", {"--tuned", folder / "problems"}), 2, "line 1");
   EXPECT_EQ(access((folder / "b").c_str(), F_OK), -1);
 }
 

@@ -7,7 +7,9 @@
 #include "tools/nybl/Files.h"
 #include "tools/nybl/ProblemFile.h"
 #include "tools/nybl/Progress.h"
+#include "tools/nybl/TunedKernels.h"
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <fmt/format.h>
@@ -21,8 +23,8 @@ namespace {
 
 struct Options {
   std::string problems, out = "kernels.nybl", schedule, templateFile, ptxas,
-                        jit;
-  std::vector<std::string> chips;
+                        jit, tuneFile;
+  std::vector<std::string> chips, gpus;
   unsigned jobs = 0;
 };
 
@@ -37,11 +39,29 @@ Expected<std::set<std::string>> readClasses(const std::string &path) {
   return classes;
 }
 
+/// What the tune file chooses, if there is one.
+using Tuned = std::optional<TunedKernels>;
+
+Expected<Tuned> readTuned(const Options &options) {
+  if (options.tuneFile.empty())
+    return options.gpus.empty()
+               ? Expected<Tuned>(std::nullopt)
+               : Status::invalid(
+                     "--gpu: expected a tune file by --tuned, whose "
+                     "records are chosen by it, got none");
+  auto tuned = TunedKernels::read(options.tuneFile,
+                                  {options.chips.begin(), options.chips.end()},
+                                  options.gpus);
+  return tuned ? Expected<Tuned>(std::move(*tuned)) : tuned.status();
+}
+
 /// Compiles some kernels, several at a time.
 class Work {
 public:
-  Work(const Options &options, std::optional<std::string> templateText)
+  Work(const Options &options, std::optional<std::string> templateText,
+       Tuned tuned)
       : options(options), templateText(std::move(templateText)),
+        tuned(std::move(tuned)),
         artefacts(options.jit, cache::Settings::find(nullptr),
                   [this](nybl_log_level level, const std::string &message) {
                     if (level == NYBL_LOG_WARNING)
@@ -51,6 +71,12 @@ public:
   Status run(const std::set<std::string> &classes);
   const std::vector<bundle::Kernel> &kernels() const { return made; }
   size_t fromCache() const { return cached; }
+  size_t fromRecords() const {
+    return static_cast<size_t>(
+        std::count_if(made.begin(), made.end(), [](const bundle::Kernel &k) {
+          return !k.tuned.empty();
+        }));
+  }
 
 private:
   void warn(const std::string &message) {
@@ -62,6 +88,7 @@ private:
 
   const Options &options;
   std::optional<std::string> templateText;
+  Tuned tuned;
   std::mutex mutex; ///< of all below
   std::condition_variable changed;
   std::set<std::string> warnings; ///< each is printed once
@@ -71,11 +98,24 @@ private:
   library::Artefacts artefacts; ///< the last, since it logs
 };
 
+/// The kernel that was timed is what is asked for by no schedule.
+Status takeChoice(const tune::Choice &choice, library::Artefact &artefact) {
+  if (artefact.manifest.key != choice.kernel)
+    return Status::refused(fmt::format(
+        "the tune file's '{}' was timed as kernel {:.12}, and is kernel {:.12} "
+        "here (another compiler, ptxas or template): run `nybl tune` anew",
+        choice.schedule, choice.kernel, artefact.manifest.key));
+  artefact.kernel.request.schedule.clear();
+  artefact.kernel.tuned = choice.reason;
+  return Status::ok();
+}
+
 void Work::makeOne(const std::string &problem, const std::string &chip) {
   library::Wish wish;
   wish.problemClass = problem;
   wish.chip = chip;
-  wish.schedule = orNull(options.schedule);
+  auto choice = tuned ? tuned->choose(problem, chip) : std::nullopt;
+  wish.schedule = orNull(choice ? choice->schedule : options.schedule);
   wish.templateText = templateText ? templateText->c_str() : nullptr;
   wish.ptxas = orNull(options.ptxas);
   auto artefact = artefacts.make(wish);
@@ -88,6 +128,8 @@ void Work::makeOne(const std::string &problem, const std::string &chip) {
           fmt::format("a bundle holds kernels with a complete certificate "
                       "alone, but nobody has proven {}",
                       lemmas));
+  if (status && choice)
+    status = takeChoice(*choice, *artefact);
   std::lock_guard lock(mutex);
   if (!status && outcome)
     outcome =
@@ -148,7 +190,10 @@ Status runBundle(const Options &options) {
   auto templateText = readTemplate(options.templateFile);
   if (!templateText)
     return templateText.status();
-  Work work(options, std::move(*templateText));
+  auto tuned = readTuned(options);
+  if (!tuned)
+    return tuned.status();
+  Work work(options, std::move(*templateText), std::move(*tuned));
   if (Status status = work.run(*classes); !status)
     return status;
   auto bytes = bundle::write(work.kernels());
@@ -159,6 +204,11 @@ Status runBundle(const Options &options) {
   printOut(fmt::format("{} in {} ({}), {} from the cache\n",
                        countText(work.kernels().size(), "kernel"), options.out,
                        bytesText(double(bytes->size())), work.fromCache()));
+  if (!options.tuneFile.empty())
+    printOut(fmt::format("{} as the records of {} have them, {} without a "
+                         "record, chosen as ever\n",
+                         work.fromRecords(), options.tuneFile,
+                         work.kernels().size() - work.fromRecords()));
   return Status::ok();
 }
 
@@ -190,6 +240,17 @@ void nybl::cli::addBundle(CLI::App &app, int &code) {
                    "a file with a kernel in the Tile dialect, for all of them; "
                    "without it the built-in one")
       ->check(expectFileName);
+  verb->add_option("--tuned", options->tuneFile,
+                   "a tune file: its records choose the schedule of each "
+                   "problem that they know, for all M of its class; the table "
+                   "says so")
+      ->check(expectFileName)
+      ->excludes("--schedule")
+      ->excludes("--template");
+  verb->add_option("--gpu", options->gpus,
+                   "the GPU whose records count, by its name in the tune file; "
+                   "once a chip, where there are several of one chip")
+      ->allow_extra_args(false);
   verb->add_option("--jobs", options->jobs,
                    "how many to compile at a time; without it one a core")
       ->check(CLI::Range(1u, 1024u));

@@ -56,6 +56,12 @@ std::string provenText(const Manifest &manifest) {
                           : "not proven: " + unproven;
 }
 
+std::string choiceText(const bundle::Kernel &kernel) {
+  if (!kernel.tuned.empty())
+    return "tuned: " + kernel.tuned;
+  return kernel.request.schedule.empty() ? "chosen" : "asked for";
+}
+
 void printText(const std::string &path, uint64_t size,
                const std::vector<Inspected> &all) {
   printOut(fmt::format("{}: {}, {}, every SHA-256 is right\n", path,
@@ -64,8 +70,7 @@ void printText(const std::string &path, uint64_t size,
   for (const auto &[kernel, manifest] : all) {
     const KernelRequest &request = kernel.request;
     printOut(fmt::format("{}\n  on {}, {} ({})\n", request.problem,
-                         request.chip, manifest.schedule,
-                         request.schedule.empty() ? "chosen" : "asked for"));
+                         request.chip, manifest.schedule, choiceText(kernel)));
     if (!request.templateDigest.empty())
       printOut(fmt::format("  template {}\n", request.templateDigest));
     printOut(fmt::format(
@@ -85,6 +90,7 @@ void printJson(const std::string &path, uint64_t size,
         {{"problem", kernel.request.problem},
          {"chip", kernel.request.chip},
          {"schedule_asked", kernel.request.schedule},
+         {"tuned", kernel.tuned},
          {"template", kernel.request.templateDigest},
          {"compiler", kernel.request.compiler},
          {"ptxas", kernel.request.ptxas},
