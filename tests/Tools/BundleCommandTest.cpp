@@ -11,7 +11,9 @@
 #include <csignal>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <pty.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace nybl;
@@ -306,6 +308,38 @@ TEST(Progress, SaysHowMuchAndHowLong) {
             "[#####...............] 1 of 4 kernels, 6 s left");
   EXPECT_EQ(cli::progressLine("kernels", 4, 4, 8),
             "[####################] 4 of 4 kernels, 0 s left");
+}
+
+/// What a bar draws where standard error is this file.
+std::string drawnOn(int file, int readFrom) {
+  int before = dup(STDERR_FILENO);
+  dup2(file, STDERR_FILENO);
+  {
+    cli::Progress progress("kernels", 4);
+    progress.show(1); // too early for anybody to wait
+    std::this_thread::sleep_for(std::chrono::milliseconds(2100));
+    progress.show(3);
+  }
+  dup2(before, STDERR_FILENO);
+  close(before);
+  close(file);
+  char text[256];
+  ssize_t count = read(readFrom, text, sizeof text);
+  close(readFrom);
+  return std::string(text, static_cast<size_t>(std::max<ssize_t>(0, count)));
+}
+
+TEST(Progress, IsDrawnOnTerminalsAloneAndTakenAway) {
+  int master = -1, terminal = -1, ends[2];
+  ASSERT_EQ(openpty(&master, &terminal, nullptr, nullptr, nullptr), 0);
+  int keep = dup(terminal); // what was drawn is lost with the last of them
+  std::string drawn = drawnOn(terminal, master);
+  close(keep);
+  EXPECT_EQ(drawn.find("1 of 4"), std::string::npos) << drawn;
+  EXPECT_NE(drawn.find("3 of 4 kernels, 1 s left"), std::string::npos) << drawn;
+  EXPECT_TRUE(drawn.ends_with("\r\x1b[K")) << drawn;
+  ASSERT_EQ(pipe(ends), 0);
+  EXPECT_EQ(drawnOn(ends[1], ends[0]), "");
 }
 
 } // namespace

@@ -6,6 +6,8 @@
 
 #include "runtime/Tune/Record.h"
 #include "tests/Tools/Command.h"
+#include <csignal>
+#include <filesystem>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -25,13 +27,15 @@ protected:
         "tune",  folder / "problems", "--emu", "--db", db,
         "--jit", NYBL_TEST_FAKE_JIT};
     arguments.insert(arguments.end(), more.begin(), more.end());
-    return nyblCommand(arguments, {{"NYBL_NVRTC", nvrtc}});
+    environment["NYBL_NVRTC"] = nvrtc;
+    return nyblCommand(arguments, environment);
   }
   static void expectPart(const std::string &text, const char *part) {
     EXPECT_NE(text.find(part), std::string::npos)
         << "expected '" << part << "' in: " << text;
   }
 
+  std::map<std::string, std::string> environment;
   Folder folder;
   std::string db = folder / "tune.jsonl";
 };
@@ -71,6 +75,30 @@ TEST_F(TuneCommand, GoesOnWhereItWasAndSaysSoInJson) {
   expectPart(json["figures"], "estimates");
   expectPart(json["problems"][0]["reason"], "estimated");
 }
+
+#ifdef NYBL_TEST_SIGNAL_ON_SYNC // no sanitizer, whose runtime comes first
+/// The signal comes while the first record is being written to the disk.
+TEST_F(TuneCommand, CtrlCLeavesWholeLinesAndTheNextRunGoesOn) {
+  const std::vector<std::string> more = {"--m", "3,5", "--candidates", "1"};
+  EXPECT_EQ(tune(more).code, 0);
+  std::string whole = contentOf(db);
+  std::filesystem::remove(db);
+  environment["LD_PRELOAD"] = NYBL_TEST_SIGNAL_ON_SYNC;
+  EXPECT_EQ(tune(more).code, 128 + SIGINT);
+  environment.clear();
+  std::string half = contentOf(db);
+  auto file = nybl::tune::readRecords(db);
+  ASSERT_TRUE(file) << file.message();
+  EXPECT_EQ(file->records.size(), 1u);
+  EXPECT_EQ(file->whole, half.size()) << "no half line";
+  EXPECT_EQ(whole.substr(0, half.size()), half);
+  EXPECT_EQ(folder.files(),
+            (std::vector<std::string>{"problems", "tune.jsonl"}));
+  Outcome said = tune(more);
+  EXPECT_EQ(said.code, 0) << said.err;
+  EXPECT_EQ(contentOf(db), whole);
+}
+#endif
 
 TEST_F(TuneCommand, AWrongKernelIsNeverRecorded) {
   Outcome said = tune({"--m", "3", "--candidates", "1"}, line, "");
