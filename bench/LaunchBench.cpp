@@ -8,6 +8,7 @@
 // Encoding a tensor map takes N on the stub; without --encode-ns as long as the
 // emulated driver takes for one here, since no real one is at hand. Exit code 1
 // if launches encode more or fewer maps than documented (docs/runtime.md).
+#include "bench/LoadProvider.h"
 #include "bench/StubDriver.h"
 #include "nybl/nybl.hpp"
 #include "runtime/Abi/Manifest.h"
@@ -18,9 +19,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cuda.h>
-#include <dlfcn.h>
-#include <filesystem>
-#include <fmt/format.h>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -41,13 +39,6 @@ struct Options {
   int64_t launches = 20000, batches = 31, encodeNanoseconds = -1;
   bool isJson = false;
 };
-
-/// A file in ../lib of this program.
-std::string ourFile(const char *name) {
-  std::error_code error;
-  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path() /
-         "../lib" / name;
-}
 
 Expected<Options> parse(int argc, char **argv) {
   Options options;

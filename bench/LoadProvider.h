@@ -14,14 +14,17 @@
 
 namespace nybl {
 
+/// A file in ../lib of this program.
+inline std::string ourFile(const char *name) {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path() /
+         "../lib" / name;
+}
+
 /// libnybl_jit.so in ../lib of this program, unless a path is given.
 inline Expected<const NyblKernelProvider *> loadProvider(std::string path) {
-  if (path.empty()) {
-    std::error_code error;
-    path =
-        std::filesystem::read_symlink("/proc/self/exe", error).parent_path() /
-        "../lib/libnybl_jit.so";
-  }
+  if (path.empty())
+    path = ourFile("libnybl_jit.so");
   void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library)
     return Status::environment(
