@@ -25,6 +25,7 @@ struct Chip {
   uint32_t registersPerMultiprocessor;
   uint16_t threadsPerMultiprocessor;
   uint8_t maxClusterSize;
+  uint16_t tensorColumns;
   uint32_t fp4MacsPerCycle;
   uint16_t sharedBytesPerCycle;
 };

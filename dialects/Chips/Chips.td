@@ -13,7 +13,8 @@ class Chip<string name, bits<8> major, bits<8> minor, string suffix> {
   bits<8> Minor = minor;
   string Suffix = suffix;   // "a": this chip only; "f": its family; else none
   string Family = "";       // the chips an "f" image runs on share it
-  bits<8> PtxMajor = 8;         // lowest PTX ISA that knows the target
+  bits<8> PtxMajor = 8;         // lowest PTX ISA that knows the target, and
+                                // has what kernels use of it
   bits<8> PtxMinor = 6;
   // Features.
   bit BlockScaledMma = 0;   // mma.sync kind::mxf4nvf4 block_scale
@@ -33,6 +34,7 @@ class Chip<string name, bits<8> major, bits<8> minor, string suffix> {
   bits<32> RegistersPerMultiprocessor = 65536;
   bits<16> ThreadsPerMultiprocessor = 2048;
   bits<8> MaxClusterSize = 8;   // portable
+  bits<16> TensorColumns = 0;   // of a CTA's tensor memory, 128 lanes x 32 bits
   // Rates of one multiprocessor, for estimates; 0: not known here.
   bits<32> Fp4MacsPerCycle = 0;    // dense e2m1 multiply-adds
   bits<16> SharedBytesPerCycle = 0;
@@ -51,7 +53,9 @@ class Hopper<string suffix> : Chip<"sm_90" # suffix, 9, 0, suffix> {
 class DataCentreBlackwell<bits<8> minor, string suffix>
     : Chip<!strconcat("sm_10", !cast<string>(!cast<int>(minor)), suffix), 10, minor, suffix> {
   let Family = "sm_100";
+  let PtxMinor = 7; // of tcgen05.mma kind::mxf4nvf4; the target is of 8.6
   let Tcgen05 = 1;
+  let TensorColumns = 512;
   let TmaMulticast = 1;
   let ClusterLaunchControl = 1;
   let CvtE2m1 = 1;
@@ -65,6 +69,7 @@ class Thor<string suffix> : Chip<"sm_110" # suffix, 11, 0, suffix> {
   let PtxMajor = 9;
   let PtxMinor = 0;
   let Tcgen05 = 1;
+  let TensorColumns = 512;
   let TmaMulticast = 1;
   let ClusterLaunchControl = 1;
   let CvtE2m1 = 1;
@@ -112,6 +117,7 @@ def ChipTable : GenericTable {
     "ClusterLaunchControl", "CvtE2m1", "SetMaxNReg", "GridDepControl",
     "Multiprocessors", "SharedPerCta", "StaticSharedPerCta", "SharedPerMultiprocessor",
     "RegistersPerMultiprocessor", "ThreadsPerMultiprocessor", "MaxClusterSize",
+    "TensorColumns",
     "Fp4MacsPerCycle", "SharedBytesPerCycle"];
 }
 

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The plan of tensor memory: nothing overlaps, whatever the tile.
+
+#include "compiler/Select/TensorMemory.h"
+#include "dialects/Chips/Chips.h"
+
+#include <gtest/gtest.h>
+
+using namespace nybl;
+using namespace nybl::compiler;
+
+namespace {
+
+TEST(TensorMemory, AnExample) {
+  auto plan = planTensorMemory({128, 128, 256}, /*slots=*/4, 512);
+  ASSERT_TRUE(plan) << plan.message();
+  EXPECT_EQ(plan->accumulatorStages(), 2);
+  ASSERT_EQ(plan->map.size(), 3u);
+  EXPECT_STREQ(plan->map[0].holds, "accumulators");
+  EXPECT_EQ(plan->map[0].columns, 128);
+  EXPECT_EQ(plan->map[1].first, 256);
+  EXPECT_EQ(plan->map[1].columns, 16); // 4 for each 64 of K
+  EXPECT_EQ(plan->map[2].first, 320);
+  EXPECT_EQ(plan->used, 384);
+  EXPECT_EQ(plan->allocated, 512);
+}
+
+TEST(TensorMemory, AccumulatorsHaveTwoStagesWhereTheyFit) {
+  // 2 * 224 + 4 * (4 + 8) = 496 columns; with 256 it would be 560.
+  auto two = planTensorMemory({128, 224, 64}, 4, 512);
+  ASSERT_TRUE(two);
+  EXPECT_EQ(two->accumulatorStages(), 2);
+  auto one = planTensorMemory({128, 256, 64}, 4, 512);
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->accumulatorStages(), 1);
+  EXPECT_EQ(one->used, 256 + 4 * (4 + 8));
+}
+
+TEST(TensorMemory, WhatDoesNotFitIsRefusedWithItsColumns) {
+  auto plan = planTensorMemory({128, 256, 256}, 6, 512);
+  ASSERT_FALSE(plan);
+  EXPECT_NE(plan.message().find("expected at most 512 columns of tensor "
+                                "memory, got 544: 256 of accumulators and 288"),
+            std::string::npos)
+      << plan.message();
+  EXPECT_FALSE(planTensorMemory({128, 128, 64}, 2, 0)); // a chip without any
+}
+
+/// Every column of every stage belongs to one thing.
+TEST(TensorMemory, NothingOverlaps) {
+  unsigned plans = 0;
+  for (int64_t n = 8; n <= 256; n += 8)
+    for (int64_t k : {64, 128, 256})
+      for (int64_t slots = 1; slots <= 8; ++slots) {
+        auto plan = planTensorMemory({128, n, k}, slots, 512);
+        if (!plan)
+          continue;
+        ++plans;
+        int64_t next = 0;
+        for (const TensorColumns &columns : plan->map) {
+          EXPECT_EQ(columns.first, next);
+          EXPECT_GT(columns.columns, 0);
+          next = columns.end();
+        }
+        EXPECT_EQ(plan->used, next);
+        EXPECT_LE(plan->used, plan->allocated);
+        EXPECT_LE(plan->allocated, 512);
+        EXPECT_EQ(plan->allocated & (plan->allocated - 1), 0);
+        EXPECT_EQ(plan->map[1].stages, slots);
+      }
+  EXPECT_GT(plans, 500u);
+}
+
+TEST(TensorMemory, ChipsWithTcgen05HaveSome) {
+  for (const Chip &chip : chips())
+    EXPECT_EQ(chip.tensorColumns != 0, chip.tcgen05) << chip.name;
+}
+
+} // namespace
