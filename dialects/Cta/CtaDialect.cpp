@@ -186,11 +186,11 @@ LogicalResult ScheduleAttr::verify(EmitError emitError, StringAttr kind,
                                    StringAttr swap, int64_t split,
                                    int64_t group) {
   bool plain = kind.getValue() == "plain";
-  bool hasRoles =
-      kind.getValue() == "cooperative" || kind.getValue() == "pingpong";
+  bool hasRoles = kind.getValue() == "cooperative" ||
+                  kind.getValue() == "pingpong" || kind.getValue() == "tmem";
   if (!plain && !hasRoles && kind.getValue() != "multistage")
     return emitError() << "expected the schedule plain, multistage, "
-                          "cooperative or pingpong, got "
+                          "cooperative, pingpong or tmem, got "
                        << kind.getValue();
   if (failed(verifyWord(emitError, "fill", fill, "tma")) ||
       failed(verifyWord(emitError, "store", store, "tma")) ||

@@ -65,7 +65,7 @@ static bool mayUseScales(Type type, Operation *user) {
       .Case([&](ScaleType) { return isa<StoreScaleOp, StoreFactorOp>(user); })
       .Case([&](ScaleStageType) {
         return isa<StoreScaleOp, CopyScalesOp, LoadScaleWordOp,
-                   LoadScaleWordsOp>(user);
+                   LoadScaleWordsOp, TensorCopyOp>(user);
       })
       .Case([&](ScaleWordType) { return isa<MmaOp>(user); })
       .Default([](Type) { return true; });
@@ -112,6 +112,11 @@ static LogicalResult verifyAttributes(Operation *op) {
   if (alloc && alloc.getOffset())
     return op->emitOpError("expected no offset: it is set when the kernel is "
                            "lowered");
+  auto columns = dyn_cast<TensorAllocOp>(op);
+  if ((columns && (columns.getMemory() || columns.getColumn())) ||
+      isa<TensorOpenOp, TensorCloseOp>(op))
+    return op->emitOpError("expected no place in tensor memory: it is given "
+                           "when the kernel is lowered");
   if (!isa<CtaDialect>(op->getDialect()) ||
       op->getDiscardableAttrDictionary().empty())
     return success();
@@ -210,8 +215,12 @@ LogicalResult KernelOp::verifyRegions() {
       return failure();
   WalkResult result = (*this)->walk([](Operation *op) -> WalkResult {
     for (Value value : op->getResults())
-      if (failed(verifyScaleUsers(value)))
+      if (failed(verifyScaleUsers(value)) || failed(verifyTensorUsers(value)))
         return failure();
+    for (Region &region : op->getRegions())
+      for (BlockArgument argument : region.getArguments())
+        if (failed(verifyTensorUsers(argument)))
+          return failure();
     return success(
         succeeded(verifyRings(op)) && succeeded(verifyOutputStages(op)) &&
         succeeded(verifyIteration(op)) && succeeded(verifyAttributes(op)));

@@ -44,6 +44,10 @@ namespace nybl::cta {
 /// from what the CTA was launched with).
 int64_t registersAtLaunch(KernelOp kernel);
 
+/// What stands for tensor memory is used by its own ops alone, accumulators
+/// once. Part of the kernel's verifier.
+mlir::LogicalResult verifyTensorUsers(mlir::Value value);
+
 } // namespace nybl::cta
 
 #endif // NYBL_DIALECTS_CTA_CTAOPS_H

@@ -523,5 +523,6 @@ def Cta_MmaOp : Cta_Op<"mma", [Pure, AttrSizedOperandSegments]> {
 }
 
 include "dialects/Cta/CtaQuantize.td"
+include "dialects/Cta/CtaTensor.td"
 
 #endif // NYBL_DIALECTS_CTA_CTAOPS_TD

@@ -13,7 +13,7 @@ class Cta_Attr<string name, string attrMnemonic> : AttrDef<Cta_Dialect, name> {
 def Cta_ScheduleAttr : Cta_Attr<"Schedule", "schedule"> {
   let summary = "how a kernel is laid out over warps; chosen by Select";
   let description = [{
-    `kind` names the schedule, plain, multistage, cooperative or pingpong; [m, n,
+    `kind` names the schedule, plain, multistage, cooperative, pingpong or tmem; [m, n,
     k] is the CTA tile in elements; warps that multiply one tile are arranged [m,
     n] and each computes an equal part of it; `stages` is the slots of the ring;
     `fill` = "tma" has data copied by TMA, else it is by cp.async; `store` = "tma"
