@@ -207,6 +207,43 @@ private:
       fault(s, "an operation on an mbarrier that no kernel of ours makes");
   }
 
+  /// Tensor memory. What one thread asks for it alone asks for; the alloc, the
+  /// dealloc and what goes with them are a warp's.
+  void tensorStep(const Statement &s) {
+    struct Kind {
+      StringRef op;
+      unsigned PtxCounts::*count;
+      bool predicated;
+    };
+    constexpr Kind kinds[] = {
+        {"tcgen05.alloc.cta_group::1.sync.aligned.shared::cta.b32",
+         &PtxCounts::tensorAllocs, true},
+        {"tcgen05.dealloc.cta_group::1.sync.aligned.b32",
+         &PtxCounts::tensorFrees, true},
+        {"tcgen05.cp.cta_group::1.32x128b.warpx4", &PtxCounts::tensorCopies,
+         true},
+        {"tcgen05.mma.cta_group::1.kind::mxf4nvf4.block_scale.scale_vec::4X",
+         &PtxCounts::multiplies, true},
+        {"tcgen05.commit.cta_group::1.mbarrier::arrive::one.shared::cluster."
+         "b64",
+         &PtxCounts::tensorCommits, true},
+        {"tcgen05.ld.sync.aligned.32x32b.x32.b32", &PtxCounts::tensorLoads,
+         false},
+        {"tcgen05.wait::ld.sync.aligned", &PtxCounts::tensorWaits, false}};
+    if (s.op.starts_with("tcgen05.fence::") ||
+        s.op == "tcgen05.relinquish_alloc_permit.cta_group::1.sync.aligned")
+      return;
+    const Kind *kind =
+        llvm::find_if(kinds, [&](const Kind &k) { return k.op == s.op; });
+    if (kind == std::end(kinds))
+      return fault(s, "an operation on tensor memory that no kernel of ours "
+                      "makes");
+    ++(counts.*kind->count);
+    if (s.predicated != kind->predicated)
+      fault(s, kind->predicated ? "expected a predicate: not all threads do it"
+                                : "expected no predicate: all threads do it");
+  }
+
   void memoryAccess(const Statement &s) {
     StringRef space = s.op.split('.').second;
     if (workspaceAccess(s))
@@ -243,6 +280,8 @@ private:
       copy(s);
     else if (family == "mbarrier")
       mbarrier(s);
+    else if (family == "tcgen05")
+      tensorStep(s);
     else if (s.op == "elect.sync" || s.op == "vote.sync.any.pred")
       wholeWarp(s);
     else if (family == "call")
@@ -339,7 +378,15 @@ static std::string findMiscount(const PtxCounts &found,
       {"waits for a part's turn", found.partWaits, expected.partWaits},
       {"parts handed on", found.partsDone, expected.partsDone},
       {"reads of four sums", found.sums, expected.sums},
-      {"stores of four sums", found.sumsLeft, expected.sumsLeft}};
+      {"stores of four sums", found.sumsLeft, expected.sumsLeft},
+      {"allocations of tensor memory", found.tensorAllocs,
+       expected.tensorAllocs},
+      {"deallocations of tensor memory", found.tensorFrees,
+       expected.tensorFrees},
+      {"copies to tensor memory", found.tensorCopies, expected.tensorCopies},
+      {"commits of multiplies", found.tensorCommits, expected.tensorCommits},
+      {"loads of accumulators", found.tensorLoads, expected.tensorLoads},
+      {"waits for accumulators", found.tensorWaits, expected.tensorWaits}};
   for (const Row &row : rows)
     if (row.found != row.expected)
       return "expected " + std::to_string(row.expected) + " " + row.what +

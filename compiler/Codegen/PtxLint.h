@@ -36,6 +36,11 @@ struct PtxCounts {
   /// Of the workspace: counters that are waited for and handed on; four sums
   /// that are read and left.
   unsigned partWaits = 0, partsDone = 0, sums = 0, sumsLeft = 0;
+  /// Of tensor memory: how often it is asked for and given back; copies of 512
+  /// bytes of scale factors; what tells an mbarrier that all that was asked for
+  /// is over; loads of accumulators, and waits for them.
+  unsigned tensorAllocs = 0, tensorFrees = 0, tensorCopies = 0,
+           tensorCommits = 0, tensorLoads = 0, tensorWaits = 0;
 };
 
 /// Counts of one entry, and a sentence with the PTX line for each rule broken:

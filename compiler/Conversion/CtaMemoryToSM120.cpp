@@ -157,9 +157,11 @@ struct LowerStore : Lowering<cta::StoreOp> {
 // Shared memory and multiply
 //===----------------------------------------------------------------------===//
 
+} // namespace
+
 /// Here an iteration gets its slot.
-Value stageAddress(OpBuilder &b, cta::StageAccess op, Value stage,
-                   Value iteration, Value offset) {
+Value nybl::compiler::stageAddress(OpBuilder &b, cta::StageAccess op,
+                                   Value stage, Value iteration, Value offset) {
   Location loc = op.getLoc();
   Value address = offset ? addressOf(b, loc, stage, offset) : stage;
   if (!iteration)
@@ -172,6 +174,8 @@ Value stageAddress(OpBuilder &b, cta::StageAccess op, Value stage,
   Value skipped = LLVM::MulOp::create(b, loc, slot, number(slotBytes(alloc)));
   return addressOf(b, loc, address, skipped);
 }
+
+namespace {
 
 struct LowerAlloc : Lowering<cta::AllocOp> {
   using Lowering::Lowering;
@@ -385,6 +389,12 @@ void nybl::compiler::addMemoryPatterns(TypeConverter &types,
   patterns.add<LowerLoad, LowerLoadScale, LowerLoadScalar, LowerStore,
                LowerAlloc, LowerStoreShared<cta::StoreSharedOp>,
                LowerStoreShared<cta::StoreScaleOp>, LowerCopy, LowerCopyBox,
-               LowerCopyScales, LowerLoadScaleWord, LowerLoadScaleWords,
-               LowerLdMatrix, LowerMma>(types, patterns.getContext());
+               LowerCopyScales>(types, patterns.getContext());
+}
+
+void nybl::compiler::addWarpMultiplyPatterns(TypeConverter &types,
+                                             RewritePatternSet &patterns) {
+  patterns
+      .add<LowerLoadScaleWord, LowerLoadScaleWords, LowerLdMatrix, LowerMma>(
+          types, patterns.getContext());
 }

@@ -43,6 +43,7 @@ public:
     wait(at, LLVM::XOrOp::create(b, loc, round, number(1)));
   }
   Value full() { return barrier(0); }
+  Value empty() { return barrier(stages); }
   void arriveFull() { arrive(barrier(0)); }
   void arriveEmpty() { arrive(barrier(stages)); }
   /// When this thread's copies are there, it arrives once more than is
@@ -229,6 +230,11 @@ private:
 Value nybl::compiler::fullBarrier(OpBuilder &b, Location loc, cta::RingOp ring,
                                   Value barriers, Value iteration) {
   return Step(b, loc, ring.getStages(), barriers, iteration).full();
+}
+
+Value nybl::compiler::emptyBarrier(OpBuilder &b, Location loc, cta::RingOp ring,
+                                   Value barriers, Value iteration) {
+  return Step(b, loc, ring.getStages(), barriers, iteration).empty();
 }
 
 void nybl::compiler::addRingPatterns(TypeConverter &types,

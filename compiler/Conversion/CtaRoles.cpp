@@ -149,8 +149,14 @@ void TileRangeExpander::shiftIterations(Operation *root, Value ring,
         if (alloc.getRing() == ring && operand.get() == access.getStage())
           return shift(op->getOpOperand(operand.getOperandNumber() + 1));
     }
+    for (OpOperand &operand : op->getOpOperands()) // or its columns
+      if (auto alloc = operand.get().getDefiningOp<cta::TensorAllocOp>();
+          alloc && alloc.getRing() == ring &&
+          isa<cta::TensorColumnsType>(operand.get().getType()))
+        return shift(op->getOpOperand(operand.getOperandNumber() + 1));
     if (isa<cta::RingAcquireOp, cta::RingPublishOp, cta::RingWaitOp,
-            cta::RingReleaseOp>(op) &&
+            cta::RingReleaseOp, cta::TensorPublishOp, cta::TensorReleaseOp>(
+            op) &&
         op->getOperand(0) == ring)
       shift(op->getOpOperand(1));
   });
@@ -173,14 +179,16 @@ void TileRangeExpander::shiftOutput(Operation *root, Value group) {
 }
 
 /// Each warp of the group that has the tile arrives once at the ring's
-/// barriers.
+/// barriers, or so many of its warps.
 template <typename Op>
-static void countArrivals(cta::RoleOp role, StringRef attribute) {
+static void countArrivals(cta::RoleOp role, StringRef attribute,
+                          std::optional<int64_t> arriving = {}) {
   llvm::SmallSetVector<Operation *, 4> rings;
   role.walk([&](Op op) { rings.insert(op.getRing().getDefiningOp()); });
   for (Operation *ring : rings) {
     auto before = ring->getAttrOfType<IntegerAttr>(attribute);
-    int64_t warps = (before ? before.getInt() : 0) + role.getThreads() / 32;
+    int64_t warps = (before ? before.getInt() : 0) +
+                    arriving.value_or(role.getThreads() / 32);
     ring->setAttr(attribute, Builder(ring).getI64IntegerAttr(warps));
   }
 }
@@ -287,6 +295,8 @@ void TileRangeExpander::expandTile(cta::RoleOp role, scf::ForOp loop,
 void TileRangeExpander::expand(cta::RoleOp role) {
   countArrivals<cta::RingPublishOp>(role, publishingWarps);
   countArrivals<cta::RingReleaseOp>(role, releasingWarps);
+  countArrivals<cta::TensorPublishOp>(role, publishingWarps, 1);
+  countArrivals<cta::TensorReleaseOp>(role, releasingWarps);
   OpBuilder::InsertionGuard guard(builder);
   Value thread = cta::ThreadIdOp::create(builder, location);
   // Threads before the first wrap round to large numbers.

@@ -59,6 +59,21 @@ struct CtaTypeConverter : TypeConverter {
     addConversion([context](cta::ScaleWordType) -> Type {
       return IntegerType::get(context, 32);
     });
+    addTensorTypes(context);
+  }
+
+  /// Tensor memory has 32-bit addresses; of accumulators what is left is
+  /// whether a multiply adds to what their columns hold.
+  void addTensorTypes(MLIRContext *context) {
+    auto bits = [context](unsigned width) -> Type {
+      return IntegerType::get(context, width);
+    };
+    addConversion([=](cta::TensorColumnsType) { return bits(32); });
+    addConversion([=](cta::ScaleColumnsType) { return bits(32); });
+    addConversion([=](cta::TensorScalesType) { return bits(32); });
+    addConversion([=](cta::DescriptorType) { return bits(64); });
+    addConversion([=](cta::TensorAccType) { return bits(1); });
+    addConversion([=](cta::TensorSumType) { return bits(1); });
   }
 };
 
@@ -171,34 +186,45 @@ void placeStages(cta::KernelOp kernel) {
 
 struct CtaToSM120Pass : public compiler::impl::CtaToSM120Base<CtaToSM120Pass> {
   void runOnOperation() override {
-    MLIRContext *context = &getContext();
-    for (auto kernel : getOperation().getOps<cta::KernelOp>()) {
-      if (failed(checkCertificate(kernel)))
-        return signalPassFailure();
-      placeStages(kernel);
-      expandTileRanges(kernel);
-    }
-    CtaTypeConverter types(context);
-    RewritePatternSet patterns(context);
-    patterns.add<LowerKernel, LowerBarrier, LowerThreadId,
-                 LowerGrid<cta::GridWaitOp, NVVM::GridDepActionKind::wait>,
-                 LowerGrid<cta::GridReleaseOp,
-                           NVVM::GridDepActionKind::launch_dependents>>(
-        types, context);
-    addRingPatterns(types, patterns);
-    addSplitPatterns(types, patterns);
-    addMemoryPatterns(types, patterns);
-    addStorePatterns(types, patterns);
-    addQuantizePatterns(types, patterns);
-    ConversionTarget target(*context);
-    target.addIllegalDialect<cta::CtaDialect>();
-    target.addLegalOp<ModuleOp>();
-    target.addLegalDialect<LLVM::LLVMDialect, NVVM::NVVMDialect,
-                           arith::ArithDialect, scf::SCFDialect>();
-    if (failed(
-            applyFullConversion(getOperation(), target, std::move(patterns))))
+    if (failed(lowerKernels(getOperation(),
+                            [](auto &types, auto &patterns, auto &) {
+                              addWarpMultiplyPatterns(types, patterns);
+                            })))
       signalPassFailure();
   }
 };
 
 } // namespace
+
+LogicalResult nybl::compiler::lowerKernels(
+    ModuleOp module,
+    function_ref<void(TypeConverter &, RewritePatternSet &, ConversionTarget &)>
+        addMultiplies) {
+  MLIRContext *context = module.getContext();
+  for (auto kernel : module.getOps<cta::KernelOp>()) {
+    if (failed(checkCertificate(kernel)))
+      return failure();
+    placeStages(kernel);
+    placeTensorMemory(kernel);
+    expandTileRanges(kernel);
+  }
+  CtaTypeConverter types(context);
+  RewritePatternSet patterns(context);
+  patterns.add<LowerKernel, LowerBarrier, LowerThreadId,
+               LowerGrid<cta::GridWaitOp, NVVM::GridDepActionKind::wait>,
+               LowerGrid<cta::GridReleaseOp,
+                         NVVM::GridDepActionKind::launch_dependents>>(types,
+                                                                      context);
+  addRingPatterns(types, patterns);
+  addSplitPatterns(types, patterns);
+  addMemoryPatterns(types, patterns);
+  addStorePatterns(types, patterns);
+  addQuantizePatterns(types, patterns);
+  ConversionTarget target(*context);
+  target.addIllegalDialect<cta::CtaDialect>();
+  target.addLegalOp<ModuleOp>();
+  target.addLegalDialect<LLVM::LLVMDialect, NVVM::NVVMDialect,
+                         arith::ArithDialect, scf::SCFDialect>();
+  addMultiplies(types, patterns, target);
+  return applyFullConversion(module, target, std::move(patterns));
+}

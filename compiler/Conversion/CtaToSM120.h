@@ -40,6 +40,24 @@ mlir::Value fullBarrier(mlir::OpBuilder &builder, mlir::Location loc,
                         cta::RingOp ring, mlir::Value barriers,
                         mlir::Value iteration);
 
+/// The same of who waits for it to be free.
+mlir::Value emptyBarrier(mlir::OpBuilder &builder, mlir::Location loc,
+                         cta::RingOp ring, mlir::Value barriers,
+                         mlir::Value iteration);
+
+/// Where `offset`, or byte 0 if that is null, of the slot of an iteration is.
+mlir::Value stageAddress(mlir::OpBuilder &builder, cta::StageAccess op,
+                         mlir::Value stage, mlir::Value iteration,
+                         mlir::Value offset);
+
+/// All of what lowers a proven kernel that chips have in common: the pass
+/// cta-to-sm120 but for its multiplies, which `addMultiplies` adds.
+mlir::LogicalResult lowerKernels(
+    mlir::ModuleOp module,
+    llvm::function_ref<void(mlir::TypeConverter &, mlir::RewritePatternSet &,
+                            mlir::ConversionTarget &)>
+        addMultiplies);
+
 /// Rings (CtaRingToSM120.cpp).
 void addRingPatterns(mlir::TypeConverter &types,
                      mlir::RewritePatternSet &patterns);
@@ -48,8 +66,20 @@ void addRingPatterns(mlir::TypeConverter &types,
 void addSplitPatterns(mlir::TypeConverter &types,
                       mlir::RewritePatternSet &patterns);
 
-/// Accesses of memory, copies and multiplies (CtaMemoryToSM120.cpp).
+/// Accesses of memory and copies (CtaMemoryToSM120.cpp).
 void addMemoryPatterns(mlir::TypeConverter &types,
+                       mlir::RewritePatternSet &patterns);
+
+/// Multiplies of warps, and what they read (CtaMemoryToSM120.cpp).
+void addWarpMultiplyPatterns(mlir::TypeConverter &types,
+                             mlir::RewritePatternSet &patterns);
+
+/// Columns of tensor memory get their places, between an alloc at the kernel's
+/// begin and a dealloc at its end (CtaTensorToSM100.cpp).
+void placeTensorMemory(cta::KernelOp kernel);
+
+/// Tensor memory and its multiplies (CtaTensorToSM100.cpp).
+void addTensorPatterns(mlir::TypeConverter &types,
                        mlir::RewritePatternSet &patterns);
 
 /// Stores by TMA (CtaStoreToSM120.cpp).

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The conversion passes: BlockScaleToTile, TileToCta, OrderArithmetic,
-// CtaToSM120.
+// CtaToSM100, CtaToSM120.
 #ifndef NYBL_COMPILER_CONVERSION_PASSES_H
 #define NYBL_COMPILER_CONVERSION_PASSES_H
 

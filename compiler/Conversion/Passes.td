@@ -35,6 +35,13 @@ def OrderArithmetic : Pass<"order-arithmetic", "::mlir::ModuleOp"> {
   }];
 }
 
+def CtaToSM100 : Pass<"cta-to-sm100", "::mlir::ModuleOp"> {
+  let summary = "lower a proven cta.kernel to NVVM for chips with tensor memory";
+  let description = "As cta-to-sm120, but for its multiplies: those of tcgen05.";
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
+                           "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
 def CtaToSM120 : Pass<"cta-to-sm120", "::mlir::ModuleOp"> {
   let summary = "lower a proven cta.kernel to NVVM for chips with mma.sync block_scale";
   let description = [{

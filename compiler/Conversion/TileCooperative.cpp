@@ -77,15 +77,19 @@ LogicalResult TileCooperative::convertConsumer(tile::ForeachTileOp op) {
       llvm::make_filter_range(op.getBody().getOps<tile::AccumulateOp>(),
                               [&](auto loop) { return rings.contains(loop); }));
   bool takesTurns = consumers > 1 && !loops.empty();
+  turnEnds = takesTurns ? loops.back().getOperation() : nullptr;
   for (Operation &inner : op.getBody().front()) {
     if (takesTurns && loops.front() == &inner)
       cta::TakeTurnOp::create(builder, location, Value(), Value());
     if (failed(convertInTile(inner)))
       return failure();
-    if (takesTurns && loops.back() == &inner)
-      cta::PassTurnOp::create(builder, location, Value(), Value());
   }
   return success();
+}
+
+void TileCooperative::passTurn(tile::AccumulateOp op) {
+  if (turnEnds == op.getOperation())
+    cta::PassTurnOp::create(builder, location, Value(), Value());
 }
 
 FailureOr<ValueRange> TileCooperative::convertSteps(tile::AccumulateOp op,
@@ -95,6 +99,7 @@ FailureOr<ValueRange> TileCooperative::convertSteps(tile::AccumulateOp op,
   ring = rings.at(op);
   auto loop = scf::ForOp::create(builder, loc, number(0), number(steps),
                                  number(1), inits);
+  passTurn(op);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToEnd(loop.getBody());
   bindAccumulators(op.getBody().front().getArguments().drop_front(),

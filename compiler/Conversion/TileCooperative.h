@@ -19,11 +19,19 @@ public:
       : TileRing(kernel, source, schedule),
         consumers(scheduleOf(schedule).consumers()) {}
 
-private:
-  mlir::LogicalResult convertTile(tile::ForeachTileOp op) override;
+protected:
   mlir::FailureOr<mlir::ValueRange>
   convertSteps(tile::AccumulateOp op, int64_t steps,
                const Fragments &inits) override;
+  /// The group has no more to do with rings once this is its last K loop.
+  void passTurn(tile::AccumulateOp op);
+
+  int64_t consumers; ///< groups of warps that have tiles of their own
+  /// Of each accumulate that has steps.
+  llvm::DenseMap<mlir::Operation *, mlir::Value> rings;
+
+private:
+  mlir::LogicalResult convertTile(tile::ForeachTileOp op) override;
   mlir::LogicalResult convertProducer(tile::ForeachTileOp op);
   mlir::LogicalResult fillSteps(tile::AccumulateOp op);
   mlir::LogicalResult convertConsumer(tile::ForeachTileOp op);
@@ -32,9 +40,7 @@ private:
   void beginRole(llvm::StringRef name, int64_t first, int64_t count,
                  int64_t registers, int64_t groups = 1);
 
-  int64_t consumers; ///< groups of warps that have tiles of their own
-  /// Of each accumulate that has steps.
-  llvm::DenseMap<mlir::Operation *, mlir::Value> rings;
+  mlir::Operation *turnEnds = nullptr; ///< with this accumulate; null: no turns
 };
 
 } // namespace nybl::compiler

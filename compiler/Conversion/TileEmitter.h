@@ -154,7 +154,7 @@ protected:
   /// Where 16 bytes of a row that begins at byte `row` lie, as
   /// !cta.tensor_map says.
   static Index swizzled(Index row, Index sixteen, int64_t rowBytes);
-  mlir::LogicalResult convertDot(tile::DotScaledOp op);
+  virtual mlir::LogicalResult convertDot(tile::DotScaledOp op);
   /// What multiplies take as their rows, or as their columns.
   MultiplySide sideOf(tile::DotScaledOp op, bool rows);
   /// The scale factors of K blocks k / 16 to + 3 for a fragment; fragments are
@@ -165,7 +165,8 @@ protected:
   mlir::LogicalResult convertMap(tile::MapOp op);
   /// Row and column of register `i` of an accumulator; the warp's tile begins
   /// at `row`, `column`.
-  std::pair<Index, Index> placeOf(int64_t i, Index row, Index column) const;
+  virtual std::pair<Index, Index> placeOf(int64_t i, Index row,
+                                          Index column) const;
   mlir::LogicalResult convertStore(tile::StoreOp op);
   void storeElements(tile::StoreOp op, const Fragments &values);
   mlir::Value round(mlir::Value value, mlir::Type element);

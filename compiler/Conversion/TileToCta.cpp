@@ -9,6 +9,7 @@
 #include "compiler/Conversion/TileMultistage.h"
 #include "compiler/Conversion/TilePlain.h"
 #include "compiler/Conversion/TileQuantize.h"
+#include "compiler/Conversion/TileTensor.h"
 #include "dialects/Cta/CtaOps.h"
 #include "dialects/Tile/TileOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -250,6 +251,8 @@ struct TileToCtaPass : public compiler::impl::TileToCtaBase<TileToCtaPass> {
       emitter = std::make_unique<TilePlain>(kernel, source, schedule);
     else if (schedule.getKind() == "multistage")
       emitter = std::make_unique<TileMultistage>(kernel, source, schedule);
+    else if (schedule.getKind() == "tmem")
+      emitter = std::make_unique<TileTensor>(kernel, source, schedule);
     else
       emitter = std::make_unique<TileCooperative>(kernel, source, schedule);
     for (Operation &op : source.getBody().front())

@@ -284,8 +284,11 @@ Status Compilation::compileToCertificate() {
 }
 
 Status Compilation::compileToPtx() {
-  if (Status status = runPhase("lower", buildLowerPhase); !status)
-    return status;
+  Status lowered = runPhase("lower", [&](mlir::OpPassManager &passes) {
+    buildLowerPhaseFor(passes, chip);
+  });
+  if (!lowered)
+    return lowered;
   if (options.emit == "llvm") {
     Expected<std::string> text = translateToLlvmText(*module, chip);
     if (text)

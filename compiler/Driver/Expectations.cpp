@@ -62,6 +62,32 @@ static void countOutput(mlir::Operation *op, PtxCounts &counts) {
   counts.warpBarriers += acquires || publishes;
 }
 
+/// Tensor memory is asked for by a warp, and given back when all threads are
+/// done with it; what one thread asks for it is elected for.
+static void countTensor(mlir::Operation *op, PtxCounts &counts) {
+  auto copy = llvm::dyn_cast<cta::TensorCopyOp>(op);
+  bool multiplies = llvm::isa<cta::TensorMmaOp>(op);
+  bool releases = llvm::isa<cta::TensorReleaseOp>(op);
+  bool commits = releases || llvm::isa<cta::TensorPublishOp>(op);
+  bool loads = llvm::isa<cta::TensorLoadOp>(op);
+  if (copy)
+    counts.tensorCopies += copy.getStageBytes() / 512;
+  counts.proxyFences += bool(copy);
+  counts.multiplies += multiplies;
+  counts.tensorCommits += commits;
+  counts.arrivals += releases; // of the warps that did not ask
+  counts.elections += bool(copy) || multiplies || commits;
+  counts.tensorLoads += loads;
+  counts.tensorWaits += loads;
+}
+
+static void countTensorMemory(cta::KernelOp kernel, PtxCounts &counts) {
+  if (kernel.getBody().getOps<cta::TensorAllocOp>().empty())
+    return;
+  ++counts.tensorAllocs, ++counts.tensorFrees;
+  counts.barriers += 2;
+}
+
 /// Four registers of an accumulator at a time.
 static void countSums(mlir::Operation *op, PtxCounts &counts) {
   auto sum = llvm::dyn_cast<cta::SumPartsOp>(op);
@@ -96,7 +122,9 @@ PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
     countTurns(op, counts);
     countOutput(op, counts);
     countSums(op, counts);
+    countTensor(op, counts);
   });
+  countTensorMemory(kernel, counts);
   return counts;
 }
 
@@ -112,6 +140,9 @@ static int64_t barrierBytes(cta::KernelOp kernel) {
     bytes += ring.getSteps()
                  ? llvm::alignTo(2 * 8 * ring.getStages(), alignment)
                  : 0;
+  // So is where tensor memory lies.
+  if (!kernel.getBody().getOps<cta::TensorAllocOp>().empty())
+    bytes += alignment;
   // What the launch gives begins at its alignment, behind them.
   return llvm::alignTo(bytes, stageAlignment);
 }

@@ -5,6 +5,7 @@
 
 #include "compiler/Legality/Prove.h"
 #include "compiler/Legality/Slots.h"
+#include "compiler/Legality/TensorSlots.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
@@ -14,10 +15,14 @@ using namespace nybl;
 using namespace nybl::compiler;
 
 LogicalResult Accumulators::collect() {
-  WalkResult result = proof.kernel.walk([&](cta::MmaOp mma) -> WalkResult {
-    FailureOr<Slots> found = slotsOf(mma, proof);
+  WalkResult result = proof.kernel.walk([&](Operation *op) -> WalkResult {
+    auto mma = dyn_cast<cta::MmaOp>(op);
+    auto tensor = dyn_cast<cta::TensorMmaOp>(op);
+    if (!mma && !tensor)
+      return success();
+    FailureOr<Slots> found = mma ? slotsOf(mma, proof) : slotsOf(tensor, proof);
     if (succeeded(found))
-      slots.emplace(mma, std::move(*found));
+      slots.emplace(op, std::move(*found));
     return success(succeeded(found));
   });
   return failure(result.wasInterrupted());
@@ -26,6 +31,10 @@ LogicalResult Accumulators::collect() {
 bool Accumulators::sameRows(const SlotRows &a, const SlotRows &b) const {
   return a.operand == b.operand && a.rows == b.rows &&
          isSame(proof.slicer, a.base, b.base);
+}
+
+bool Accumulators::sameSlots(const Slots &a, const Slots &b) const {
+  return a.tensor == b.tensor && sameRows(a.a, b.a) && sameRows(a.b, b.b);
 }
 
 static InFlightDiagnostic refute(Operation *at) {
@@ -45,16 +54,15 @@ LogicalResult Accumulators::join(Origin &into, Origin from, Operation *at) {
     return success();
   }
   if (into.element == from.element &&
-      (into.slots == from.slots || (sameRows(into.slots->a, from.slots->a) &&
-                                    sameRows(into.slots->b, from.slots->b))))
+      (into.slots == from.slots || sameSlots(*into.slots, *from.slots)))
     return success();
   return refute(at) << "this mixes accumulators of different elements of the "
                        "output";
 }
 
-FailureOr<Accumulators::Chain> Accumulators::append(cta::MmaOp mma,
-                                                    unsigned element) {
-  FailureOr<Chain> chain = chainOf(mma.getAcc()[element]);
+FailureOr<Accumulators::Chain>
+Accumulators::append(Operation *mma, Value accumulator, unsigned element) {
+  FailureOr<Chain> chain = chainOf(accumulator);
   const Slots &own = slots.at(mma);
   if (failed(chain) || failed(join(chain->origin, {&own, element}, mma)))
     return failure();
@@ -109,6 +117,25 @@ FailureOr<Accumulators::Chain> Accumulators::chainOfParts(BlockArgument sum) {
   return chain;
 }
 
+/// A register for each column from `first` on, of what was added up there. (L3:
+/// nothing else writes these columns before.)
+FailureOr<Accumulators::Chain> Accumulators::chainOfLoad(OpResult loaded) {
+  auto load = cast<cta::TensorLoadOp>(loaded.getOwner());
+  auto publish = load.getSum().getDefiningOp<cta::TensorPublishOp>();
+  FailureOr<Chain> chain = chainOf(publish.getAcc());
+  if (failed(chain))
+    return failure();
+  auto alloc = load.getColumns().getDefiningOp<cta::TensorAllocOp>();
+  if (!chain->origin.slots || alloc.getRing() != publish.getRing() ||
+      chain->origin.slots->tensor != load.getColumns())
+    return load.emitError("not proven: expected columns that multiplies have "
+                          "been added up in, of the ring that says so");
+  chain->origin.element = int64_t(load.getFirst()) + loaded.getResultNumber();
+  if (chain->origin.element >= chain->origin.slots->b.rows.size())
+    return load.emitError("not proven: expected columns that multiplies write");
+  return chain;
+}
+
 FailureOr<Accumulators::Chain> Accumulators::chainOf(Value value) {
   if (auto known = chains.find(value); known != chains.end())
     return known->second;
@@ -128,8 +155,16 @@ FailureOr<Accumulators::Chain> Accumulators::chainNew(Value value) {
       argument && isa<cta::SumPartsOp>(argument.getOwner()->getParentOp()))
     return chainOfParts(argument);
   Operation *op = value.getDefiningOp();
-  if (auto mma = dyn_cast_or_null<cta::MmaOp>(op))
-    return append(mma, cast<OpResult>(value).getResultNumber());
+  if (auto mma = dyn_cast_or_null<cta::MmaOp>(op)) {
+    unsigned element = cast<OpResult>(value).getResultNumber();
+    return append(mma, mma.getAcc()[element], element);
+  }
+  if (auto mma = dyn_cast_or_null<cta::TensorMmaOp>(op))
+    return append(mma, mma.getAcc(), /*element=*/0); // of all at once
+  if (isa_and_present<cta::TensorZeroOp>(op))
+    return Chain{};
+  if (isa_and_present<cta::TensorLoadOp>(op))
+    return chainOfLoad(cast<OpResult>(value));
   if (isa_and_present<scf::ForOp>(op))
     return chainOfLoop(cast<OpResult>(value));
   return (op ? op : proof.kernel.getOperation())
@@ -186,7 +221,8 @@ FailureOr<Origin> Accumulators::originOf(Value value) {
   if (!op && isa<cta::SumPartsOp>(value.getParentBlock()->getParentOp()))
     op = value.getParentBlock()->getParentOp();
   Origin result;
-  if (isa_and_present<cta::MmaOp, scf::ForOp, cta::SumPartsOp>(op)) {
+  if (isa_and_present<cta::MmaOp, cta::TensorLoadOp, scf::ForOp,
+                      cta::SumPartsOp>(op)) {
     FailureOr<Chain> chain = chainOf(value);
     if (failed(chain))
       return failure();

@@ -61,7 +61,7 @@ FailureOr<Shown> nybl::compiler::proveFlow(Proof &proof) {
   proof.kernel.walk([&](Operation *op) {
     if (isa<cta::LoadOp, cta::LoadElementsOp, cta::LoadScaleOp,
             cta::LoadScalarOp, cta::LdMatrixOp, cta::LoadScaleWordOp,
-            cta::LoadScaleWordsOp>(op))
+            cta::LoadScaleWordsOp, cta::TensorLoadOp>(op))
       llvm::append_range(pending, op->getResults());
     if (auto sum = dyn_cast<cta::SumPartsOp>(op))
       llvm::append_range(pending, sum.getBody().getArguments());

@@ -9,6 +9,7 @@
 #include "compiler/Legality/ProveSplit.h"
 #include "compiler/Legality/RoleOrder.h"
 #include "compiler/Legality/StageModel.h"
+#include "compiler/Legality/TensorSlots.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
 
@@ -242,7 +243,7 @@ static bool takesTurns(cta::KernelOp kernel) {
 }
 
 FailureOr<Shown> nybl::compiler::proveStages(Proof &proof) {
-  if (failed(describeStages(proof)))
+  if (failed(describeStages(proof)) || failed(proveAskers(proof)))
     return failure();
   bool roles = hasRoles(proof);
   FailureOr<size_t> events =

@@ -64,9 +64,8 @@ LogicalResult WriteProver::proveOwn(Operation *store, const Origin &origin) {
     return store->emitError("not proven: expected a tile of 'd' to be made of "
                             "the same rows of 'a' and of 'b'");
   for (int64_t thread = 0; thread < threadsAt(store); ++thread) {
-    int64_t warp = thread / 32, g = thread % 32 / 4, t = thread % 4;
-    int64_t row = rowSide.rows[warp * 16 + g + origin.element / 2 * 8];
-    int64_t column = columnSide.rows[warp * 8 + t * 2 + origin.element % 2];
+    int64_t row = origin.slots->rowOf(thread, origin.element);
+    int64_t column = origin.slots->columnOf(thread, origin.element);
     if (swapped)
       std::swap(row, column);
     if (rows[thread] != row || columns[thread] != column)

@@ -9,6 +9,10 @@
 // The groups of a role that take tiles by turns are one reader after another:
 // the turn of a tile begins when all have passed the one before (TurnModel),
 // and all claims are made in a turn. So at a ring they are as one.
+//
+// Accumulators in tensor memory are a ring too, of which a group has a slot for
+// itself: it writes it, waits for what it has asked for, reads it, and lets it
+// go before it writes it for its next tile. Nobody else is waited for.
 
 #include "compiler/Legality/RoleOrder.h"
 #include "compiler/Legality/Prove.h"
@@ -38,6 +42,7 @@ public:
   LogicalResult run();
 
   std::vector<Claim> claims; ///< in their order
+  Value sums;                ///< the ring of its accumulators, or null
 
 private:
   LogicalResult trace(Block &block);
@@ -45,6 +50,15 @@ private:
   LogicalResult traceWait(cta::RingWaitOp wait);
   LogicalResult traceTurn(Operation *op);
   LogicalResult traceAccess(cta::StageAccess access);
+  LogicalResult traceMultiply(cta::TensorMmaOp mma);
+  LogicalResult traceLoad(cta::TensorLoadOp load);
+  /// What a group does with its slot of accumulators, in this order.
+  enum SumsStep { Acquired, Published, Waited, Released };
+  LogicalResult stepSums(Operation *op, Value ring, Value iteration,
+                         SumsStep step);
+  LogicalResult checkSums(Operation *op, Value columns, Value iteration,
+                          SumsStep after);
+  LogicalResult checkSumsRing();
   LogicalResult open(Operation *op, Value ring, Value iteration, bool writes);
   LogicalResult close(Operation *op, Value ring, Value iteration, bool writes);
   FailureOr<Claim> claimAt(Operation *op, Value ring, Value iteration,
@@ -55,6 +69,8 @@ private:
   Proof &proof;
   std::optional<Claim> current;
   int64_t step = 0;
+  bool tensorReads = false, threadReads = false; ///< of the claim at hand
+  std::optional<SumsStep> sumsDone;
   bool hasTurn = false;
   int64_t turns = 0; ///< that were taken
   static constexpr size_t maxClaims = 4096;
@@ -82,8 +98,86 @@ FailureOr<Claim> RoleTracer::claimAt(Operation *op, Value ring, Value iteration,
   return Claim{ring, *number, writes};
 }
 
+/// Multiplies add up in its slots.
+bool holdsSums(Value ring) {
+  return llvm::any_of(ring.getUsers(), [](Operation *user) {
+    auto alloc = dyn_cast<cta::TensorAllocOp>(user);
+    return alloc && isa<cta::TensorColumnsType>(alloc.getResult().getType());
+  });
+}
+
+LogicalResult RoleTracer::stepSums(Operation *op, Value ring, Value iteration,
+                                   SumsStep step) {
+  FailureOr<Claim> claim = claimAt(op, ring, iteration, step < Waited);
+  if (failed(claim))
+    return failure();
+  bool first = !sumsDone && step == Acquired;
+  if (claim->iteration != 0 || (sums && sums != ring) ||
+      (!first && (!sumsDone || *sumsDone + 1 != step)))
+    return op->emitError("not proven: expected iteration 0 of one ring of "
+                         "accumulators in a tile, and it to be acquired, "
+                         "published, waited for and released, in this order");
+  sums = ring;
+  sumsDone = step;
+  return success();
+}
+
+/// Between this step of its ring and the next.
+LogicalResult RoleTracer::checkSums(Operation *op, Value columns,
+                                    Value iteration, SumsStep after) {
+  Value ring = columns.getDefiningOp<cta::TensorAllocOp>().getRing();
+  FailureOr<Claim> claim = claimAt(op, ring, iteration, after < Waited);
+  if (failed(claim))
+    return failure();
+  if (claim->iteration == 0 && sums == ring && sumsDone == after)
+    return success();
+  return refute(op) << (after == Acquired
+                            ? "accumulators are written outside acquire and "
+                              "publish of their iteration"
+                            : "accumulators are read outside wait and release "
+                              "of their iteration");
+}
+
+/// What is multiplied is claimed as long as it is multiplied.
+LogicalResult RoleTracer::traceMultiply(cta::TensorMmaOp mma) {
+  const Value operands[] = {mma.getA(), mma.getB(), mma.getSa(), mma.getSb()};
+  for (Value operand : operands) {
+    auto read = operand.getDefiningOp<cta::StageAccess>();
+    auto alloc = read.getStage().getDefiningOp<cta::AllocOp>();
+    FailureOr<Claim> claim =
+        claimAt(read, alloc.getRing(), read.getIteration(), false);
+    if (failed(claim))
+      return failure();
+    if (current != *claim)
+      return refute(mma) << "this is multiplied outside wait and release of "
+                            "its K step";
+  }
+  return checkSums(mma, mma.getColumns(), mma.getIteration(), Acquired);
+}
+
+LogicalResult RoleTracer::traceLoad(cta::TensorLoadOp load) {
+  return checkSums(load, load.getColumns(), load.getIteration(), Waited);
+}
+
+/// A slot for each group, an iteration for each tile: tile n of the CTA is
+/// group n mod groups', and so is slot n mod stages.
+LogicalResult RoleTracer::checkSumsRing() {
+  if (!sums)
+    return success();
+  auto ring = sums.getDefiningOp<cta::RingOp>();
+  if (sumsDone == Released && int64_t(*ring.getSteps()) == 1 &&
+      int64_t(ring.getStages()) == role.getGroups())
+    return success();
+  return ring.emitError("not proven: expected a ring of accumulators with a "
+                        "slot for each of the ")
+         << role.getGroups()
+         << " groups of a role and one step in a tile, released at its end";
+}
+
 LogicalResult RoleTracer::open(Operation *op, Value ring, Value iteration,
                                bool writes) {
+  if (holdsSums(ring))
+    return stepSums(op, ring, iteration, writes ? Acquired : Waited);
   FailureOr<Claim> claim = claimAt(op, ring, iteration, writes);
   if (failed(claim))
     return failure();
@@ -97,12 +191,26 @@ LogicalResult RoleTracer::open(Operation *op, Value ring, Value iteration,
     return op->emitError("not proven: expected at most ")
            << maxClaims << " K steps in a tile; use a larger K step";
   current = *claim;
+  tensorReads = threadReads = false;
   claims.push_back(*claim);
   return success();
 }
 
 LogicalResult RoleTracer::close(Operation *op, Value ring, Value iteration,
                                 bool writes) {
+  if (holdsSums(ring)) {
+    if (isa<cta::RingPublishOp, cta::TensorReleaseOp>(op))
+      return op->emitError("not proven: expected cta.tensor_publish and "
+                           "cta.ring_release of a ring of accumulators");
+    return stepSums(op, ring, iteration, writes ? Published : Released);
+  }
+  if (isa<cta::TensorPublishOp>(op))
+    return op->emitError("not proven: expected a ring of accumulators");
+  bool byTensor = isa<cta::TensorReleaseOp>(op);
+  if (byTensor ? threadReads : tensorReads)
+    return refute(op) << "this releases what "
+                      << (byTensor ? "threads" : "multiplies")
+                      << " may still read";
   FailureOr<Claim> claim = claimAt(op, ring, iteration, writes);
   if (failed(claim))
     return failure();
@@ -145,6 +253,9 @@ LogicalResult RoleTracer::traceAccess(cta::StageAccess access) {
       access, alloc.getRing(), access.getIteration(), access.isStageWrite());
   if (failed(claim))
     return failure();
+  bool byTensor =
+      isa<cta::SmemDescOp, cta::TensorCopyOp>(access.getOperation());
+  (byTensor ? tensorReads : threadReads) |= !access.isStageWrite();
   if (current == *claim)
     return success();
   return refute(access) << (claim->writes
@@ -188,6 +299,14 @@ LogicalResult RoleTracer::trace(Block &block) {
       result = traceWait(wait);
     else if (auto ring = dyn_cast<cta::RingReleaseOp>(op))
       result = close(ring, ring.getRing(), ring.getIteration(), false);
+    else if (auto ring = dyn_cast<cta::TensorReleaseOp>(op))
+      result = close(ring, ring.getRing(), ring.getIteration(), false);
+    else if (auto ring = dyn_cast<cta::TensorPublishOp>(op))
+      result = close(ring, ring.getRing(), ring.getIteration(), true);
+    else if (auto mma = dyn_cast<cta::TensorMmaOp>(op))
+      result = traceMultiply(mma);
+    else if (auto load = dyn_cast<cta::TensorLoadOp>(op))
+      result = traceLoad(load);
     if (failed(result))
       return failure();
   }
@@ -199,6 +318,8 @@ LogicalResult RoleTracer::run() {
     return failure();
   if (current)
     return refute(role) << "a claim of this role on a ring is never given back";
+  if (failed(checkSumsRing()))
+    return failure();
   if (hasTurn || turns > 1)
     return role.emitError("not proven: expected one turn in a tile, taken and "
                           "passed, got ")
@@ -271,10 +392,14 @@ FailureOr<size_t> nybl::compiler::proveRoleOrder(Proof &proof) {
   if (failed(checkOutside(proof)))
     return failure();
   std::vector<Claim> writer, reader;
+  llvm::SmallDenseSet<Value> sums;
   for (auto role : (*ranges.begin()).getBody().getOps<cta::RoleOp>()) {
     RoleTracer tracer(role, proof);
     if (failed(tracer.run()))
       return failure();
+    if (tracer.sums && !sums.insert(tracer.sums).second)
+      return role.emitError("not proven: expected one role that has a ring of "
+                            "accumulators");
     if (tracer.claims.empty())
       continue;
     bool writes = tracer.claims.front().writes;
@@ -294,7 +419,7 @@ FailureOr<size_t> nybl::compiler::proveRoleOrder(Proof &proof) {
         return a.ring == b.ring && a.iteration == b.iteration;
       });
   for (auto ring : proof.kernel.getBody().getOps<cta::RingOp>()) {
-    if (ring->use_empty())
+    if (ring->use_empty() || sums.contains(ring))
       continue;
     if (!ring.getSteps())
       return ring.emitError("not proven: expected a ring with its `steps` in a "

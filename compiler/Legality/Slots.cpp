@@ -173,10 +173,22 @@ FailureOr<Slots> MultiplyProver::run() {
   if (failed(b) || failed(checkScales(mma.getSa(), mma.getSaSelector(), *a)) ||
       failed(checkScales(mma.getSb(), mma.getSbSelector(), *b)))
     return failure();
-  return Slots{std::move(*a), std::move(*b), columnBase, *column};
+  return Slots{std::move(*a), std::move(*b), columnBase, *column, {}};
 }
 
 } // namespace
+
+int64_t Slots::rowOf(int64_t thread, unsigned element) const {
+  if (tensor)
+    return a.rows[thread];
+  return a.rows[thread / lanes * 16 + thread % lanes / 4 + element / 2 * 8];
+}
+
+int64_t Slots::columnOf(int64_t thread, unsigned element) const {
+  if (tensor)
+    return b.rows[element];
+  return b.rows[thread / lanes * 8 + thread % 4 * 2 + element % 2];
+}
 
 FailureOr<Slots> nybl::compiler::slotsOf(cta::MmaOp mma, Proof &proof) {
   return MultiplyProver(mma, proof).run();

@@ -15,11 +15,12 @@ struct Proof;
 
 /// The rows of an operand that one side of a multiply takes, for each warp: 16
 /// as rows, which PTX calls A, or 8 as columns, B. Either side may take either
-/// operand of the problem.
+/// operand of the problem. In tensor memory a multiply is the whole group's.
 struct SlotRows {
   mlir::BlockArgument operand;
   mlir::AffineExpr base;
-  std::vector<int64_t> rows; ///< base + rows[warp * 16 + r], or * 8 of columns
+  std::vector<int64_t> rows; ///< base + rows[warp * 16 + r], or * 8 of columns;
+                             ///< in tensor memory base + rows[r]
 };
 
 /// Of a multiply: both sides, and the bytes of K it takes from each: 32 from
@@ -28,6 +29,12 @@ struct Slots {
   SlotRows a, b;
   mlir::AffineExpr columnBase;
   int64_t column = 0;
+  mlir::Value tensor{}; ///< columns of its accumulators; null: in registers
+
+  /// Which of base + ... of each side register `element` of a thread is of: in
+  /// tensor memory a thread has one row, and a register for each column.
+  int64_t rowOf(int64_t thread, unsigned element) const;
+  int64_t columnOf(int64_t thread, unsigned element) const;
 };
 
 /// Bytes of e2m1 that a multiply takes from each row.
@@ -68,10 +75,13 @@ private:
   mlir::FailureOr<Chain> chainNew(mlir::Value value);
   mlir::FailureOr<Chain> chainOfLoop(mlir::OpResult result);
   mlir::FailureOr<Chain> chainOfParts(mlir::BlockArgument sum);
-  mlir::FailureOr<Chain> append(cta::MmaOp mma, unsigned element);
+  mlir::FailureOr<Chain> chainOfLoad(mlir::OpResult loaded);
+  mlir::FailureOr<Chain> append(mlir::Operation *mma, mlir::Value accumulator,
+                                unsigned element);
   mlir::LogicalResult join(Origin &into, Origin from, mlir::Operation *at);
   mlir::LogicalResult proveWhole(const Chain &chain, mlir::Operation *at);
   bool sameRows(const SlotRows &a, const SlotRows &b) const;
+  bool sameSlots(const Slots &a, const Slots &b) const;
 
   Proof &proof;
   std::map<mlir::Operation *, Slots> slots;

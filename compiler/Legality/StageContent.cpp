@@ -595,17 +595,27 @@ static LogicalResult readBytes(cta::StageAccess read, const StageContent &from,
   return success();
 }
 
+/// All of a slot, by whoever is asked: byte i at [i].
+static FailureOr<StageRead> readWhole(cta::StageAccess read,
+                                      const StageContent &from,
+                                      const Iteration &iteration,
+                                      Proof &proof) {
+  for (auto [at, row] : llvm::enumerate(from.rows))
+    if (row < 0)
+      return refuteRead(
+          read, from, 0,
+          "byte " + Twine(at) + " of a stage, which nothing writes", proof);
+  return StageRead{from.operand, atIteration(from.rowBase, iteration),
+                   atIteration(from.columnBase, iteration), from.rows,
+                   from.columns};
+}
+
 FailureOr<StageRead> nybl::compiler::readOf(cta::StageAccess read,
                                             Proof &proof) {
   const StageContent &from = proof.stages.find(read.getStage())->second;
   FailureOr<Iteration> iteration = iterationOf(read, proof.slicer);
-  FailureOr<AffineExpr> offset = proof.slicer.index(read.getStageOffset());
-  if (failed(iteration) || failed(offset))
+  if (failed(iteration))
     return failure();
-  std::optional<Split> split = proof.threads.split(*offset);
-  if (!split || !isa<AffineConstantExpr>(split->base))
-    return read.emitError("not proven: expected an offset in shared memory "
-                          "that depends on the thread alone");
   if (iteration->begin < from.begin || iteration->end > from.end)
     return refuteRead(read, from, 0,
                       "iterations " + Twine(iteration->begin) + " to " +
@@ -613,6 +623,15 @@ FailureOr<StageRead> nybl::compiler::readOf(cta::StageAccess read,
                           Twine(from.begin) + " to " + Twine(from.end - 1) +
                           " are written",
                       proof);
+  if (!read.getStageOffset())
+    return readWhole(read, from, *iteration, proof);
+  FailureOr<AffineExpr> offset = proof.slicer.index(read.getStageOffset());
+  if (failed(offset))
+    return failure();
+  std::optional<Split> split = proof.threads.split(*offset);
+  if (!split || !isa<AffineConstantExpr>(split->base))
+    return read.emitError("not proven: expected an offset in shared memory "
+                          "that depends on the thread alone");
   StageRead result;
   result.operand = from.operand;
   result.rowBase = atIteration(from.rowBase, *iteration);

@@ -55,7 +55,8 @@ struct StageContent {
 
 /// What each thread gets that reads a stage: byte (or K block) columnBase +
 /// columns[thread] and those after it, of row rowBase + rows[thread]. Of
-/// several pieces: piece i at [i * threads + thread].
+/// several pieces: piece i at [i * threads + thread]. Of a read of all of a
+/// slot: byte i at [i].
 struct StageRead {
   mlir::BlockArgument operand;
   mlir::AffineExpr rowBase, columnBase;

@@ -42,13 +42,24 @@ void nybl::compiler::buildProvePhase(OpPassManager &passes) {
   passes.addPass(createProveNonInterference());
 }
 
-void nybl::compiler::buildLowerPhase(OpPassManager &passes) {
-  passes.addPass(createCtaToSM120());
+static void buildLowerPhaseFrom(OpPassManager &passes,
+                                std::unique_ptr<Pass> toChip) {
+  passes.addPass(std::move(toChip));
   passes.addPass(createSCFToControlFlowPass());
   passes.addPass(createArithToLLVMConversionPass());
   passes.addPass(createConvertControlFlowToLLVMPass());
   passes.addPass(createConvertNVVMToLLVMPass());
   passes.addPass(createReconcileUnrealizedCastsPass());
+}
+
+void nybl::compiler::buildLowerPhase(OpPassManager &passes) {
+  buildLowerPhaseFrom(passes, createCtaToSM120());
+}
+
+void nybl::compiler::buildLowerPhaseFor(OpPassManager &passes,
+                                        const Chip &chip) {
+  buildLowerPhaseFrom(passes,
+                      chip.tcgen05 ? createCtaToSM100() : createCtaToSM120());
 }
 
 void nybl::compiler::registerDialects(DialectRegistry &registry) {
@@ -65,6 +76,10 @@ void nybl::compiler::registerPipelines() {
                                   });
   PassPipelineRegistration<> cta("nybl-cta", "tile -> cta", buildCtaPhase);
   PassPipelineRegistration<> prove("nybl-prove", "prove cta", buildProvePhase);
-  PassPipelineRegistration<> lower("nybl-lower", "cta -> llvm",
+  PassPipelineRegistration<> lower("nybl-lower", "cta -> llvm, sm_120a",
                                    buildLowerPhase);
+  PassPipelineRegistration<> lowerTensor(
+      "nybl-lower-sm100", "cta -> llvm, sm_100a", [](OpPassManager &passes) {
+        buildLowerPhaseFrom(passes, createCtaToSM100());
+      });
 }

@@ -4,6 +4,7 @@
 #ifndef NYBL_COMPILER_PIPELINE_PIPELINE_H
 #define NYBL_COMPILER_PIPELINE_PIPELINE_H
 
+#include "dialects/Chips/Chips.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Pass/PassManager.h"
@@ -25,13 +26,15 @@ void buildTilePhase(mlir::OpPassManager &passes,
 void buildCtaPhase(mlir::OpPassManager &passes);
 /// cta -> cta with a certificate.
 void buildProvePhase(mlir::OpPassManager &passes);
-/// cta -> LLVM and NVVM ops.
+/// cta -> LLVM and NVVM ops, for chips with the multiply of warps; for those
+/// with tensor memory too.
 void buildLowerPhase(mlir::OpPassManager &passes);
+void buildLowerPhaseFor(mlir::OpPassManager &passes, const Chip &chip);
 
 /// The dialects the phases use. Never all of MLIR's.
 void registerDialects(mlir::DialectRegistry &registry);
 /// The phases as pipelines of nybl-opt: nybl-tile, nybl-cta, nybl-prove,
-/// nybl-lower.
+/// nybl-lower, nybl-lower-sm100.
 void registerPipelines();
 
 } // namespace nybl::compiler

@@ -3,6 +3,7 @@
 // Text and limits of schedules.
 
 #include "compiler/Select/Schedule.h"
+#include "compiler/Select/TensorMemory.h"
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
@@ -57,7 +58,7 @@ static bool parseChoice(std::string_view text, std::string_view no,
 static bool parseKind(std::string_view text, std::string &kind) {
   kind = text;
   return text == "plain" || text == "multistage" || text == "cooperative" ||
-         text == "pingpong";
+         text == "pingpong" || text == "tmem";
 }
 
 /// What a value of `key` must look like, and whether this one does.
@@ -70,8 +71,9 @@ static std::optional<ParsedValue>
 parseValue(std::string_view key, std::string_view value, Schedule &s) {
   auto one = [](int64_t &number) { return std::span(&number, 1); };
   if (key == "kind")
-    return ParsedValue{parseKind(value, s.kind), "plain, multistage, "
-                                                 "cooperative or pingpong"};
+    return ParsedValue{parseKind(value, s.kind),
+                       "plain, multistage, "
+                       "cooperative, pingpong or tmem"};
   if (key == "tile")
     return ParsedValue{parseProduct(value, s.tile),
                        "MxNxK, such as 128x128x128"};
@@ -197,6 +199,34 @@ static Status validateShared(const Schedule &s, const Chip &chip,
                   print(s), limit, chip.name, shared));
 }
 
+/// One tile so far: 128 rows are the lanes of tensor memory, and scale factors
+/// are copied there 128 rows at a time; a thread holds a row in its registers.
+static Status validateTensorMemory(const Schedule &s, const Chip &chip) {
+  auto refuse = [&](std::string why) {
+    return Status::invalid(fmt::format("schedule '{}': {}", print(s), why));
+  };
+  if (!chip.tcgen05)
+    return refuse(fmt::format("{} has no tensor memory, which kind=tmem needs",
+                              chip.name));
+  if (chip.suffix != std::string_view("a"))
+    return refuse(fmt::format("{} has no scale_vec::4X, which is of chips with "
+                              "the suffix 'a'",
+                              chip.name));
+  if (s.tile[0] != 128 || s.tile[1] != 128 || s.warps[0] != 4 ||
+      s.warps[1] != 1)
+    return refuse("expected tile=128x128xK and warps=4x1 of kind=tmem");
+  if (!s.byTma || s.storesByTma || s.swapped || s.split != 1)
+    return refuse(
+        "expected fill=tma, and none of store=tma, swap=ab and split, "
+        "of kind=tmem");
+  auto plan = planTensorMemory(s.tile, s.stages, chip.tensorColumns);
+  if (!plan)
+    return refuse(plan.message());
+  if (plan->accumulatorStages() != s.consumers())
+    return refuse("expected room for two stages of accumulators");
+  return Status::ok();
+}
+
 Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
   auto refuse = [&](std::string why) {
     return Status::invalid(fmt::format("schedule '{}': {}", print(s), why));
@@ -244,6 +274,14 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
                               "thread has more than 64 accumulators, got {} "
                               "warps: registers do not suffice",
                               warps));
+  if (s.inTensorMemory()) {
+    if (Status status = validateTensorMemory(s, chip); !status)
+      return status;
+  } else if (chip.tcgen05) {
+    return refuse(fmt::format("{} has no block-scaled mma.sync, which kind={} "
+                              "needs: use kind=tmem",
+                              chip.name, s.kind));
+  }
   return validateShared(s, chip, /*elementBytes=*/2);
 }
 

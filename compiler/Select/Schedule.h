@@ -22,7 +22,8 @@ struct Schedule {
   /// "plain"; "multistage": all warps copy and multiply; "cooperative": some
   /// copy while the others multiply one tile; "pingpong": two groups of warps
   /// multiply a tile each, by turns, so that one stores while the other
-  /// multiplies.
+  /// multiplies; "tmem": the same with accumulators in tensor memory, on chips
+  /// that have it and on no others.
   std::string kind = "plain";
   std::array<int64_t, 3> tile{128, 128, 128}; ///< CTA tile m, n, k in elements
   std::array<int64_t, 2> warps{2, 4}; ///< that multiply a tile, along m and n
@@ -35,9 +36,14 @@ struct Schedule {
   int64_t group = 1; ///< rows of tiles that are walked over together, column
                      ///< by column
 
-  bool hasRoles() const { return kind == "cooperative" || kind == "pingpong"; }
+  bool inTensorMemory() const { return kind == "tmem"; }
+  bool hasRoles() const {
+    return kind == "cooperative" || kind == "pingpong" || inTensorMemory();
+  }
   /// Groups of warps that multiply a tile each.
-  int64_t consumers() const { return kind == "pingpong" ? 2 : 1; }
+  int64_t consumers() const {
+    return kind == "pingpong" || inTensorMemory() ? 2 : 1;
+  }
   int64_t threads() const {
     return 32 * (consumers() * warps[0] * warps[1] +
                  (hasRoles() ? producerWarps : 0));

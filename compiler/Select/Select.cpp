@@ -49,6 +49,9 @@ static constexpr const char *shortlist[] = {
 static constexpr const char *ownTemplateSchedule =
     "kind=cooperative tile=128x128x128 warps=2x4 stages=2";
 
+static constexpr const char *tensorSchedule =
+    "kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma";
+
 static constexpr int64_t manyRows = 8192;
 
 int64_t nybl::compiler::rowsToChooseFor(const GemmProblem &problemClass) {
@@ -104,9 +107,27 @@ static Expected<Selection> choose(const GemmProblem &problem,
   return Selection{gemmTemplate(), best, why, std::move(*ranked)};
 }
 
+/// With tensor memory there is one tile so far, and rates of such chips are not
+/// known here.
+static Expected<Selection> selectTensor(const GemmProblem &problemClass,
+                                        const Chip &chip,
+                                        std::string_view givenTemplate) {
+  Schedule schedule = *parseSchedule(tensorSchedule);
+  if (Status status = validate(schedule, chip, problemClass); !status)
+    return Status::refused(fmt::format("no schedule of {} fits '{}' yet: {}",
+                                       chip.name, print(problemClass),
+                                       status.message()));
+  return Selection{givenTemplate.empty() ? gemmTemplate() : givenTemplate,
+                   schedule,
+                   "the one schedule there is for tensor memory",
+                   {}};
+}
+
 Expected<Selection> nybl::compiler::select(const GemmProblem &problemClass,
                                            const Chip &chip,
                                            std::string_view givenTemplate) {
+  if (chip.tcgen05)
+    return selectTensor(problemClass, chip, givenTemplate);
   if (!chip.blockScaledMma)
     return Status::refused(fmt::format("{} has no block-scaled mma.sync, which "
                                        "'{}' needs; chips that have it: "

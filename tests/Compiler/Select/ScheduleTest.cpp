@@ -107,4 +107,40 @@ TEST(Schedule, ASplitDividesTheSteps) {
   EXPECT_FALSE(accepts("gemm n=8 k=512", "split=8")) << "more than steps";
 }
 
+TEST(Schedule, TensorMemory) {
+  const Chip &tensor = **findChip("sm_100a"), &warps = **findChip("sm_120a");
+  struct Case {
+    const char *text;
+    const Chip &chip;
+    const char *expected; ///< part of the refusal; null: allowed
+  };
+  const Case cases[] = {
+      {"kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma", tensor,
+       nullptr},
+      {"kind=tmem tile=128x128x64 warps=4x1 stages=8 fill=tma", tensor,
+       nullptr},
+      {"kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma", warps,
+       "sm_120a has no tensor memory"},
+      {"kind=cooperative tile=128x128x128 warps=2x4 stages=2", tensor,
+       "sm_100a has no block-scaled mma.sync"},
+      {"kind=tmem tile=128x64x256 warps=4x1 stages=4 fill=tma", tensor,
+       "expected tile=128x128xK and warps=4x1"},
+      {"kind=tmem tile=128x128x256 warps=4x1 stages=4", tensor,
+       "expected fill=tma"},
+      {"kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma split=2", tensor,
+       "expected fill=tma, and none of"},
+      {"kind=tmem tile=128x128x256 warps=4x1 stages=7 fill=tma", tensor,
+       "bytes of shared memory"}};
+  for (const Case &c : cases) {
+    auto schedule = parseSchedule(c.text);
+    ASSERT_TRUE(schedule) << c.text;
+    Status status = validate(*schedule, c.chip);
+    EXPECT_EQ(static_cast<bool>(status), c.expected == nullptr)
+        << c.text << ": " << status.message();
+    if (c.expected)
+      EXPECT_NE(status.message().find(c.expected), std::string::npos)
+          << status.message();
+  }
+}
+
 } // namespace

@@ -18,15 +18,31 @@ Selection chosen(const std::string &line) {
 }
 
 TEST(Select, RefusesChipsWithoutTheMultiply) {
-  GemmProblem p = *parseProblem("gemm n=8 k=16");
+  GemmProblem p = *parseProblem("gemm n=8 k=32");
   for (const Chip &chip : chips()) {
     auto selection = select(p, chip);
-    EXPECT_EQ(static_cast<bool>(selection), chip.blockScaledMma) << chip.name;
+    bool tensor = chip.tcgen05 && chip.suffix == std::string_view("a");
+    EXPECT_EQ(static_cast<bool>(selection), chip.blockScaledMma || tensor)
+        << chip.name;
     if (!selection) {
       EXPECT_EQ(selection.status().code(), ErrorCode::Refused);
       EXPECT_NE(selection.message().find(chip.name), std::string::npos);
     }
   }
+}
+
+TEST(Select, TakesTensorMemoryWhereAChipHasIt) {
+  const Chip &chip = **findChip("sm_100a");
+  auto selection = select(specialise(*parseProblem("gemm n=200 k=352")), chip);
+  ASSERT_TRUE(selection) << selection.message();
+  EXPECT_TRUE(selection->schedule.inTensorMemory());
+  // TMA copies rows of whole 16 bytes.
+  auto refused = select(specialise(*parseProblem("gemm n=200 k=48")), chip);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.status().code(), ErrorCode::Refused);
+  EXPECT_NE(refused.message().find("expected k to be a multiple of 32"),
+            std::string::npos)
+      << refused.message();
 }
 
 /// On every chip that has the multiply, whatever the problem: roles, by TMA

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Tensor memory and its multiplies, of the pass cta-to-sm100 (PTX ISA,
+// tcgen05).
+//
+// Who asks for something is elected anew each time: elect.sync names the same
+// lane for the same lanes, and only of such a thread ptxas knows that it is
+// one.
+
+#include "compiler/Conversion/CtaShared.h"
+#include "compiler/Conversion/CtaToSM120.h"
+#include "dialects/Cta/CtaOps.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "llvm/ADT/bit.h"
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::compiler;
+
+namespace {
+
+Value number(OpBuilder &b, Location loc, int64_t value) {
+  return LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(value));
+}
+
+Value wideNumber(OpBuilder &b, Location loc, uint64_t value) {
+  return LLVM::ConstantOp::create(b, loc, b.getI64IntegerAttr(value));
+}
+
+/// The first of the columns that an iteration has.
+Value columnsAt(OpBuilder &b, Location loc, Value original, Value columns,
+                Value iteration) {
+  auto alloc = original.getDefiningOp<cta::TensorAllocOp>();
+  auto ring = alloc.getRing().getDefiningOp<cta::RingOp>();
+  Value stages = number(b, loc, ring.getStages());
+  Value slot = LLVM::URemOp::create(b, loc, iteration, stages);
+  Value width = number(b, loc, alloc.getColumns());
+  Value skipped = LLVM::MulOp::create(b, loc, slot, width);
+  return LLVM::AddOp::create(b, loc, columns, skipped);
+}
+
+//===----------------------------------------------------------------------===//
+// Descriptors
+//===----------------------------------------------------------------------===//
+
+/// Of rows that lie densely, eight after eight: where they begin, in 16 bytes;
+/// from eight to eight; the layout's version; the swizzle. The distance of what
+/// lies beside each other is not needed, and is 1 (PTX ISA, tcgen05 shared
+/// memory descriptor).
+uint64_t descriptorOf(int64_t rowBytes, uint64_t swizzle) {
+  uint64_t eightRows = 8 * rowBytes / 16;
+  return uint64_t(1) << 16 | eightRows << 32 | uint64_t(1) << 46 |
+         swizzle << 61;
+}
+
+uint64_t descriptorOf(cta::DescriptorType type) {
+  uint64_t swizzle = type.getBytes() == 128 ? 2 : type.getBytes() == 64 ? 4 : 6;
+  return descriptorOf(type.getBytes(), swizzle);
+}
+
+/// e2m1 of both sides, ue4m3 scale factors, N and M in 8 and 16 (PTX ISA,
+/// tcgen05 instruction descriptor of mxf4nvf4).
+int64_t instructionOf(cta::TensorMmaOp op) {
+  int64_t m = op.getA().getType().getRows(), n = op.getB().getType().getRows();
+  return 1 << 7 | 1 << 10 | n / 8 << 17 | m / 16 << 24;
+}
+
+Value makeDescriptor(OpBuilder &b, Location loc, Value address, uint64_t rest) {
+  Value bytes = LLVM::PtrToIntOp::create(b, loc, b.getI32Type(), address);
+  Value sixteens = LLVM::LShrOp::create(b, loc, bytes, number(b, loc, 4));
+  Value field =
+      LLVM::AndOp::create(b, loc, sixteens, number(b, loc, (1 << 14) - 1));
+  Value wide = LLVM::ZExtOp::create(b, loc, b.getI64Type(), field);
+  return LLVM::OrOp::create(b, loc, wide, wideNumber(b, loc, rest));
+}
+
+/// So many bytes further on.
+Value advance(OpBuilder &b, Location loc, Value descriptor, int64_t bytes) {
+  if (bytes == 0)
+    return descriptor;
+  return LLVM::AddOp::create(b, loc, descriptor,
+                             wideNumber(b, loc, bytes / 16));
+}
+
+struct LowerSmemDesc : Lowering<cta::SmemDescOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::SmemDescOp op, OpAdaptor a,
+                                ConversionPatternRewriter &b) const override {
+    Value address =
+        stageAddress(b, op, a.getStage(), a.getIteration(), Value());
+    b.replaceOp(op, makeDescriptor(b, op.getLoc(), address,
+                                   descriptorOf(op.getResult().getType())));
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Places
+//===----------------------------------------------------------------------===//
+
+/// i1: this is one of the CTA's first warp.
+Value isFirstWarp(OpBuilder &b, Location loc) {
+  Value thread = NVVM::ThreadIdXOp::create(b, loc, b.getI32Type());
+  return LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::ult, thread,
+                              number(b, loc, 32));
+}
+
+/// All threads meet; what they did with tensor memory before is over.
+void meet(OpBuilder &b, Location loc) {
+  inlinePtx(b, loc, {}, {}, "tcgen05.fence::before_thread_sync;", "~{memory}");
+  NVVM::BarrierOp::create(b, loc);
+  inlinePtx(b, loc, {}, {}, "tcgen05.fence::after_thread_sync;", "~{memory}");
+}
+
+/// A warp asks for it, waiting until there is room, and says that it asks no
+/// more.
+struct LowerTensorOpen : Lowering<cta::TensorOpenOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::TensorOpenOp op, OpAdaptor,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Value place = sharedArray(b, loc, op->getParentOfType<ModuleOp>(),
+                              /*bytes=*/4, "tensor_memory");
+    Value first = isFirstWarp(b, loc);
+    std::string columns = std::to_string(op.getColumns());
+    inlinePtx(b, loc, {}, {place, first},
+              "@$1 tcgen05.alloc.cta_group::1.sync.aligned.shared::cta.b32 "
+              "[$0], " +
+                  columns + ";",
+              "r,b,~{memory}");
+    inlinePtx(b, loc, {}, first,
+              "@$0 tcgen05.relinquish_alloc_permit.cta_group::1.sync.aligned;",
+              "b,~{memory}");
+    meet(b, loc);
+    b.replaceOpWithNewOp<LLVM::LoadOp>(op, b.getI32Type(), place,
+                                       /*alignment=*/4);
+    return success();
+  }
+};
+
+struct LowerTensorClose : Lowering<cta::TensorCloseOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::TensorCloseOp op, OpAdaptor a,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    meet(b, loc);
+    Value first = isFirstWarp(b, loc);
+    inlinePtx(b, loc, {}, {a.getMemory(), first},
+              "@$1 tcgen05.dealloc.cta_group::1.sync.aligned.b32 $0, " +
+                  std::to_string(op.getColumns()) + ";",
+              "r,b,~{memory}");
+    b.eraseOp(op);
+    return success();
+  }
+};
+
+struct LowerTensorAlloc : Lowering<cta::TensorAllocOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::TensorAllocOp op, OpAdaptor a,
+                                ConversionPatternRewriter &b) const override {
+    b.replaceOpWithNewOp<LLVM::AddOp>(op, a.getMemory(),
+                                      number(b, op.getLoc(), *op.getColumn()));
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// What one thread asks for
+//===----------------------------------------------------------------------===//
+
+/// The scale factors were written by threads, and are read by something else.
+struct LowerTensorCopy : Lowering<cta::TensorCopyOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::TensorCopyOp op, OpAdaptor a,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    constexpr int64_t rowBytes = 16, atomBytes = 512, atomColumns = 4;
+    Value address =
+        stageAddress(b, op, a.getStage(), a.getIteration(), Value());
+    Value descriptor =
+        makeDescriptor(b, loc, address, descriptorOf(rowBytes, /*swizzle=*/0));
+    Value columns =
+        columnsAt(b, loc, op.getColumns(), a.getColumns(), a.getIteration());
+    Value elected = electFor(b, loc, a.getMine());
+    inlinePtx(b, loc, {}, {},
+              "fence.proxy.async.shared::cta;\n\t"
+              "tcgen05.fence::after_thread_sync;",
+              "~{memory}");
+    for (int64_t atom = 0; atom < op.getStageBytes() / atomBytes; ++atom) {
+      Value to = LLVM::AddOp::create(b, loc, columns,
+                                     number(b, loc, atom * atomColumns));
+      Value from = advance(b, loc, descriptor, atom * atomBytes);
+      inlinePtx(b, loc, {}, {to, from, elected},
+                "@$2 tcgen05.cp.cta_group::1.32x128b.warpx4 [$0], $1;",
+                "r,l,b,~{memory}");
+    }
+    b.replaceOp(op, columns);
+    return success();
+  }
+};
+
+struct LowerTensorZero : Lowering<cta::TensorZeroOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::TensorZeroOp op, OpAdaptor,
+                                ConversionPatternRewriter &b) const override {
+    b.replaceOpWithNewOp<LLVM::ConstantOp>(op, b.getBoolAttr(false));
+    return success();
+  }
+};
+
+struct LowerTensorMma : Lowering<cta::TensorMmaOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::TensorMmaOp op, OpAdaptor a,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    constexpr int64_t stepBytes = 32, rowsOfColumn = 32;
+    int64_t step = op.getStep();
+    auto scalesAt = [&](Value scales, cta::DescriptorType side) -> Value {
+      int64_t columns = step * side.getRows() / rowsOfColumn;
+      return LLVM::AddOp::create(b, loc, scales, number(b, loc, columns));
+    };
+    Value to =
+        columnsAt(b, loc, op.getColumns(), a.getColumns(), a.getIteration());
+    Value left = advance(b, loc, a.getA(), step * stepBytes);
+    Value right = advance(b, loc, a.getB(), step * stepBytes);
+    Value leftScales = scalesAt(a.getSa(), op.getA().getType());
+    Value rightScales = scalesAt(a.getSb(), op.getB().getType());
+    Value instruction = number(b, loc, instructionOf(op));
+    Value elected = electFor(b, loc, a.getMine());
+    inlinePtx(b, loc, {},
+              {to, left, right, instruction, leftScales, rightScales,
+               a.getAcc(), elected},
+              "@$7 tcgen05.mma.cta_group::1.kind::mxf4nvf4.block_scale"
+              ".scale_vec::4X [$0], $1, $2, $3, [$4], [$5], $6;",
+              "r,l,l,r,r,r,b,b,~{memory}");
+    b.replaceOpWithNewOp<LLVM::ConstantOp>(op, b.getBoolAttr(true));
+    return success();
+  }
+};
+
+constexpr StringLiteral commit =
+    "tcgen05.commit.cta_group::1.mbarrier::arrive::one.shared::cluster.b64 "
+    "[$0];";
+
+struct LowerTensorPublish : Lowering<cta::TensorPublishOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::TensorPublishOp op, OpAdaptor a,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Value full = fullBarrier(b, loc, op.getRing().getDefiningOp<cta::RingOp>(),
+                             a.getRing(), a.getIteration());
+    Value elected = electFor(b, loc, a.getMine());
+    inlinePtx(b, loc, {}, {full, elected}, ("@$1 " + commit).str(),
+              "r,b,~{memory}");
+    b.replaceOpWithNewOp<LLVM::ConstantOp>(op, b.getBoolAttr(true));
+    return success();
+  }
+};
+
+/// Each warp arrives, so that none falls a round behind: the one that asked for
+/// multiplies when they are over, the others now.
+struct LowerTensorRelease : Lowering<cta::TensorReleaseOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::TensorReleaseOp op, OpAdaptor a,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Value empty =
+        emptyBarrier(b, loc, op.getRing().getDefiningOp<cta::RingOp>(),
+                     a.getRing(), a.getIteration());
+    inlinePtx(b, loc, {}, {empty, a.getMine()},
+              ("{\n\t.reg .pred asks, one, other;\n\t"
+               "vote.sync.any.pred asks, $1, 0xffffffff;\n\t"
+               "elect.sync _|one, 0xffffffff;\n\t"
+               "not.pred other, asks;\n\t"
+               "and.pred other, other, one;\n\t"
+               "and.pred one, one, asks;\n\t"
+               "@one " +
+               commit +
+               "\n\t"
+               "@other mbarrier.arrive.shared.b64 _, [$0];\n\t}")
+                  .str(),
+              "r,b,~{memory}");
+    b.eraseOp(op);
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// What all threads of the group do
+//===----------------------------------------------------------------------===//
+
+/// One statement: what is loaded is there when it ends. A warp has the lanes of
+/// its number in its warpgroup.
+struct LowerTensorLoad : Lowering<cta::TensorLoadOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::TensorLoadOp op, OpAdaptor a,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    int64_t count = op.getNumResults();
+    Value columns =
+        columnsAt(b, loc, op.getColumns(), a.getColumns(), a.getIteration());
+    Value thread = NVVM::ThreadIdXOp::create(b, loc, b.getI32Type());
+    Value warp = LLVM::AndOp::create(b, loc, thread, number(b, loc, 3 * 32));
+    Value lanes = LLVM::ShlOp::create(b, loc, warp, number(b, loc, 16));
+    Value from = LLVM::AddOp::create(b, loc, columns, lanes);
+    from = LLVM::AddOp::create(b, loc, from, number(b, loc, op.getFirst()));
+    Type f32 = b.getF32Type();
+    SmallVector<Type> types(count, f32);
+    Type result = count == 1
+                      ? f32
+                      : LLVM::LLVMStructType::getLiteral(getContext(), types);
+    std::string registers = "$0", constraints = "=f";
+    for (int64_t i = 1; i < count; ++i) {
+      registers += ", $" + std::to_string(i);
+      constraints += ",=f";
+    }
+    Value loaded = inlinePtx(b, loc, result, from,
+                             "tcgen05.fence::after_thread_sync;\n\t"
+                             "tcgen05.ld.sync.aligned.32x32b.x" +
+                                 std::to_string(count) + ".b32 {" + registers +
+                                 "}, [$" + std::to_string(count) +
+                                 "];\n\t"
+                                 "tcgen05.wait::ld.sync.aligned;\n\t"
+                                 "tcgen05.fence::before_thread_sync;",
+                             constraints + ",r,~{memory}")
+                       .getResult(0);
+    SmallVector<Value> results;
+    for (int64_t i = 0; i < count; ++i)
+      results.push_back(count == 1
+                            ? loaded
+                            : LLVM::ExtractValueOp::create(b, loc, loaded, i));
+    b.replaceOp(op, results);
+    return success();
+  }
+};
+
+} // namespace
+
+void nybl::compiler::placeTensorMemory(cta::KernelOp kernel) {
+  auto allocs = llvm::to_vector(kernel.getBody().getOps<cta::TensorAllocOp>());
+  if (allocs.empty())
+    return;
+  int64_t used = 0;
+  auto b = OpBuilder::atBlockBegin(&kernel.getBody().front());
+  for (cta::TensorAllocOp alloc : allocs) {
+    auto ring = alloc.getRing().getDefiningOp<cta::RingOp>();
+    alloc.setColumn(used);
+    used += alloc.getColumns() * int64_t(ring.getStages());
+  }
+  constexpr int64_t least = 32; // and a power of two (PTX ISA, tcgen05.alloc)
+  int64_t columns = llvm::bit_ceil(uint64_t(std::max(used, least)));
+  Location loc = kernel.getLoc();
+  Value memory = cta::TensorOpenOp::create(b, loc, columns);
+  for (cta::TensorAllocOp alloc : allocs)
+    alloc.getMemoryMutable().assign(memory);
+  b.setInsertionPointToEnd(&kernel.getBody().front());
+  cta::TensorCloseOp::create(b, loc, memory, columns);
+}
+
+void nybl::compiler::addTensorPatterns(TypeConverter &types,
+                                       RewritePatternSet &patterns) {
+  patterns
+      .add<LowerSmemDesc, LowerTensorOpen, LowerTensorClose, LowerTensorAlloc,
+           LowerTensorCopy, LowerTensorZero, LowerTensorMma, LowerTensorPublish,
+           LowerTensorRelease, LowerTensorLoad>(types, patterns.getContext());
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One group's tile: multiplies into its columns, then rows into registers.
+
+#include "compiler/Conversion/TileTensor.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::compiler;
+
+/// Tensor memory has room for the accumulators of one product in each group's
+/// stage.
+LogicalResult TileTensor::checkAccumulate(tile::AccumulateOp op,
+                                          const Fragments &inits) {
+  Block &body = op.getBody().front();
+  auto dots = llvm::to_vector(body.getOps<tile::DotScaledOp>());
+  bool one = op.getNumResults() == 1 && dots.size() == 1 && !columns;
+  if (!one || dots[0].getAcc() != body.getArgument(1) ||
+      body.getTerminator()->getOperand(0) != dots[0].getResult())
+    return op.emitOpError("expected one accumulator, of one tile.dot_scaled in "
+                          "each K step, where kind=tmem");
+  if (llvm::all_of(inits, [](Value init) {
+        return matchPattern(init, m_PosZeroFloat());
+      }))
+    return success();
+  return op.emitOpError("expected an accumulator that begins as zeros where "
+                        "kind=tmem");
+}
+
+/// The accumulators of a tile are an iteration of a ring, in which each group
+/// has a slot: it writes it, and reads it when it is whole.
+FailureOr<ValueRange> TileTensor::convertSteps(tile::AccumulateOp op,
+                                               int64_t steps,
+                                               const Fragments &inits) {
+  if (failed(checkAccumulate(op, inits)))
+    return failure();
+  Location loc = op.getLoc();
+  ring = rings.at(op);
+  sums = cta::RingOp::create(frameBuilder, loc, consumers,
+                             builder.getI64IntegerAttr(1));
+  auto type = cta::TensorColumnsType::get(builder.getContext(), tileN);
+  columns = cta::TensorAllocOp::create(frameBuilder, loc, type, sums, Value(),
+                                       /*column=*/nullptr);
+  mine = *thread < 1;
+  Value tile = number(0);
+  cta::RingAcquireOp::create(builder, loc, sums, tile);
+  Value product = multiplyAll(op, steps);
+  if (!product)
+    return failure();
+  Value sum =
+      cta::TensorPublishOp::create(builder, loc, sums, tile, product, mine);
+  passTurn(op);
+  cta::RingWaitOp::create(builder, loc, sums, tile, /*pending=*/0);
+  loaded.clear();
+  constexpr int64_t atATime = 32;
+  SmallVector<Type> types(atATime, builder.getF32Type());
+  for (int64_t first = 0; first < tileN; first += atATime)
+    llvm::append_range(loaded,
+                       cta::TensorLoadOp::create(builder, loc, types, sum,
+                                                 columns, tile, first)
+                           .getValues());
+  cta::RingReleaseOp::create(builder, loc, sums, tile);
+  return ValueRange(loaded);
+}
+
+/// What is added up in the K loop; null after a diagnostic.
+Value TileTensor::multiplyAll(tile::AccumulateOp op, int64_t steps) {
+  Location loc = op.getLoc();
+  Value zero = cta::TensorZeroOp::create(builder, loc);
+  auto loop = scf::ForOp::create(builder, loc, number(0), number(steps),
+                                 number(1), zero);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToEnd(loop.getBody());
+  accumulators[op.getBody().getArgument(1)] = loop.getRegionIterArg(0);
+  Index step = index(loop.getInductionVar());
+  cta::RingWaitOp::create(builder, loc, ring, step, /*pending=*/0);
+  if (failed(multiply(op, step)))
+    return {};
+  cta::TensorReleaseOp::create(builder, loc, ring, step, mine);
+  Value yielded = op.getBody().front().getTerminator()->getOperand(0);
+  scf::YieldOp::create(builder, loc, accumulators.at(yielded));
+  return loop.getResult(0);
+}
+
+LogicalResult TileTensor::checkOperands(tile::DotScaledOp op) {
+  for (Value operand : op->getOperands().drop_back())
+    if (!staged.contains(operand))
+      return op.emitOpError("expected operands loaded in the same K step");
+  if (failed(checkShape(op, op.getType())))
+    return failure();
+  for (Value data : {op.getA(), op.getB()})
+    if (!staged[data].swizzled)
+      return op.emitOpError("expected data that TMA has copied: use fill=tma");
+  for (Value scales : {op.getSa(), op.getSb()})
+    if (staged[scales].scales.words != 4)
+      return op.emitOpError("expected tiles of whole 128 rows where kind=tmem");
+  return success();
+}
+
+Value TileTensor::describe(const Staged &data) {
+  auto type =
+      cta::DescriptorType::get(builder.getContext(), data.rows, data.pitch);
+  return cta::SmemDescOp::create(builder, location, type, data.stage,
+                                 iteration);
+}
+
+Value TileTensor::copyToTensor(const Staged &scales) {
+  constexpr int64_t lanes = 128;
+  auto bytes = cast<cta::ScaleStageType>(scales.stage.getType()).getBytes();
+  auto type = cta::ScaleColumnsType::get(builder.getContext(), bytes / lanes);
+  Value to = cta::TensorAllocOp::create(frameBuilder, location, type, ring,
+                                        Value(), /*column=*/nullptr);
+  return cta::TensorCopyOp::create(builder, location, scales.stage, iteration,
+                                   to, mine);
+}
+
+LogicalResult TileTensor::convertDot(tile::DotScaledOp op) {
+  if (failed(checkOperands(op)))
+    return failure();
+  Value a = describe(staged[op.getA()]);
+  Value b = describe(staged[op.getB()]);
+  Value sa = copyToTensor(staged[op.getSa()]);
+  Value sb = copyToTensor(staged[op.getSb()]);
+  Value sum = accumulators.lookup(op.getAcc());
+  Value tile = number(0);
+  for (int64_t step = 0; step < tileK / 64; ++step)
+    sum = cta::TensorMmaOp::create(builder, op.getLoc(), a, sa, b, sb, sum,
+                                   columns, tile, step, mine);
+  accumulators[op.getResult()] = sum;
+  return success();
+}
+
+/// A thread has a row, whose columns are its registers.
+std::pair<Index, Index> TileTensor::placeOf(int64_t i, Index row,
+                                            Index column) const {
+  return {row + *lane, column + i};
+}

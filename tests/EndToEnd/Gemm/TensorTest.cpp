@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The schedule of chips with tensor memory, on the emulated sm_100a: equal to
+// the oracle bit for bit, with padding marked and races looked for, whichever
+// order warps run and copies and multiplies are done in.
+
+#include "tests/EndToEnd/Gemm/ScheduleFixture.h"
+
+using namespace nybl;
+
+namespace {
+
+class TensorChosen : public road::ScheduleTest {
+protected:
+  /// Threads that copy scale factors cannot fence what is still on its way: who
+  /// waits for it does, before tcgen05.cp reads it.
+  void SetUp() override {
+    ScheduleTest::SetUp();
+    if (session)
+      session->extension<decltype(nyblEmuSetRaces)>("nyblEmuSetRaces")(
+          1, /*strictFences=*/0);
+  }
+  void expectOracle(const GemmProblem &p, int64_t rows,
+                    const std::string &schedule, int number,
+                    const std::vector<int> &orders) {
+    SCOPED_TRACE(print(p) + ", M = " + std::to_string(rows));
+    auto a = oracle::randomMatrix(rows, p.k, number);
+    auto b = oracle::randomMatrix(p.n, p.k, number + 1);
+    auto expected =
+        oracle::gemm(a, b, road::Options().alpha, p.d, oracle::Model::MmaSim);
+    ASSERT_TRUE(expected) << expected.message();
+    for (int policy : orders) {
+      setPolicy(policy, static_cast<uint64_t>(number));
+      EXPECT_EQ(run(p, a, b, schedule), expected->bytes)
+          << schedule << ", policy " << policy;
+    }
+  }
+};
+
+/// The parameter is the number of K steps.
+class Tensor : public TensorChosen, public testing::WithParamInterface<int> {};
+
+std::string scheduleOf(int64_t step, int stages) {
+  return "kind=tmem tile=128x128x" + std::to_string(step) +
+         " warps=4x1 stages=" + std::to_string(stages) + " fill=tma";
+}
+
+/// K steps, whole or with a part of the last; tails of rows and columns, and
+/// tiles without any. Each K step is as wide as another swizzle.
+TEST_P(Tensor, IsTheOracleBitForBit) {
+  int steps = GetParam();
+  for (int64_t step : {64, 128, 256}) {
+    int number = steps + static_cast<int>(step / 64);
+    GemmProblem p = road::problemOf(number, steps * step);
+    if (number % 3 == 0)
+      p.k -= 32;
+    p.n = number % 2 ? 200 : 256;
+    expectOracle(p, number % 3 ? 300 : 256, scheduleOf(step, 2 + number % 3),
+                 number, road::allOrders);
+  }
+}
+
+/// What is chosen, for few rows and many.
+TEST_F(TensorChosen, IsChosenOnThisChip) {
+  for (int64_t rows : {1, 128, 129}) {
+    GemmProblem p = road::problemOf(3, 288);
+    expectOracle(p, rows, "", static_cast<int>(rows), {NYBL_EMU_SCHEDULE_LAZY});
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(KSteps, Tensor, testing::Values(1, 2, 3, 5),
+                         testing::PrintToStringParamName());
+
+} // namespace
