@@ -27,7 +27,9 @@ Expected<Kernel> nybl::labels::compileKernel(const GemmProblem &problem,
   compiler::CompileOptions options;
   options.schedule = schedule;
   options.emit = "ptx";
-  auto artefact = compiler::compile(line, "sm_120a", options);
+  bool tensor = schedule.find("kind=tmem") != std::string::npos;
+  auto artefact =
+      compiler::compile(line, tensor ? "sm_100a" : "sm_120a", options);
   if (!artefact)
     return artefact.status();
   auto manifest = parseManifest(artefact->manifest);

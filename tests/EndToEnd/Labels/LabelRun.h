@@ -21,7 +21,8 @@ struct Kernel {
   std::string ptx;
 };
 
-/// For sm_120a; compiled once for each problem class and schedule.
+/// For sm_120a, or sm_100a where the schedule is of tensor memory; compiled
+/// once for each problem class and schedule.
 Expected<Kernel> compileKernel(const GemmProblem &problem,
                                const std::string &schedule);
 

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Label runs of kernels whose scale factors are copied to tensor memory, on the
+// emulated sm_100a: at every slot of every multiply the factor of its own row
+// and K block arrives.
+
+#include "tests/EndToEnd/Labels/LabelCases.h"
+
+using namespace nybl;
+using namespace nybl::labels;
+
+namespace {
+
+class LabelRunTensor : public testing::TestWithParam<int64_t> {};
+
+/// Full tiles and tails of rows, columns and K; several tiles for a CTA, so
+/// that both groups have some.
+TEST_P(LabelRunTensor, EveryFactorArrivesWhereItBelongs) {
+  int64_t m = GetParam();
+  for (int64_t step : {64, 128, 256}) {
+    int64_t number = m + step / 64;
+    Class c = makeClass(number % 2 ? 24 : 136, number % 3 ? 288 : 192,
+                        layouts[number % 3], layouts[number / 3 % 3],
+                        outputs[number % 3]);
+    c.schedule = "kind=tmem tile=128x128x" + std::to_string(step) +
+                 " warps=4x1 stages=" + std::to_string(2 + number % 2) +
+                 " fill=tma";
+    Launch launch;
+    launch.m = m;
+    launch.grid = 1 + static_cast<unsigned>(number % 2);
+    expectArrival(c, launch);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, LabelRunTensor,
+                         testing::Values<int64_t>(1, 33, 128, 129),
+                         testing::PrintToStringParamName());
+
+} // namespace
