@@ -245,7 +245,7 @@ static bool takesTurns(cta::KernelOp kernel) {
 FailureOr<Shown> nybl::compiler::proveStages(Proof &proof) {
   if (failed(describeStages(proof)) || failed(proveAskers(proof)))
     return failure();
-  bool roles = hasRoles(proof);
+  bool roles = proof.kernel.hasRoles();
   FailureOr<size_t> events =
       roles ? proveRoleOrder(proof) : proveOrderOfAll(proof);
   FailureOr<std::vector<BoxedOutput>> outputs = proveOutputStages(proof);

@@ -378,13 +378,6 @@ LogicalResult checkOutside(Proof &proof) {
 
 } // namespace
 
-bool nybl::compiler::hasRoles(Proof &proof) {
-  for (auto range : proof.kernel.getBody().getOps<cta::TileRangeOp>())
-    if (!range.getBody().getOps<cta::RoleOp>().empty())
-      return true;
-  return false;
-}
-
 FailureOr<size_t> nybl::compiler::proveRoleOrder(Proof &proof) {
   auto ranges = proof.kernel.getBody().getOps<cta::TileRangeOp>();
   if (!llvm::hasSingleElement(ranges))

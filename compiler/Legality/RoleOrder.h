@@ -17,9 +17,6 @@ struct Proof;
 /// The number of steps in a tile that were looked at.
 mlir::FailureOr<size_t> proveRoleOrder(Proof &proof);
 
-/// Whether the kernel has roles.
-bool hasRoles(Proof &proof);
-
 } // namespace nybl::compiler
 
 #endif // NYBL_COMPILER_LEGALITY_ROLEORDER_H

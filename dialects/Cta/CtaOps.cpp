@@ -240,6 +240,12 @@ StringRef KernelOp::sourceOf(BlockArgument argument) {
   return cast<StringAttr>(getSources()[argument.getArgNumber()]).getValue();
 }
 
+bool KernelOp::hasRoles() {
+  return llvm::any_of(getBody().getOps<TileRangeOp>(), [](TileRangeOp range) {
+    return !range.getBody().getOps<RoleOp>().empty();
+  });
+}
+
 /// In the generic form, which leaves nothing out.
 std::string KernelOp::hash() {
   CertificateAttr certificate = getCertificateAttr();

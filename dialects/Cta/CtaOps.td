@@ -47,6 +47,8 @@ def Cta_KernelOp : Cta_Op<"kernel", [
     ::mlir::BlockArgument argumentFor(::llvm::StringRef source);
     /// The source of an argument of this kernel.
     ::llvm::StringRef sourceOf(::mlir::BlockArgument argument);
+    /// Whether warps have roles, in any of its tile ranges.
+    bool hasRoles();
     /// SHA-256 of the kernel's text, less its certificate.
     std::string hash();
     /// True if the kernel writes this operand; all others it may only read.

@@ -156,10 +156,8 @@ Expected<std::vector<Violation>>
 nybl::enumeration::findViolations(cta::KernelOp kernel, const Launch &launch) {
   std::vector<Violation> found;
   // Who writes rings as far ahead as can be, and as late as can be.
-  bool roles = kernel.walk([](cta::RoleOp) { return WalkResult::interrupt(); })
-                   .wasInterrupted();
   for (bool lastFirst : {false, true}) {
-    if (lastFirst && !roles)
+    if (lastFirst && !kernel.hasRoles())
       break;
     Launch ordered = launch;
     ordered.lastRoleFirst = lastFirst;

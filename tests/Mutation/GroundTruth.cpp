@@ -114,11 +114,6 @@ static std::optional<std::string> harmOfRoles(cta::KernelOp kernel) {
   return std::nullopt;
 }
 
-static bool hasRoles(cta::KernelOp kernel) {
-  return kernel.walk([](cta::RoleOp) { return WalkResult::interrupt(); })
-      .wasInterrupted();
-}
-
 Truth nybl::mutation::findTruth(Subject &subject, const Mutant &mutant,
                                 ModuleOp module) {
   cta::KernelOp kernel = *module.getOps<cta::KernelOp>().begin();
@@ -131,7 +126,7 @@ Truth nybl::mutation::findTruth(Subject &subject, const Mutant &mutant,
   // A lane may hold rows of one parity alone: odd and even M just past a tile.
   if (auto harm = harmOfAddresses(kernel, {1, 5, 16, 17, 31, 33, 34, 140}))
     return {Verdict::Harmful, "addresses", *harm};
-  if (auto harm = hasRoles(kernel) ? harmOfRoles(kernel) : harmOfRings(kernel))
+  if (auto harm = kernel.hasRoles() ? harmOfRoles(kernel) : harmOfRings(kernel))
     return {Verdict::Harmful, "protocol", *harm};
   if (mutant.op->target == Target::Wrap)
     if (auto harm = harmOfWrapping(subject.kernel(), kernel))
