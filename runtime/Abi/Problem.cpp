@@ -117,3 +117,11 @@ GemmProblem nybl::specialise(const GemmProblem &problem) {
     }
   return result;
 }
+
+std::optional<GemmProblem> nybl::widerClass(const GemmProblem &problemClass) {
+  if (problemClass.m.high == Extent::unbounded)
+    return std::nullopt;
+  GemmProblem wider = problemClass;
+  wider.m = Extent::fixed(problemClass.m.high + 1);
+  return specialise(wider);
+}

@@ -16,6 +16,7 @@
 #include "runtime/Abi/Status.h"
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -75,6 +76,10 @@ std::string print(const GemmProblem &problem);
 /// free: few rows want another schedule. One kernel serves every M of its
 /// class, and specialise(specialise(p)) == specialise(p).
 GemmProblem specialise(const GemmProblem &problem);
+
+/// The narrowest class above a class, whose kernel serves that too, if more
+/// slowly; none above that of a free M.
+std::optional<GemmProblem> widerClass(const GemmProblem &problemClass);
 
 } // namespace nybl
 

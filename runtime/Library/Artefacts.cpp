@@ -3,6 +3,7 @@
 // A kernel from whoever has it.
 
 #include "runtime/Library/Artefacts.h"
+#include "runtime/Abi/Problem.h"
 #include "runtime/Library/Fingerprint.h"
 #include "runtime/Support/Digest.h"
 #include "runtime/Support/File.h"
@@ -251,31 +252,78 @@ void Artefacts::store(const Artefact &artefact) const {
                   manifest.ptxas));
 }
 
-Expected<Artefact> Artefacts::make(const Wish &wish) {
+/// Of the narrowest class that bundles, or the cache of these very tools, hold.
+std::optional<Artefact> Artefacts::findWider(const Wish &wish,
+                                             const KernelRequest &request) {
+  auto problem = parseProblem(wish.problemClass);
+  if (!problem) // a quantisation: there is one class
+    return std::nullopt;
   Watch watch;
+  KernelRequest wider = request;
+  auto tools = cache.isOn() ? findTools(wish)
+                            : Expected<Tools>(Status::environment("no cache"));
+  for (auto next = widerClass(*problem); next; next = widerClass(*next)) {
+    wider.problem = print(*next);
+    if (auto found = findInBundles(wider)) {
+      if (*found)
+        return std::move(**found);
+      log(NYBL_LOG_WARNING, found->message());
+    }
+    if (!tools)
+      continue;
+    wider.compiler = tools->fingerprint;
+    wider.ptxas = tools->ptxasVersion;
+    if (auto found = findInCache(wider)) {
+      found->phases = watch.phases("cache");
+      return found;
+    }
+  }
+  return std::nullopt;
+}
+
+Expected<Artefact> Artefacts::make(const Wish &wish) {
   auto request = requestOf(wish);
   if (!request)
     return request.status();
+  auto own = makeOwn(wish, *request);
+  ErrorCode code = own.status().code();
+  if (!wish.orWider || wish.dumpDir ||
+      (code != ErrorCode::NotFound && code != ErrorCode::Environment))
+    return own;
+  auto wider = findWider(wish, *request);
+  if (!wider)
+    return own;
+  log(NYBL_LOG_WARNING,
+      fmt::format("'{}' on {} is served by the kernel of '{}' ({}), right but "
+                  "not made for so few rows: {}",
+                  wish.problemClass, wish.chip, wider->manifest.problem,
+                  wider->origin, own.message()));
+  wider->origin += fmt::format(", for '{}'", wider->manifest.problem);
+  return std::move(*wider);
+}
+
+Expected<Artefact> Artefacts::makeOwn(const Wish &wish, KernelRequest request) {
+  Watch watch;
   if (!wish.dumpDir)
-    if (auto found = findInBundles(*request))
+    if (auto found = findInBundles(request))
       return *found;
   auto tools = cache.isOn() && !wish.dumpDir
                    ? findTools(wish)
                    : Expected<Tools>(Status::environment("no cache is asked"));
   if (!tools) // what a compilation needs and lacks, it says itself
-    return compile(wish, *request, "");
-  request->compiler = tools->fingerprint;
-  request->ptxas = tools->ptxasVersion;
-  auto text = print(*request);
+    return compile(wish, request, "");
+  request.compiler = tools->fingerprint;
+  request.ptxas = tools->ptxasVersion;
+  auto text = print(request);
   if (!text) // a schedule of more than one line
-    return compile(wish, *request, "");
+    return compile(wish, request, "");
   Turn turn(*text);
   if (!wish.verifyEach)
-    if (auto found = findInCache(*request)) {
+    if (auto found = findInCache(request)) {
       found->phases = watch.phases("cache");
       return std::move(*found);
     }
-  auto artefact = compile(wish, *request, tools->ptxasPath);
+  auto artefact = compile(wish, request, tools->ptxasPath);
   if (artefact)
     store(*artefact);
   return artefact;

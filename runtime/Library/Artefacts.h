@@ -23,13 +23,17 @@ struct Wish {
   const char *dumpDir = nullptr; ///< asks for a compilation of its own
   const char *ptxas = nullptr;
   bool verifyEach = false;
+  /// Where the kernel cannot be had for want of a compiler or of what that
+  /// needs, one of a wider class (more rows) that is there will do.
+  bool orWider = false;
 };
 
 struct Artefact {
   bundle::Kernel kernel;
   Manifest manifest;  ///< of it
   std::string phases; ///< JSON, as KernelProvider.h has them
-  std::string origin; ///< "compiler", "cache", or "bundle" and its path
+  std::string origin; ///< "compiler", "cache", or "bundle" and its path;
+                      ///< and whose, if it is of a wider class than wished for
 };
 
 /// Thread safe.
@@ -58,6 +62,9 @@ private:
   struct Tools {
     std::string fingerprint, ptxasPath, ptxasVersion;
   };
+  Expected<Artefact> makeOwn(const Wish &wish, KernelRequest request);
+  std::optional<Artefact> findWider(const Wish &wish,
+                                    const KernelRequest &request);
   std::optional<Expected<Artefact>> findInBundles(const KernelRequest &request);
   std::optional<Artefact> findInCache(const KernelRequest &request) const;
   Expected<Tools> findTools(const Wish &wish) const;

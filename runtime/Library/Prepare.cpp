@@ -63,6 +63,7 @@ Status makeInto(KernelSlot &slot, Device &device,
   wish.dumpDir = options.dump_dir;
   wish.ptxas = options.ptxas;
   wish.verifyEach = options.verify_each != 0;
+  wish.orWider = true;
   auto artefact = device.library->artefacts.make(wish);
   if (!artefact)
     return artefact.status();
@@ -167,6 +168,7 @@ Status takeKernel(Plan &plan, const nybl_prepare_options &options,
   plan.origin = artefact.origin;
   plan.tuned = artefact.kernel.tuned;
   plan.fingerprint = slot->fingerprint;
+  plan.problemClass = artefact.manifest.problem;
   return Status::ok();
 }
 

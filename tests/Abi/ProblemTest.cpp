@@ -93,6 +93,22 @@ TEST(Problem, SpecialisePutsMIntoAClass) {
   }
 }
 
+TEST(Problem, WiderClassesHoldTheNarrowOnesUpToAFreeM) {
+  auto p = parseProblem("gemm m=5 n=8 k=16 d=f16");
+  ASSERT_TRUE(p);
+  GemmProblem c = specialise(*p);
+  std::vector<int64_t> most;
+  for (auto next = widerClass(c); next; next = widerClass(*next)) {
+    EXPECT_EQ(specialise(*next), *next);
+    EXPECT_EQ(next->m.low, 0);
+    most.push_back(next->m.high);
+    GemmProblem same = *next;
+    same.m = c.m;
+    EXPECT_EQ(same, c) << "nothing else changes";
+  }
+  EXPECT_EQ(most, (std::vector<int64_t>{32, 64, 128, Extent::unbounded}));
+}
+
 struct Bad {
   const char *line, *message;
 };

@@ -9,6 +9,7 @@
 #include "tests/Runtime/FakeProvider.h"
 #include "tests/Tools/Folder.h"
 #include <dlfcn.h>
+#include <elf.h>
 #include <filesystem>
 #include <sys/stat.h>
 #include <thread>
@@ -19,6 +20,8 @@ using namespace nybl::tests;
 namespace {
 
 constexpr const char *line = "gemm m=? n=24 k=64 sfa=128x4 sfb=8x4 d=f32";
+
+constexpr const char *nowhere = "/nonexistent/libnybl_jit.so";
 
 /// A ptxas that only says its version.
 void writePtxas(const std::string &path, const char *version) {
@@ -50,7 +53,8 @@ protected:
          jitPath.c_str());
   }
   /// The origin of a plan; the error where there is none.
-  std::string originOf(const char *problem, const char *schedule = nullptr) {
+  std::string originOf(const char *problem, const char *schedule = nullptr,
+                       int64_t m = 3) {
     auto options = face::sized<nybl_prepare_options>();
     options.schedule = schedule;
     options.ptxas = ptxas.c_str();
@@ -60,10 +64,11 @@ protected:
     auto details = face::sized<nybl_plan_details>();
     EXPECT_EQ(nybl_plan_info(plan, &details), NYBL_OK);
     phases = details.phases_json;
+    problemClass = details.problem_class;
     manifest = details.manifest_json;
     tuned = details.tuned;
     std::string origin = details.origin;
-    nybl_gemm_args args = argumentsFor(*parseProblem(problem), 3);
+    nybl_gemm_args args = argumentsFor(*parseProblem(problem), m);
     EXPECT_EQ(nybl_launch(plan, &args), NYBL_OK) << nybl_last_error();
     nybl_plan_destroy(plan);
     return origin;
@@ -81,7 +86,7 @@ protected:
 
   Folder folder;
   std::string cache = folder / "cache", ptxas = folder / "ptxas";
-  std::string phases, manifest, tuned;
+  std::string phases, manifest, problemClass, tuned;
   CompilationsEntry *compilations = nullptr;
 };
 
@@ -200,8 +205,6 @@ TEST_F(OriginTest, TwoDevicesCompileOnce) {
   nybl_device_destroy(other);
 }
 
-constexpr const char *nowhere = "/nonexistent/libnybl_jit.so";
-
 TEST_F(OriginTest, ABundleNeedsNoCompilerAtAll) {
   reopen();
   EXPECT_EQ(originOf(line), "compiler");
@@ -222,6 +225,56 @@ TEST_F(OriginTest, ABundleNeedsNoCompilerAtAll) {
                          "--schedule \"kind=plain\" -o kernels.nybl`"),
             message.npos)
       << message;
+}
+
+TEST_F(OriginTest, AWiderClassServesWhereThereIsNoCompiler) {
+  reopen();
+  constexpr const char *five = "gemm m=5 n=24 k=64 sfa=128x4 sfb=8x4 d=f32",
+                       *thirty = "gemm m=0..30 n=24 k=64 sfa=128x4 sfb=8x4 "
+                                 "d=f32";
+  std::string free = folder / "free.nybl", narrow = folder / "narrow.nybl";
+  EXPECT_EQ(originOf(line), "compiler");
+  ASSERT_EQ(rename(entry().c_str(), free.c_str()), 0);
+  EXPECT_EQ(originOf(thirty), "compiler");
+  ASSERT_EQ(rename(entry().c_str(), narrow.c_str()), 0);
+
+  reopen(free.c_str());
+  EXPECT_EQ(originOf(five, nullptr, 5), "compiler") << "its own comes first";
+
+  cache = "";
+  reopen(free.c_str(), nowhere);
+  std::string origin = originOf(five, nullptr, 5);
+  EXPECT_EQ(origin.find("bundle " + free + ", for 'gemm m=? n=24"), 0u)
+      << origin;
+  EXPECT_EQ(problemClass.find("gemm m=? n=24"), 0u) << problemClass;
+  ASSERT_TRUE(hasLogged("'gemm m=0..16 n=24"));
+  EXPECT_TRUE(hasLogged("is served by the kernel of 'gemm m=? n=24"));
+  EXPECT_TRUE(hasLogged("no compiler: looked for '/nonexistent/"));
+  // The range of m is that of the line, whatever the kernel could.
+  auto plan = prepared(five);
+  nybl_gemm_args args = argumentsFor(*parseProblem(line), 6);
+  EXPECT_EQ(nybl_launch(plan.get(), &args), NYBL_REFUSED);
+  EXPECT_TRUE(says("m: expected 5 to 5 rows")) << nybl_last_error();
+
+  reopen((free + ":" + narrow).c_str(), nowhere);
+  origin = originOf(five, nullptr, 5);
+  EXPECT_EQ(origin.find("bundle " + narrow + ", for 'gemm m=0..32 n="), 0u)
+      << "the narrowest: " << origin;
+  EXPECT_NE(originOf(five, "other", 5).find("no kernel for"), origin.npos);
+}
+
+TEST_F(OriginTest, AWiderClassServesWhereTheCompilerCannotBeLoaded) {
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler");
+  // With the fake's note, and for a machine that there is not.
+  std::string broken = folder / "jit.so", bytes = contentOf(NYBL_TEST_FAKE_JIT);
+  bytes[offsetof(Elf64_Ehdr, e_machine)] = '\x01';
+  writeText(broken, bytes);
+  reopen(nullptr, broken);
+  constexpr const char *five = "gemm m=5 n=24 k=64 sfa=128x4 sfb=8x4 d=f32";
+  std::string origin = originOf(five, nullptr, 5);
+  EXPECT_EQ(origin.find("cache, for 'gemm m=? n=24"), 0u) << origin;
+  EXPECT_TRUE(hasLogged("cannot be loaded"));
 }
 
 TEST_F(OriginTest, ABundleInMemoryIsCopied) {

@@ -196,7 +196,8 @@ typedef struct nybl_plan_details {
   uint32_t resident_ctas; /* per multiprocessor */
   uint32_t multiprocessors;
   /* Who made the kernel in this process: "compiler", "cache", or "bundle" and
-     its path ("in memory": bundle_data). */
+     its path ("in memory": bundle_data); and ", for '...'" with the class that
+     the kernel is of, where none for as few rows was to be had. */
   const char *origin;
   /* SHA-256 over the kernel's manifest, PTX and cubin: processes whose plans
      have the same run the same kernel. */
