@@ -99,6 +99,27 @@ Expected<GemmProblem> nybl::parseProblem(std::string_view line) {
   return problem;
 }
 
+std::vector<Status> words::gemmFaults(std::string_view line) {
+  auto words = split(line);
+  if (!words)
+    return {words.status()};
+  std::vector<Status> faults;
+  GemmProblem problem;
+  bool haveN = false, haveK = false;
+  for (size_t i = 1; i < words->size(); ++i) {
+    const Word &word = (*words)[i];
+    if (Status status = parseWord(word, problem); !status)
+      faults.push_back(std::move(status));
+    haveN |= word.key() == "n";
+    haveK |= word.key() == "k";
+  }
+  for (auto [have, key] : {std::pair(haveN, 'n'), {haveK, 'k'}})
+    if (!have)
+      faults.push_back(Status::invalid(
+          fmt::format("expected {}=NUMBER in '{}'", key, line)));
+  return faults;
+}
+
 std::string nybl::print(const GemmProblem &p) {
   return fmt::format(
       "gemm m={} n={} k={} a={} b={} sfa={} sfb={} d={} alpha={} "

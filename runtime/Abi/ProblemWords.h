@@ -33,6 +33,13 @@ Status parseOneOf(const Word &word, std::string_view only);
 Status parseLayout(const Word &word, ScaleLayout &layout);
 Status parseType(const Word &word, OutputType &type);
 
+/// All that is wrong with a line of the operation, in the order of its words;
+/// none where parsing it succeeds.
+std::vector<Status> gemmFaults(std::string_view line);
+std::vector<Status> quantizeFaults(std::string_view line);
+/// Of the operation that the line names.
+std::vector<Status> faultsOf(std::string_view line);
+
 /// "?", "5" or "1..32".
 std::string print(const Extent &m);
 

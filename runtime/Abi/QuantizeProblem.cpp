@@ -115,6 +115,35 @@ Expected<AnyProblem> nybl::parseAnyProblem(std::string_view line) {
   return quantize ? Expected<AnyProblem>(*quantize) : quantize.status();
 }
 
+std::vector<Status> words::quantizeFaults(std::string_view line) {
+  auto words = split(line);
+  if (!words)
+    return {words.status()};
+  std::vector<Status> faults;
+  QuantizeProblem problem;
+  bool haveK = false;
+  for (size_t i = 1; i < words->size(); ++i) {
+    const Word &word = (*words)[i];
+    if (Status status = parseWord(word, problem); !status)
+      faults.push_back(std::move(status));
+    haveK |= word.key() == "k";
+  }
+  if (!haveK)
+    faults.push_back(
+        Status::invalid(fmt::format("expected k=NUMBER in '{}'", line)));
+  return faults;
+}
+
+std::vector<Status> words::faultsOf(std::string_view line) {
+  auto words = split(line);
+  std::string_view operation = words ? words->front().text : "";
+  if (operation == "gemm")
+    return gemmFaults(line);
+  if (operation == "quantize")
+    return quantizeFaults(line);
+  return {parseAnyProblem(line).status()};
+}
+
 std::string nybl::print(const QuantizeProblem &p) {
   return fmt::format(
       "quantize m={} k={} x={} q={} sf={} global={} math={} pad={} fuse=none",

@@ -51,6 +51,27 @@ Kernel::load(std::shared_ptr<const driver::Device> device,
   return std::shared_ptr<const Kernel>(std::move(kernel));
 }
 
+std::vector<Status> Kernel::whyNot(std::shared_ptr<const driver::Device> device,
+                                   const Manifest &manifest,
+                                   const driver::Image &image) {
+  std::vector<Status> reasons;
+  auto add = [&](Status status) {
+    bool good = status.isOk();
+    if (!good)
+      reasons.push_back(std::move(status));
+    return good;
+  };
+  bool fits = add(checkResources(*device, manifest));
+  add(checkMapSupport(device->driver(), manifest));
+  auto module = driver::Module::load(std::move(device), image, manifest.kernel);
+  // What asks for too much finds no room either: once is enough.
+  if (add(module.status()) && fits)
+    add((*module)
+            ->residentCtas(manifest.threads, manifest.dynamicShared)
+            .status());
+  return reasons;
+}
+
 /// No more than the device holds at once: parts of a tile wait for each other.
 unsigned Kernel::grid(int64_t tasks) const {
   int64_t room = module->device().multiprocessors() * resident;

@@ -18,6 +18,11 @@ public:
   load(std::shared_ptr<const driver::Device> device, const Manifest &manifest,
        const driver::Image &image);
 
+  /// Every reason why load would fail.
+  static std::vector<Status>
+  whyNot(std::shared_ptr<const driver::Device> device, const Manifest &manifest,
+         const driver::Image &image);
+
   /// Checks, packs and enqueues one launch. See nybl_launch.
   Status launch(const Recipe &recipe, const nybl_gemm_args &args) const;
   /// See nybl_quantize.

@@ -379,26 +379,41 @@ Status nybl::launch::checkRows(const Extent &range, int64_t m) {
       m));
 }
 
-Status Recipe::check(const nybl_gemm_args &args) const {
-  if (Status status = checkRows(asked.m, args.m); !status)
-    return status;
-  if (tiles(args.m) == 0)
-    return Status::ok();
+/// Tells `report` of each check, until it returns false.
+template <typename Report>
+void Recipe::checkEach(const nybl_gemm_args &args, Report report) const {
+  if (!report(checkRows(asked.m, args.m)) || args.m < 0 || tiles(args.m) == 0)
+    return;
   for (Operand operand : {Operand::A, Operand::B, Operand::D})
-    if (Status status = checkMatrixPointer(operand, *matrixOf(operand, args));
-        !status)
-      return status;
+    if (!report(checkMatrixPointer(operand, *matrixOf(operand, args))))
+      return;
   for (Operand operand : {Operand::ScalesA, Operand::ScalesB})
-    if (Status status = checkScales(operand, args); !status)
-      return status;
-  if (Status status = checkAlpha(args.alpha); !status)
-    return status;
-  if (Status status = checkWorkspace(args); !status)
-    return status;
+    if (!report(checkScales(operand, args)))
+      return;
+  if (!report(checkAlpha(args.alpha)) || !report(checkWorkspace(args)))
+    return;
   for (const Condition &condition : conditions)
-    if (!holds(condition, args))
-      return refusal(condition, args);
-  return Status::ok();
+    if (!holds(condition, args) && !report(refusal(condition, args)))
+      return;
+}
+
+Status Recipe::check(const nybl_gemm_args &args) const {
+  Status first;
+  checkEach(args, [&](Status status) {
+    first = std::move(status);
+    return first.isOk();
+  });
+  return first;
+}
+
+std::vector<Status> Recipe::faults(const nybl_gemm_args &args) const {
+  std::vector<Status> all;
+  checkEach(args, [&](Status status) {
+    if (!status)
+      all.push_back(std::move(status));
+    return true;
+  });
+  return all;
 }
 
 Status Recipe::checkScales(Operand operand, const nybl_gemm_args &args) const {

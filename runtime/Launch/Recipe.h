@@ -91,6 +91,9 @@ public:
   /// where nothing is launched (m = 0 or n = 0).
   Status check(const nybl_gemm_args &args) const;
 
+  /// All that check would refuse, one after the other.
+  std::vector<Status> faults(const nybl_gemm_args &args) const;
+
   /// Fills the empty `block` with the kernel's parameters, in order. args must
   /// have passed check. `api` encodes the tensor maps that were not encoded
   /// before: the device's context must be current then. Errors: Environment.
@@ -122,6 +125,8 @@ private:
     std::shared_ptr<MapMemory> memory; ///< copies of a recipe share it
   };
 
+  template <typename Report>
+  void checkEach(const nybl_gemm_args &args, Report report) const;
   Status addCondition(const Precondition &precondition);
   Status addSlot(const KernelParameter &parameter);
   Status addMaps(const Manifest &manifest);

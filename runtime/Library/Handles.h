@@ -75,6 +75,22 @@ Expected<std::unique_ptr<Plan>> prepare(const std::shared_ptr<Device> &device,
                                         const char *problemLine,
                                         const nybl_prepare_options &options);
 
+/// All that is wrong with the options.
+std::vector<Status> faultsOf(const nybl_prepare_options &options);
+Wish wishOf(const std::string &problemClass, const std::string &chip,
+            const nybl_prepare_options &options);
+/// Errors: Unproven, unless that is allowed.
+Status checkCertificate(const Manifest &manifest,
+                        const nybl_prepare_options &options);
+/// Makes the plan's recipe, of its problem's operation. Errors: Invalid.
+Status makeRecipe(const Manifest &manifest, Plan &plan);
+
+/// See nybl_why_not. `args` may be null.
+std::vector<Status> whyNot(const std::shared_ptr<Device> &device,
+                           const char *problemLine,
+                           const nybl_prepare_options &options,
+                           const nybl_gemm_args *args);
+
 /// See nybl_plan_workspace.
 Expected<uint64_t> workspaceBytes(const Plan &plan, int64_t m);
 

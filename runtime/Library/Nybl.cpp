@@ -34,6 +34,29 @@ static_assert(NYBL_LAYOUT_LINEAR == static_cast<int>(ScaleLayout::Linear) &&
               NYBL_LAYOUT_128X4 == static_cast<int>(ScaleLayout::T128x4) &&
               NYBL_LAYOUT_8X4 == static_cast<int>(ScaleLayout::T8x4));
 
+Status readOptions(const nybl_prepare_options *options,
+                   nybl_prepare_options &to) {
+  // The first release ended here.
+  constexpr size_t least =
+      offsetof(nybl_prepare_options, verify_each) + sizeof(uint32_t);
+  return readSized(options, least, "nybl_prepare_options", to);
+}
+
+void write(const std::vector<Status> &all, nybl_reasons &reasons) {
+  std::string text;
+  for (const Status &reason : all)
+    text += fmt::format("{}: {}\n",
+                        nybl_status_name(static_cast<int>(reason.code())),
+                        reason.message());
+  reasons.count = static_cast<uint32_t>(all.size());
+  reasons.needed = text.size() + 1;
+  if (!reasons.text || reasons.text_bytes == 0)
+    return;
+  size_t size = std::min(text.size(), reasons.text_bytes - 1);
+  std::memcpy(reasons.text, text.data(), size);
+  reasons.text[size] = '\0';
+}
+
 } // namespace
 
 const char *nybl_version(void) { return NYBL_VERSION_STRING; }
@@ -123,13 +146,8 @@ nybl_status nybl_prepare(nybl_device *device, const char *problem,
   *plan = nullptr;
   if (!device || !problem)
     return failNull("nybl_prepare", device ? "problem" : "device");
-  // The first release ended here.
-  constexpr size_t leastOptions =
-      offsetof(nybl_prepare_options, verify_each) + sizeof(uint32_t);
   nybl_prepare_options copy;
-  if (Status status =
-          readSized(options, leastOptions, "nybl_prepare_options", copy);
-      !status)
+  if (Status status = readOptions(options, copy); !status)
     return fail(status);
   auto object = prepare(device->object, problem, copy);
   if (!object)
@@ -174,6 +192,27 @@ nybl_status nybl_plan_workspace(const nybl_plan *plan, int64_t m,
   if (!needed)
     return fail(needed.status());
   *bytes = *needed;
+  return NYBL_OK;
+}
+
+nybl_status nybl_why_not(nybl_device *device, const char *problem,
+                         const nybl_prepare_options *options,
+                         const nybl_gemm_args *args, nybl_reasons *reasons) {
+  if (!device || !problem || !reasons)
+    return failNull("nybl_why_not", !device    ? "device"
+                                    : !problem ? "problem"
+                                               : "reasons");
+  nybl_reasons known;
+  nybl_prepare_options copy;
+  nybl_gemm_args launch;
+  for (Status status :
+       {readSized(reasons, sizeof known, "nybl_reasons", known),
+        readOptions(options, copy),
+        readSized(args, sizeof launch, "nybl_gemm_args", launch)})
+    if (!status)
+      return fail(status);
+  write(whyNot(device->object, problem, copy, args ? &launch : nullptr), known);
+  writeSized(known, reasons);
   return NYBL_OK;
 }
 

@@ -32,20 +32,6 @@ std::string requestKey(const std::string &problemClass, const std::string &chip,
   return key + (options.verify_each ? "verified" : "");
 }
 
-Status checkOptions(const nybl_prepare_options &options) {
-  for (auto [name, flag] : {std::pair("allow_unproven", options.allow_unproven),
-                            std::pair("verify_each", options.verify_each),
-                            std::pair("check", options.check)})
-    if (flag > 1)
-      return Status::invalid(fmt::format(
-          "nybl_prepare_options.{}: expected 0 or 1, got {}", name, flag));
-  if (options.template_text && !*options.template_text)
-    return Status::invalid(
-        "nybl_prepare_options.template_text: expected a kernel in the Tile "
-        "dialect, got an empty text; null takes the built-in one");
-  return Status::ok();
-}
-
 /// Digests first: parts cannot run into each other.
 std::string fingerprintOf(const bundle::Kernel &kernel) {
   return sha256(sha256(kernel.manifest) + sha256(kernel.ptx) +
@@ -55,35 +41,13 @@ std::string fingerprintOf(const bundle::Kernel &kernel) {
 Status makeInto(KernelSlot &slot, Device &device,
                 const std::string &problemClass,
                 const nybl_prepare_options &options) {
-  Wish wish;
-  wish.problemClass = problemClass;
-  wish.chip = device.gpu->chip();
-  wish.schedule = options.schedule;
-  wish.templateText = options.template_text;
-  wish.dumpDir = options.dump_dir;
-  wish.ptxas = options.ptxas;
-  wish.verifyEach = options.verify_each != 0;
-  wish.orWider = true;
-  auto artefact = device.library->artefacts.make(wish);
+  auto artefact = device.library->artefacts.make(
+      wishOf(problemClass, device.gpu->chip(), options));
   if (!artefact)
     return artefact.status();
   slot.artefact = std::move(*artefact);
   slot.fingerprint = fingerprintOf(slot.artefact->kernel);
   return Status::ok();
-}
-
-Status checkCertificate(const Manifest &manifest,
-                        const nybl_prepare_options &options) {
-  std::string unproven = manifest.certificate.unproven();
-  if (unproven.empty() || options.allow_unproven)
-    return Status::ok();
-  return Status::error(
-      ErrorCode::Unproven,
-      fmt::format(
-          "expected a complete certificate for kernel '{}', but nobody has "
-          "proven {}: set allow_unproven, or pass --allow-unproven, to use it "
-          "all the same",
-          manifest.kernel, unproven));
 }
 
 /// Adds the load to the compiler's phases: "[a, b]" becomes "[a, b, load]".
@@ -95,20 +59,6 @@ std::string withLoadPhase(std::string phases, double milliseconds) {
   return phases.substr(0, end) +
          fmt::format("{}{{\"phase\": \"load\", \"ms\": {:.3f}}}]",
                      empty ? "" : ", ", milliseconds);
-}
-
-Status makeRecipe(const Manifest &manifest, Plan &plan) {
-  if (auto *gemm = std::get_if<GemmProblem>(&plan.problem)) {
-    auto recipe = launch::Recipe::make(manifest, *gemm);
-    if (recipe)
-      plan.recipe = std::move(*recipe);
-    return recipe.status();
-  }
-  auto recipe = launch::QuantizeRecipe::make(
-      manifest, std::get<QuantizeProblem>(plan.problem));
-  if (recipe)
-    plan.quantizeRecipe = std::move(*recipe);
-  return recipe.status();
 }
 
 Status loadInto(KernelSlot &slot, Device &device) {
@@ -204,6 +154,65 @@ bool isCheckOn() {
 
 } // namespace
 
+std::vector<Status>
+nybl::library::faultsOf(const nybl_prepare_options &options) {
+  std::vector<Status> faults;
+  for (auto [name, flag] : {std::pair("allow_unproven", options.allow_unproven),
+                            std::pair("verify_each", options.verify_each),
+                            std::pair("check", options.check)})
+    if (flag > 1)
+      faults.push_back(Status::invalid(fmt::format(
+          "nybl_prepare_options.{}: expected 0 or 1, got {}", name, flag)));
+  if (options.template_text && !*options.template_text)
+    faults.push_back(Status::invalid(
+        "nybl_prepare_options.template_text: expected a kernel in the Tile "
+        "dialect, got an empty text; null takes the built-in one"));
+  return faults;
+}
+
+Wish nybl::library::wishOf(const std::string &problemClass,
+                           const std::string &chip,
+                           const nybl_prepare_options &options) {
+  Wish wish;
+  wish.problemClass = problemClass;
+  wish.chip = chip;
+  wish.schedule = options.schedule;
+  wish.templateText = options.template_text;
+  wish.dumpDir = options.dump_dir;
+  wish.ptxas = options.ptxas;
+  wish.verifyEach = options.verify_each != 0;
+  wish.orWider = true;
+  return wish;
+}
+
+Status nybl::library::checkCertificate(const Manifest &manifest,
+                                       const nybl_prepare_options &options) {
+  std::string unproven = manifest.certificate.unproven();
+  if (unproven.empty() || options.allow_unproven)
+    return Status::ok();
+  return Status::error(
+      ErrorCode::Unproven,
+      fmt::format(
+          "expected a complete certificate for kernel '{}', but nobody has "
+          "proven {}: set allow_unproven, or pass --allow-unproven, to use it "
+          "all the same",
+          manifest.kernel, unproven));
+}
+
+Status nybl::library::makeRecipe(const Manifest &manifest, Plan &plan) {
+  if (auto *gemm = std::get_if<GemmProblem>(&plan.problem)) {
+    auto recipe = launch::Recipe::make(manifest, *gemm);
+    if (recipe)
+      plan.recipe = std::move(*recipe);
+    return recipe.status();
+  }
+  auto recipe = launch::QuantizeRecipe::make(
+      manifest, std::get<QuantizeProblem>(plan.problem));
+  if (recipe)
+    plan.quantizeRecipe = std::move(*recipe);
+  return recipe.status();
+}
+
 std::shared_ptr<KernelSlot> Device::slot(const std::string &key) {
   std::lock_guard lock(mutex);
   auto &slot = slots[key];
@@ -229,8 +238,8 @@ nybl::library::prepare(const std::shared_ptr<Device> &device,
   auto problem = parseAnyProblem(problemLine);
   if (!problem)
     return problem.status();
-  if (Status status = checkOptions(options); !status)
-    return status;
+  if (auto faults = faultsOf(options); !faults.empty())
+    return faults.front();
   auto plan = std::make_unique<Plan>();
   plan->problem = *problem;
   plan->device = device;

@@ -334,6 +334,37 @@ NYBL_API nybl_status nybl_dump_launch(const nybl_plan *plan,
                                       const nybl_gemm_args *args,
                                       const char *path);
 
+/* ------------------------------------------------------------- why not --- */
+
+/* Where nybl_why_not writes: a text with one line for each reason, as
+   "NYBL_REFUSED: a.pointer: expected ...\n", cut off where it does not fit,
+   and always ended by a NUL if there is room for one. */
+typedef struct nybl_reasons {
+  size_t size;
+  char *text;        /* in: the caller's; null: only counted */
+  size_t text_bytes; /* in: of it */
+  size_t needed;     /* out: bytes of the whole text with its NUL */
+  uint32_t count;    /* out: reasons; 0: nothing stands in the way */
+  uint32_t reserved; /* 0 */
+} nybl_reasons;
+
+/* Every reason, not the first alone, why nybl_prepare of these would fail, and
+   with `args` (may be null) why a launch of the plan would: each bad word of
+   the line, each bad option; else what keeps the kernel from being had (chip,
+   compiler, bundle); else lemmas that nobody has proven, a driver that is too
+   old, too much shared memory, no room for one CTA on a multiprocessor,
+   preconditions that are not understood, and each pointer, stride, size, layout
+   and scalar of `args` that the kernel's preconditions refuse. What cannot be
+   told without a kernel is left out where there is none. A kernel that a tune
+   file would choose is not looked at.
+   Takes as long as nybl_prepare; keeps nothing but what the cache does. May not
+   be called under stream capture. Errors: INVALID (null, a struct's size).
+   Reasons are none. */
+NYBL_API nybl_status nybl_why_not(nybl_device *device, const char *problem,
+                                  const nybl_prepare_options *options,
+                                  const nybl_gemm_args *args,
+                                  nybl_reasons *reasons);
+
 /* ------------------------------------------------------------ quantise --- */
 
 /* Of a plan that was prepared for a quantisation:

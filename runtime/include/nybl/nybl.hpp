@@ -7,6 +7,7 @@
 #define NYBL_NYBL_HPP
 
 #include "nybl/nybl.h"
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -168,6 +169,24 @@ public:
     nybl_status status =
         nybl_prepare(handle.get(), problem.c_str(), &options, &raw);
     plan.handle.reset(raw);
+    return status;
+  }
+  /// Every reason why `problem` cannot be served, one a line; empty: none.
+  /// `args` may be null.
+  nybl_status whyNot(const std::string &problem,
+                     const nybl_prepare_options &options, const GemmArgs *args,
+                     std::string &text) const {
+    text.assign(4096, '\0');
+    auto reasons = sized<nybl_reasons>();
+    nybl_status status = NYBL_OK;
+    do { // again where it did not fit
+      text.resize(std::max(text.size(), reasons.needed));
+      reasons.text = text.data();
+      reasons.text_bytes = text.size();
+      status = nybl_why_not(handle.get(), problem.c_str(), &options,
+                            args ? &args->raw() : nullptr, &reasons);
+    } while (status == NYBL_OK && reasons.needed > text.size());
+    text.resize(status == NYBL_OK ? reasons.needed - 1 : 0);
     return status;
   }
   std::string_view chip() const { return nybl_device_chip(handle.get()); }
