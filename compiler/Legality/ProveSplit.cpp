@@ -34,9 +34,12 @@ LogicalResult nybl::compiler::proveOwnSums(cta::SumPartsOp sum) {
     return sum.emitError("not proven: expected the number of the thread, and a "
                          "workspace for ")
            << threadsAt(sum) << " threads";
-  if (!llvm::hasSingleElement(frame->getRegion(0).getOps<cta::SumPartsOp>()))
+  size_t sums = 0;
+  sum->getParentOfType<cta::KernelOp>().walk([&](cta::SumPartsOp) { ++sums; });
+  if (sums != 1)
     return sum.emitError("not proven: expected one cta.sum_parts for each "
-                         "tile: two would use the same part of the workspace");
+                         "tile, whatever the role: two would use the same part "
+                         "of the workspace");
   return success();
 }
 
@@ -52,6 +55,15 @@ LogicalResult nybl::compiler::proveRoom(Proof &proof, int64_t rows,
            << tile[0] << " x " << tile[1] << " in " << schedule.getSplit()
            << " parts, for which a launch makes room in the workspace, got "
            << rows << " x " << columns << " in " << parts;
+  });
+  if (result.wasInterrupted())
+    return failure();
+  result = proof.kernel.walk([&](cta::TileRangeOp range) -> WalkResult {
+    if (int64_t(range.getParts()) == schedule.getSplit())
+      return success();
+    return range.emitError("not proven: expected tiles in ")
+           << schedule.getSplit() << " parts, as the schedule has it, got "
+           << range.getParts();
   });
   return failure(result.wasInterrupted());
 }
@@ -76,7 +88,7 @@ FailureOr<size_t> nybl::compiler::proveTurns(Proof &proof) {
   return sums;
 }
 
-LogicalResult nybl::compiler::proveStoredOnce(cta::StoreOp store) {
+LogicalResult nybl::compiler::proveStoredOnce(Operation *store) {
   auto range = store->getParentOfType<cta::TileRangeOp>();
   if (!range.getPart() || store->getParentOfType<cta::SumPartsOp>())
     return success();
@@ -85,7 +97,7 @@ LogicalResult nybl::compiler::proveStoredOnce(cta::StoreOp store) {
   example.operand = "d";
   example.tile = 0;
   InFlightDiagnostic error =
-      store.emitError("refuted: with tile = 0, part = 1 ");
+      store->emitError("refuted: with tile = 0, part = 1 ");
   markRefuted(error, example);
   return error << "this stores an element of 'd' a second time: only what "
                   "stands in cta.sum_parts is for the last part alone";

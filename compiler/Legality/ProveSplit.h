@@ -20,8 +20,9 @@ mlir::LogicalResult proveRoom(Proof &proof, int64_t rows, int64_t columns);
 /// kernels' sums that were looked at, 0 where no tile has parts.
 mlir::FailureOr<size_t> proveTurns(Proof &proof);
 
-/// L4: what is stored of a tile that has parts is stored by its last part.
-mlir::LogicalResult proveStoredOnce(cta::StoreOp store);
+/// L4: what is stored of a tile that has parts, by element or by box, is stored
+/// by its last part.
+mlir::LogicalResult proveStoredOnce(mlir::Operation *store);
 
 } // namespace nybl::compiler
 

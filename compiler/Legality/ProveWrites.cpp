@@ -163,6 +163,8 @@ LogicalResult WriteProver::prove(cta::StoreOp store) {
 /// What boxes bring is whole (L3), and where they end, D ends (L1).
 LogicalResult WriteProver::prove(const BoxedOutput &output) {
   cta::StoreBoxOp op = output.last;
+  if (failed(proveStoredOnce(op)))
+    return failure();
   auto box = cast<cta::GlobalAccess>(op.getOperation());
   for (const BoxedElement &element : output.elements) {
     cta::StorePairOp pair = element.pair;

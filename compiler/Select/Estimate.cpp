@@ -218,12 +218,14 @@ double Model::epilogueIssue() const {
          std::min<double>(subCores, warps);
 }
 
-/// That L2 sees of a tile of D; a split one is added up in f32.
+/// That L2 sees of a tile of D, or of one part of it: the last part stores, and
+/// each adds to sums in f32.
 double Model::epilogueBytes() const {
   double bytes = rowsA * rowsB * byteWidth(problem.d);
   if (!shape.wholeSectorStores)
     bytes *= std::max(1.0, shape.storedSectors * 2 / byteWidth(problem.d));
-  return shape.splitK > 1 ? bytes + 2 * 4 * rowsA * rowsB : bytes;
+  return shape.splitK > 1 ? bytes / shape.splitK + 2 * 4 * rowsA * rowsB
+                          : bytes;
 }
 
 /// Each row of tiles reads A once for each column of tiles, and the other way

@@ -46,6 +46,7 @@ Kernel::load(std::shared_ptr<const driver::Device> device,
   auto kernel = std::make_shared<Kernel>();
   kernel->module = *module;
   kernel->resident = *resident;
+  kernel->split = std::max<int64_t>(manifest.split, 1);
   kernel->threads = static_cast<unsigned>(manifest.threads);
   kernel->dynamicShared = static_cast<unsigned>(manifest.dynamicShared);
   return std::shared_ptr<const Kernel>(std::move(kernel));
@@ -75,6 +76,8 @@ std::vector<Status> Kernel::whyNot(std::shared_ptr<const driver::Device> device,
 /// No more than the device holds at once: parts of a tile wait for each other.
 unsigned Kernel::grid(int64_t tasks) const {
   int64_t room = module->device().multiprocessors() * resident;
+  if (room < tasks && room > split)
+    room -= room % split;
   return static_cast<unsigned>(
       std::min<int64_t>({tasks, std::max<int64_t>(room, 1), INT32_MAX}));
 }

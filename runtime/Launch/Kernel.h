@@ -29,8 +29,10 @@ public:
   Status launch(const QuantizeRecipe &recipe,
                 const nybl_quantize_args &args) const;
 
-  /// min(tiles, multiprocessors * resident CTAs); tiles > 0.
-  unsigned grid(int64_t tiles) const;
+  /// min(tasks, multiprocessors * resident CTAs); tasks > 0. Where tiles are
+  /// split and CTAs go round, a multiple of the parts: then a part and the one
+  /// before it are a round's, on neighbouring CTAs.
+  unsigned grid(int64_t tasks) const;
 
   int64_t residentCtas() const { return resident; }
   bool ptxFallback() const { return module->ptxFallback(); }
@@ -39,7 +41,7 @@ private:
   Status enqueue(int64_t tiles, ParameterBlock &parameters, void *stream) const;
 
   std::shared_ptr<const driver::Module> module;
-  int64_t resident = 1;
+  int64_t resident = 1, split = 1;
   unsigned threads = 1, dynamicShared = 0;
 };
 

@@ -11,12 +11,19 @@ using namespace nybl::launch;
 
 __extension__ using Wide = __int128;
 
-/// The value of the workspace's precondition, 0 where there is none.
+/// The value of the workspace's precondition, the largest where there are
+/// several, 0 where there is none.
 static int64_t valueOf(const Manifest &manifest, std::string_view check) {
+  int64_t value = 0;
   for (const Precondition &precondition : manifest.preconditions)
     if (precondition.operand == Workspace::name && precondition.check == check)
-      return std::max<int64_t>(precondition.value, 1);
-  return 0;
+      value = std::max({value, precondition.value, int64_t(1)});
+  return value;
+}
+
+/// Each element's sum in f32, and at least one counter.
+static bool holdsSums(const Manifest &manifest, int64_t tileBytes) {
+  return Wide(tileBytes) >= Wide(manifest.tileM) * manifest.tileN * 4 + 4;
 }
 
 Expected<Workspace> Workspace::make(const Manifest &manifest) {
@@ -34,14 +41,16 @@ Expected<Workspace> Workspace::make(const Manifest &manifest) {
   result.tileBytes = valueOf(manifest, "tile_bytes");
   result.alignment = valueOf(manifest, "alignment");
   for (auto [check, holds] :
-       {std::pair("'tile_bytes'", result.tileBytes > 1),
+       {std::pair("'tile_bytes', room for the sums of a tile and a counter",
+                  holdsSums(manifest, result.tileBytes)),
         std::pair("'alignment', a multiple of 16",
                   result.alignment > 0 && result.alignment % 16 == 0),
         std::pair("'no_overlap'", valueOf(manifest, "no_overlap") != 0)})
     if (!holds)
-      return Status::invalid(fmt::format(
-          "manifest: expected a precondition {} of operand '{}', got none",
-          check, name));
+      return Status::invalid(fmt::format("manifest: expected a precondition {} "
+                                         "of operand '{}', got none of the "
+                                         "kind",
+                                         check, name));
   return result;
 }
 

@@ -48,6 +48,18 @@ std::vector<Outcome> runSubject(Subject &subject, unsigned each) {
   return outcomes;
 }
 
+/// "pingpong" of "kind=pingpong tile=..."; what names no kind is plain.
+std::string kindOf(llvm::StringRef schedule) {
+  bool named = schedule.consume_front("kind=");
+  return named ? schedule.split(' ').first.str() : "plain";
+}
+
+unsigned countValid(const std::vector<Outcome> &outcomes) {
+  return llvm::count_if(outcomes, [](const Outcome &o) {
+    return o.truth.verdict != Verdict::Invalid;
+  });
+}
+
 /// Rows of the table.
 struct Counts {
   unsigned harmfulRefuted = 0, harmfulNotProven = 0, harmfulProven = 0;
@@ -144,10 +156,13 @@ const char *const subjects[][2] = {
 
 TEST(Mutation, NoHarmfulMutantIsProvenNoHarmlessOneRefuted) {
   std::vector<Outcome> all;
+  std::map<std::string, unsigned> validOfKind;
   for (auto [line, schedule] : subjects) {
     auto subject = Subject::make(line, schedule);
     ASSERT_TRUE(subject) << subject.message();
-    llvm::append_range(all, runSubject(**subject, placesOfEach()));
+    std::vector<Outcome> outcomes = runSubject(**subject, placesOfEach());
+    validOfKind[kindOf(schedule)] += countValid(outcomes);
+    llvm::append_range(all, outcomes);
   }
   std::map<std::string, Counts> table;
   std::map<Target, unsigned> valid;
@@ -169,6 +184,8 @@ TEST(Mutation, NoHarmfulMutantIsProvenNoHarmlessOneRefuted) {
   printTable(table);
   writeJson(all);
   EXPECT_GE(table["~ all"].valid(), 300u);
+  for (const char *kind : {"plain", "multistage", "cooperative", "pingpong"})
+    EXPECT_GE(validOfKind[kind], 30u) << kind;
   EXPECT_GE(valid[Target::DataLoad], 30u);
   EXPECT_GE(valid[Target::Launch], 30u);
   EXPECT_GE(valid[Target::Ring], 30u);

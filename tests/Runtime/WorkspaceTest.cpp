@@ -16,13 +16,13 @@ namespace {
 
 GemmProblem problem() { return *parseProblem("gemm m=0..200 n=24 k=64"); }
 
-/// Tiles of 64 x 32: one for N = 24. Each has 1152 bytes.
+/// Tiles of 64 x 32: one for N = 24. Each has 8320 bytes.
 Manifest splitManifest() {
   Manifest m = tests::plainManifest(problem());
   m.split = 3;
   m.parameters.push_back({"workspace", "pointer"});
   m.preconditions.push_back({"alignment", "workspace", 128});
-  m.preconditions.push_back({"tile_bytes", "workspace", 1152});
+  m.preconditions.push_back({"tile_bytes", "workspace", 8320});
   m.preconditions.push_back({"no_overlap", "workspace", 0});
   return m;
 }
@@ -30,7 +30,7 @@ Manifest splitManifest() {
 nybl_gemm_args splitArguments(int64_t m) {
   nybl_gemm_args args = tests::argumentsFor(problem(), m);
   args.workspace = 0x90000000;
-  args.workspace_bytes = 2 * 1152;
+  args.workspace_bytes = 2 * 8320;
   return args;
 }
 
@@ -38,8 +38,8 @@ TEST(Workspace, GrowsWithTheTiles) {
   auto recipe = Recipe::make(splitManifest(), problem());
   ASSERT_TRUE(recipe) << recipe.message();
   EXPECT_EQ(*recipe->workspaceBytes(0), 0u);
-  EXPECT_EQ(*recipe->workspaceBytes(64), 1152u);
-  EXPECT_EQ(*recipe->workspaceBytes(65), 2304u);
+  EXPECT_EQ(*recipe->workspaceBytes(64), 8320u);
+  EXPECT_EQ(*recipe->workspaceBytes(65), 16640u);
   EXPECT_FALSE(recipe->workspaceBytes(201));
   EXPECT_EQ(recipe->tiles(65), 2);
   EXPECT_EQ(recipe->tasks(65), 6);
@@ -74,16 +74,16 @@ TEST_P(Refused, IsOneSentence) {
 using Args = nybl_gemm_args;
 const Row rows[] = {
     {"missing", [](Args &x) { x.workspace = 0, x.workspace_bytes = 0; },
-     "workspace: expected at least 2304 bytes, all zero, for the 2 tiles of "
+     "workspace: expected at least 16640 bytes, all zero, for the 2 tiles of "
      "this launch (nybl_plan_workspace), got 0 at 0x0"},
-    {"null", [](Args &x) { x.workspace = 0; }, "got 2304 at 0x0"},
-    {"small", [](Args &x) { --x.workspace_bytes; }, "got 2303 at 0x90000000"},
+    {"null", [](Args &x) { x.workspace = 0; }, "got 16640 at 0x0"},
+    {"small", [](Args &x) { --x.workspace_bytes; }, "got 16639 at 0x90000000"},
     {"wraps", [](Args &x) { x.workspace = UINT64_MAX - 127; },
      "workspace: expected at least"},
     {"misaligned", [](Args &x) { x.workspace += 64; },
      "workspace: expected a multiple of 128 bytes, got 0x90000040"},
     {"meets_a", [](Args &x) { x.a.pointer = x.workspace + 2296; },
-     "workspace: expected memory of its own, but its 2304 bytes at 0x90000000 "
+     "workspace: expected memory of its own, but its 16640 bytes at 0x90000000 "
      "meet the"},
     {"meets_sfa", [](Args &x) { x.a_scales.pointer = x.workspace; },
      "bytes of a_scales at 0x90000000"},
@@ -123,6 +123,12 @@ TEST(Workspace, ManifestsThatLackAPromise) {
     EXPECT_NE(message.find(part), std::string::npos) << message;
   };
   holds(without("tile_bytes"), "expected a precondition 'tile_bytes'");
+  holds(messageOf([](Manifest &m) {
+          for (Precondition &p : m.preconditions)
+            if (p.check == "tile_bytes")
+              p.value = 64 * 32 * 4;
+        }),
+        "room for the sums of a tile and a counter");
   holds(without("alignment"), "expected a precondition 'alignment'");
   holds(without("no_overlap"), "expected a precondition 'no_overlap'");
   holds(messageOf([](Manifest &m) {

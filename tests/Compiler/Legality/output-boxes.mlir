@@ -70,6 +70,8 @@
 // Boxes that are under way when the CTA ends.
 // RUN: sed -e '/^ *cta.output_drain/d' %s | not nybl-opt - -prove-non-interference 2>&1 | FileCheck %s -check-prefix=DRAIN
 // DRAIN: not proven: expected cta.output_drain behind the tiles
+// RUN: sed 's/cta.tile_range %arg13 in %11 {/cta.tile_range %arg13, %arg99 in %11 parts 2 {/' %s | not nybl-opt - -prove-non-interference 2>&1 | FileCheck %s -check-prefix=OFTEN
+// OFTEN: refuted: with tile = 0, part = 1 this stores an element of 'd' a second time
 // RUN: sed -e '/^ *cta.output_drain/d;s/^ *cta.tile_range/cta.output_drain\n&/' %s | not nybl-opt - -prove-non-interference 2>&1 | FileCheck %s -check-prefix=DRAINED
 // DRAINED: not proven: expected cta.output_drain behind the tiles
 

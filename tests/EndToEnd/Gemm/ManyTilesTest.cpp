@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Persistent kernels with at least three tiles for each CTA, however many
+// multiprocessors the chip has and CTAs each of them holds: every schedule
+// against the plain one, bit for bit, with padding marked and races looked for.
+
+#include "tests/EndToEnd/Gemm/ScheduleFixture.h"
+#include <cstdlib>
+
+using namespace nybl;
+
+namespace {
+
+struct Schedule {
+  const char *text;
+  int64_t rows, columns; ///< of its tile
+  int64_t split = 1;
+};
+
+/// Three stages where there are stages. K steps of 256, so that few CTAs find
+/// room on a multiprocessor and three tiles for each are not too many.
+constexpr Schedule schedules[] = {
+    {"tile=32x32x256 warps=2x2", 32, 32},
+    {"kind=multistage tile=32x32x256 warps=2x1 stages=3", 32, 32},
+    {"kind=multistage tile=32x32x256 warps=1x2 stages=3 swap=ab group=4", 32,
+     32},
+    {"kind=cooperative tile=32x32x256 warps=2x2 stages=3 fill=async", 32, 32},
+    {"kind=cooperative tile=32x32x256 warps=2x2 stages=3 fill=tma group=8", 32,
+     32},
+    {"kind=cooperative tile=64x32x256 warps=4x1 stages=3 fill=tma store=tma",
+     64, 32},
+    {"kind=pingpong tile=64x32x256 warps=4x1 stages=3 fill=tma", 64, 32},
+    {"kind=pingpong tile=32x64x256 warps=2x2 stages=3 store=tma group=2", 32,
+     64},
+    {"kind=cooperative tile=32x32x256 warps=2x2 stages=3 fill=tma split=3", 32,
+     32, 3},
+    {"kind=pingpong tile=64x32x256 warps=4x1 stages=3 split=2 group=2", 64, 32,
+     2},
+};
+
+/// Each CTA takes three tiles, or parts of them, or more of as many rows.
+int64_t rowsForThree(const nybl_plan_details &details, const Schedule &schedule,
+                     int64_t n) {
+  int64_t ctas = int64_t(details.multiprocessors) * details.resident_ctas;
+  int64_t tileColumns = (n + schedule.columns - 1) / schedule.columns;
+  int64_t tiles = (3 * ctas + schedule.split - 1) / schedule.split;
+  int64_t tileRows = (tiles + tileColumns - 1) / tileColumns;
+  return tileRows * schedule.rows - 5;
+}
+
+/// The parameter is the number of K steps of a tile, or of its part.
+class ManyTiles : public road::ScheduleStepsTest {
+protected:
+  void expectPlainOf(const Schedule &schedule, int number) {
+    GemmProblem p = road::problemOf(number, GetParam() * 256 * schedule.split);
+    p.n = 1000;
+    std::string error;
+    nybl_plan *plan = session->plan(p, &error, "", schedule.text);
+    ASSERT_TRUE(plan) << error;
+    nybl_plan_details details{};
+    details.size = sizeof details;
+    ASSERT_EQ(nybl_plan_info(plan, &details), NYBL_OK);
+    if (const char *asked = std::getenv("NYBL_EMU_SMS"))
+      ASSERT_EQ(details.multiprocessors, unsigned(std::atoi(asked)));
+    int64_t rows = rowsForThree(details, schedule, p.n);
+    SCOPED_TRACE(print(p) + ", M = " + std::to_string(rows));
+    auto a = oracle::randomMatrix(rows, p.k, number);
+    auto b = oracle::randomMatrix(p.n, p.k, number + 1);
+    setRaces(0); // the other opinion has its own tests
+    std::vector<uint8_t> plain =
+        run(p, a, b,
+            "tile=32x32x64 warps=2x1 split=" + std::to_string(schedule.split));
+    setRaces(1);
+    setPolicy(road::allOrders[size_t(number) % road::allOrders.size()],
+              static_cast<uint64_t>(number));
+    // A comparison of vectors would print megabytes.
+    EXPECT_TRUE(run(p, a, b, schedule.text) == plain) << schedule.text;
+    setPolicy(NYBL_EMU_SCHEDULE_EAGER, 0);
+  }
+};
+
+TEST_P(ManyTiles, IsThePlainScheduleBitForBit) {
+  int number = GetParam();
+  for (const Schedule &schedule : schedules)
+    expectPlainOf(schedule, number++);
+}
+
+/// Three stages: one step, fewer than stages, as many, one more, twice as many
+/// and one more.
+INSTANTIATE_TEST_SUITE_P(KSteps, ManyTiles, testing::Values(1, 2, 3, 4, 7),
+                         testing::PrintToStringParamName());
+
+} // namespace
