@@ -4,6 +4,7 @@
 // apart, and what each access tells the proof.
 
 #include "dialects/Cta/CtaOps.h"
+#include "dialects/Cta/CtaTensor.h"
 #include "llvm/ADT/SmallBitVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -205,7 +206,8 @@ LogicalResult KernelOp::verifyRows() {
 }
 
 LogicalResult KernelOp::verifyRegions() {
-  if (failed(verifySources()) || failed(verifyRows()))
+  if (failed(verifySources()) || failed(verifyRows()) ||
+      failed(verifyTensorColumns(*this)))
     return failure();
   if (getThreads() == 0 || getThreads() % 32 != 0 || getThreads() > 1024)
     return emitOpError("expected whole warps, at most 1024 threads, got ")

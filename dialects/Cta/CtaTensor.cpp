@@ -2,6 +2,7 @@
 //
 // Verifiers of what lies in tensor memory, and what its copies tell the proof.
 
+#include "dialects/Cta/CtaTensor.h"
 #include "dialects/Cta/CtaOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -14,8 +15,6 @@ using namespace nybl::cta;
 //===----------------------------------------------------------------------===//
 
 using EmitError = function_ref<InFlightDiagnostic()>;
-
-static constexpr int64_t columnsOfTensorMemory = 512;
 
 static LogicalResult verifyColumns(EmitError emitError, int64_t columns,
                                    int64_t multiple) {
@@ -92,6 +91,22 @@ static LogicalResult verifyGroup(Operation *op) {
 
 static TensorAllocOp allocOf(Value columns) {
   return columns.getDefiningOp<TensorAllocOp>();
+}
+
+LogicalResult nybl::cta::verifyTensorColumns(KernelOp kernel) {
+  int64_t used = 0;
+  for (auto alloc : kernel.getBody().getOps<TensorAllocOp>()) {
+    auto ring = alloc.getRing().getDefiningOp<RingOp>();
+    if (!ring)
+      return alloc.emitOpError("expected a ring of this kernel");
+    used += alloc.getColumns() * int64_t(ring.getStages());
+    if (used > columnsOfTensorMemory)
+      return alloc.emitOpError("expected at most ")
+             << columnsOfTensorMemory
+             << " columns of tensor memory in all stages of all rings, got "
+             << used << " up to here; use fewer stages or a smaller tile";
+  }
+  return success();
 }
 
 //===----------------------------------------------------------------------===//

@@ -23,6 +23,8 @@ TEST(Chips, NamesSayWhatTheChipIs) {
     EXPECT_LE(chip.sharedPerCta, chip.sharedPerMultiprocessor);
     EXPECT_FALSE(chip.blockScaledMma && chip.tcgen05) << chip.name;
     EXPECT_FALSE(chip.wgmma && chip.tcgen05) << chip.name;
+    // What Cta's verifier holds kernels to (dialects/Cta/CtaTensor.h).
+    EXPECT_EQ(chip.tensorColumns, chip.tcgen05 ? 512 : 0) << chip.name;
   }
   for (const char *name : {"sm_90a", "sm_100a", "sm_100f", "sm_103a", "sm_110a",
                            "sm_120a", "sm_120f", "sm_121a"})

@@ -41,6 +41,10 @@
 // RUN: sed -e 's/cta.ring stages 2 steps 1$/cta.ring stages 1 steps 1/' %t | not nybl-opt - -prove-non-interference 2>&1 | FileCheck %s -check-prefix=SLOTS
 // SLOTS: not proven: expected a ring of accumulators with a slot for each of the 2 groups of a role
 
+// More columns than tensor memory has: no kernel, proven or not.
+// RUN: sed -e 's/tensor_columns<128>/tensor_columns<512>/;/cta.tensor_mma/s/<128>$/<512>/;/cta.tensor_load/s/: <128> ->/: <512> ->/' %t | not nybl-opt - -prove-non-interference 2>&1 | FileCheck %s -check-prefix=ROOM
+// ROOM: 'cta.tensor_alloc' op expected at most 512 columns of tensor memory in all stages of all rings, got 1024 up to here; use fewer stages or a smaller tile
+
 // Two threads ask for each multiply.
 // RUN: sed -e '/cta.role "consumer"/,$s/cmpi ult, %arg15, %c1_i32/cmpi ult, %arg15, %c2_i32/' %t | not nybl-opt - -prove-non-interference 2>&1 | FileCheck %s -check-prefix=ASKERS
 // ASKERS: refuted: 2 threads of a group ask for this, not one
