@@ -229,8 +229,9 @@ private:
          &PtxCounts::tensorCommits, true},
         {"tcgen05.ld.sync.aligned.32x32b.x32.b32", &PtxCounts::tensorLoads,
          false},
-        {"tcgen05.wait::ld.sync.aligned", &PtxCounts::tensorWaits, false}};
-    if (s.op.starts_with("tcgen05.fence::") ||
+        {"tcgen05.wait::ld.sync.aligned", &PtxCounts::tensorWaits, false},
+        {"tcgen05.fence::after_thread_sync", &PtxCounts::tensorFences, false}};
+    if (s.op == "tcgen05.fence::before_thread_sync" ||
         s.op == "tcgen05.relinquish_alloc_permit.cta_group::1.sync.aligned")
       return;
     const Kind *kind =
@@ -386,7 +387,8 @@ static std::string findMiscount(const PtxCounts &found,
       {"copies to tensor memory", found.tensorCopies, expected.tensorCopies},
       {"commits of multiplies", found.tensorCommits, expected.tensorCommits},
       {"loads of accumulators", found.tensorLoads, expected.tensorLoads},
-      {"waits for accumulators", found.tensorWaits, expected.tensorWaits}};
+      {"waits for accumulators", found.tensorWaits, expected.tensorWaits},
+      {"fences of tensor memory", found.tensorFences, expected.tensorFences}};
   for (const Row &row : rows)
     if (row.found != row.expected)
       return "expected " + std::to_string(row.expected) + " " + row.what +

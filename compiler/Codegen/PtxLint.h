@@ -38,9 +38,10 @@ struct PtxCounts {
   unsigned partWaits = 0, partsDone = 0, sums = 0, sumsLeft = 0;
   /// Of tensor memory: how often it is asked for and given back; copies of 512
   /// bytes of scale factors; what tells an mbarrier that all that was asked for
-  /// is over; loads of accumulators, and waits for them.
+  /// is over; loads of accumulators, and waits for them; fences behind waits.
   unsigned tensorAllocs = 0, tensorFrees = 0, tensorCopies = 0,
-           tensorCommits = 0, tensorLoads = 0, tensorWaits = 0;
+           tensorCommits = 0, tensorLoads = 0, tensorWaits = 0,
+           tensorFences = 0;
 };
 
 /// Counts of one entry, and a sentence with the PTX line for each rule broken:

@@ -192,9 +192,13 @@ struct LowerRingStep : Lowering<Op> {
   LogicalResult matchAndRewrite(Op op, typename Op::Adaptor a,
                                 ConversionPatternRewriter &b) const override {
     if (isBetweenRoles(op.getRing())) {
-      Step step(b, op.getLoc(), ringOf(op.getRing()).getStages(), a.getRing(),
+      cta::RingOp ring = ringOf(op.getRing());
+      Step step(b, op.getLoc(), ring.getStages(), a.getRing(),
                 a.getIteration());
       between(op, step);
+      constexpr bool waits = std::is_same_v<Op, cta::RingWaitOp>;
+      if (waits || std::is_same_v<Op, cta::RingAcquireOp>)
+        fenceTensorMemory(b, op.getLoc(), ring, /*isFilled=*/waits);
     } else {
       within(op, b);
     }

@@ -10,6 +10,7 @@
 #include "compiler/Conversion/CtaShared.h"
 #include "compiler/Conversion/CtaToSM120.h"
 #include "dialects/Cta/CtaOps.h"
+#include "dialects/Cta/CtaTensor.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "llvm/ADT/bit.h"
 
@@ -168,7 +169,6 @@ struct LowerTensorAlloc : Lowering<cta::TensorAllocOp> {
 // What one thread asks for
 //===----------------------------------------------------------------------===//
 
-/// The scale factors were written by threads, and are read by something else.
 struct LowerTensorCopy : Lowering<cta::TensorCopyOp> {
   using Lowering::Lowering;
   LogicalResult matchAndRewrite(cta::TensorCopyOp op, OpAdaptor a,
@@ -182,10 +182,6 @@ struct LowerTensorCopy : Lowering<cta::TensorCopyOp> {
     Value columns =
         columnsAt(b, loc, op.getColumns(), a.getColumns(), a.getIteration());
     Value elected = electFor(b, loc, a.getMine());
-    inlinePtx(b, loc, {}, {},
-              "fence.proxy.async.shared::cta;\n\t"
-              "tcgen05.fence::after_thread_sync;",
-              "~{memory}");
     for (int64_t atom = 0; atom < op.getStageBytes() / atomBytes; ++atom) {
       Value to = LLVM::AddOp::create(b, loc, columns,
                                      number(b, loc, atom * atomColumns));
@@ -314,16 +310,15 @@ struct LowerTensorLoad : Lowering<cta::TensorLoadOp> {
       registers += ", $" + std::to_string(i);
       constraints += ",=f";
     }
-    Value loaded = inlinePtx(b, loc, result, from,
-                             "tcgen05.fence::after_thread_sync;\n\t"
-                             "tcgen05.ld.sync.aligned.32x32b.x" +
-                                 std::to_string(count) + ".b32 {" + registers +
-                                 "}, [$" + std::to_string(count) +
-                                 "];\n\t"
-                                 "tcgen05.wait::ld.sync.aligned;\n\t"
-                                 "tcgen05.fence::before_thread_sync;",
-                             constraints + ",r,~{memory}")
-                       .getResult(0);
+    Value loaded =
+        inlinePtx(b, loc, result, from,
+                  "tcgen05.ld.sync.aligned.32x32b.x" + std::to_string(count) +
+                      ".b32 {" + registers + "}, [$" + std::to_string(count) +
+                      "];\n\t"
+                      "tcgen05.wait::ld.sync.aligned;\n\t"
+                      "tcgen05.fence::before_thread_sync;",
+                  constraints + ",r,~{memory}")
+            .getResult(0);
     SmallVector<Value> results;
     for (int64_t i = 0; i < count; ++i)
       results.push_back(count == 1
@@ -334,17 +329,40 @@ struct LowerTensorLoad : Lowering<cta::TensorLoadOp> {
   }
 };
 
+/// What lies in a ring's slots besides its stages.
+constexpr StringLiteral holdsSums = "holds_sums", holdsScales = "holds_scales";
+
+/// The first of its columns, and what its ring holds.
+void place(cta::TensorAllocOp alloc, cta::RingOp ring, int64_t column) {
+  bool sums = isa<cta::TensorColumnsType>(alloc.getResult().getType());
+  ring->setAttr(sums ? holdsSums : holdsScales,
+                UnitAttr::get(alloc.getContext()));
+  alloc.setColumn(column);
+}
+
 } // namespace
 
-void nybl::compiler::placeTensorMemory(cta::KernelOp kernel) {
+/// Scale factors were written by threads, and are read by something else.
+void nybl::compiler::fenceTensorMemory(OpBuilder &b, Location loc,
+                                       cta::RingOp ring, bool isFilled) {
+  bool scales = isFilled && ring->hasAttr(holdsScales);
+  if (scales)
+    inlinePtx(b, loc, {}, {}, "fence.proxy.async.shared::cta;", "~{memory}");
+  if (scales || ring->hasAttr(holdsSums))
+    inlinePtx(b, loc, {}, {}, "tcgen05.fence::after_thread_sync;", "~{memory}");
+}
+
+LogicalResult nybl::compiler::placeTensorMemory(cta::KernelOp kernel) {
   auto allocs = llvm::to_vector(kernel.getBody().getOps<cta::TensorAllocOp>());
   if (allocs.empty())
-    return;
+    return success();
+  if (failed(cta::verifyTensorColumns(kernel)))
+    return failure();
   int64_t used = 0;
   auto b = OpBuilder::atBlockBegin(&kernel.getBody().front());
   for (cta::TensorAllocOp alloc : allocs) {
     auto ring = alloc.getRing().getDefiningOp<cta::RingOp>();
-    alloc.setColumn(used);
+    place(alloc, ring, used);
     used += alloc.getColumns() * int64_t(ring.getStages());
   }
   constexpr int64_t least = 32; // and a power of two (PTX ISA, tcgen05.alloc)
@@ -355,6 +373,7 @@ void nybl::compiler::placeTensorMemory(cta::KernelOp kernel) {
     alloc.getMemoryMutable().assign(memory);
   b.setInsertionPointToEnd(&kernel.getBody().front());
   cta::TensorCloseOp::create(b, loc, memory, columns);
+  return success();
 }
 
 void nybl::compiler::addTensorPatterns(TypeConverter &types,

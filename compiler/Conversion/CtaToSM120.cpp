@@ -205,7 +205,8 @@ LogicalResult nybl::compiler::lowerKernels(
     if (failed(checkCertificate(kernel)))
       return failure();
     placeStages(kernel);
-    placeTensorMemory(kernel);
+    if (failed(placeTensorMemory(kernel)))
+      return failure();
     expandTileRanges(kernel);
   }
   CtaTypeConverter types(context);

@@ -75,8 +75,15 @@ void addWarpMultiplyPatterns(mlir::TypeConverter &types,
                              mlir::RewritePatternSet &patterns);
 
 /// Columns of tensor memory get their places, between an alloc at the kernel's
-/// begin and a dealloc at its end (CtaTensorToSM100.cpp).
-void placeTensorMemory(cta::KernelOp kernel);
+/// begin and a dealloc at its end, and their rings get to know what they hold
+/// (CtaTensorToSM100.cpp). Fails where there are not so many.
+mlir::LogicalResult placeTensorMemory(cta::KernelOp kernel);
+
+/// What a thread does with tensor memory comes behind its wait for a slot of
+/// this ring, be that for a slot to be filled or to be free; nothing for rings
+/// without columns. Proofs know of waits, not of fences, so a wait has its own.
+void fenceTensorMemory(mlir::OpBuilder &builder, mlir::Location loc,
+                       cta::RingOp ring, bool isFilled);
 
 /// Tensor memory and its multiplies (CtaTensorToSM100.cpp).
 void addTensorPatterns(mlir::TypeConverter &types,

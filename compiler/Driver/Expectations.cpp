@@ -72,7 +72,6 @@ static void countTensor(mlir::Operation *op, PtxCounts &counts) {
   bool loads = llvm::isa<cta::TensorLoadOp>(op);
   if (copy)
     counts.tensorCopies += copy.getStageBytes() / 512;
-  counts.proxyFences += bool(copy);
   counts.multiplies += multiplies;
   counts.tensorCommits += commits;
   counts.arrivals += releases; // of the warps that did not ask
@@ -81,11 +80,29 @@ static void countTensor(mlir::Operation *op, PtxCounts &counts) {
   counts.tensorWaits += loads;
 }
 
+/// Behind a wait for columns to be free or filled; scale factors were written
+/// by threads, and are read by something else.
+static void countTensorFences(mlir::Operation *op, PtxCounts &counts) {
+  bool waits = llvm::isa<cta::RingWaitOp>(op);
+  if (!waits && !llvm::isa<cta::RingAcquireOp>(op))
+    return;
+  bool sums = false, scales = false;
+  for (mlir::Operation *user : op->getOperand(0).getUsers())
+    if (auto alloc = llvm::dyn_cast<cta::TensorAllocOp>(user)) {
+      mlir::Type type = alloc.getResult().getType();
+      sums |= llvm::isa<cta::TensorColumnsType>(type);
+      scales |= waits && llvm::isa<cta::ScaleColumnsType>(type);
+    }
+  counts.proxyFences += scales;
+  counts.tensorFences += sums || scales;
+}
+
 static void countTensorMemory(cta::KernelOp kernel, PtxCounts &counts) {
   if (kernel.getBody().getOps<cta::TensorAllocOp>().empty())
     return;
   ++counts.tensorAllocs, ++counts.tensorFrees;
   counts.barriers += 2;
+  counts.tensorFences += 2;
 }
 
 /// Four registers of an accumulator at a time.
@@ -123,6 +140,7 @@ PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
     countOutput(op, counts);
     countSums(op, counts);
     countTensor(op, counts);
+    countTensorFences(op, counts);
   });
   countTensorMemory(kernel, counts);
   return counts;

@@ -15,19 +15,34 @@
 // CHECK-COUNT-2: "@$1 mbarrier.init.shared.b64 [$0], 1;"
 // CHECK-COUNT-2: "@$1 mbarrier.init.shared.b64 [$0], 4;"
 
-// Copies of scale factors, which threads have written, two atoms of each operand; then two multiplies, of which the
-// first of the tile adds to nothing.
+// Columns are those of planTensorMemory(): accumulators from 0, scale factors of a from 256 and of b from 280.
+// CHECK: %[[COLUMN:.*]] = llvm.mlir.constant(0 : i32)
+// CHECK-NEXT: llvm.add %{{.*}}, %[[COLUMN]]
+// CHECK: %[[COLUMN:.*]] = llvm.mlir.constant(256 : i32)
+// CHECK-NEXT: llvm.add %{{.*}}, %[[COLUMN]]
+// CHECK: %[[COLUMN:.*]] = llvm.mlir.constant(280 : i32)
+// CHECK-NEXT: llvm.add %{{.*}}, %[[COLUMN]]
+
+// Accumulators are written behind a fence of the wait for their slot. Of scale factors, which threads have written, each
+// wait has one fence; two atoms of each operand are copied; then two multiplies, of which the first of the tile adds to
+// nothing.
+// CHECK: "tcgen05.fence::after_thread_sync;"
+// CHECK-NEXT: llvm.mlir.constant(false)
 // CHECK: scf.for {{.*}} iter_args(%[[ADDS:.*]] = %{{.*}}) -> (i1)
-// CHECK: fence.proxy.async.shared::cta
-// CHECK-COUNT-2: "@$2 tcgen05.cp.cta_group::1.32x128b.warpx4 [$0], $1;"
-// CHECK: fence.proxy.async.shared::cta
-// CHECK-COUNT-2: "@$2 tcgen05.cp.cta_group::1.32x128b.warpx4 [$0], $1;"
+// CHECK: mbarrier.try_wait
+// CHECK-NEXT: "fence.proxy.async.shared::cta;"
+// CHECK-NEXT: "tcgen05.fence::after_thread_sync;"
+// CHECK-NOT: fence
+// CHECK-COUNT-4: "@$2 tcgen05.cp.cta_group::1.32x128b.warpx4 [$0], $1;"
+// CHECK-NOT: fence
 // CHECK: "@$7 tcgen05.mma.cta_group::1.kind::mxf4nvf4.block_scale.scale_vec::4X [$0], $1, $2, $3, [$4], [$5], $6;"{{.*}}%[[ADDS]], %{{.*}}
 // CHECK: %[[TRUE:.*]] = llvm.mlir.constant(true)
 // CHECK: "@$7 tcgen05.mma{{.*}}%[[TRUE]], %{{.*}}
 // CHECK: tcgen05.commit.cta_group::1.mbarrier::arrive::one.shared::cluster.b64 [$0];\0A\09@other mbarrier.arrive
 // CHECK: scf.yield %{{.*}} : i1
 // CHECK: "@$1 tcgen05.commit
+// CHECK: mbarrier.try_wait
+// CHECK-NEXT: "tcgen05.fence::after_thread_sync;"
 // CHECK-COUNT-4: tcgen05.ld.sync.aligned.32x32b.x32.b32
 // CHECK: "tcgen05.fence::before_thread_sync;"
 // CHECK-NEXT: nvvm.barrier
