@@ -137,6 +137,13 @@ TEST_F(VerifySass, BadInput) {
   EXPECT_EQ(verify({"--cubin", "/nonexistent", "--ptx", ptx}).code, 3);
 }
 
+/// ptxas adds multiplies there that are not run; nobody tells them apart yet.
+TEST_F(VerifySass, TensorMemoryIsRefused) {
+  Outcome outcome = verify({"gemm n=64 k=64", "--chip", "sm_100a"});
+  EXPECT_EQ(outcome.code, 4) << outcome.out;
+  expectPart(outcome.err, "does not know kernels of tensor memory");
+}
+
 TEST_F(VerifySass, CubinOfAnotherKernel) {
   ASSERT_EQ(verifyPtx(".version 8.7\n.target sm_120a\n.address_size 64\n"
                       ".visible .entry k() { ret; }\n",
