@@ -209,8 +209,9 @@ static Status validateTensorMemory(const Schedule &s, const Chip &chip) {
     return refuse(fmt::format("{} has no tensor memory, which kind=tmem needs",
                               chip.name));
   if (chip.suffix != std::string_view("a"))
-    return refuse(fmt::format("{} has no scale_vec::4X, which is of chips with "
-                              "the suffix 'a'",
+    return refuse(fmt::format("{} has no multiply with a scale factor for 16 "
+                              "elements (scale_vec::4X); chips that have it "
+                              "in tensor memory: sm_100a, sm_103a, sm_110a",
                               chip.name));
   if (s.tile[0] != 128 || s.tile[1] != 128 || s.warps[0] != 4 ||
       s.warps[1] != 1)
@@ -251,9 +252,10 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
                               s.kind));
   if (s.byTma && (!s.hasRoles() || s.tile[2] > 256 || s.tile[0] > 256 ||
                   s.tile[1] > 256 || (s.tile[2] & (s.tile[2] - 1)) != 0))
-    return refuse("expected roles (kind=cooperative, kind=pingpong) and at "
-                  "most 256 rows, with a K step of 64, 128 or 256, where "
-                  "fill=tma");
+    return refuse(
+        "expected roles (kind=cooperative, kind=pingpong, kind=tmem) "
+        "and at most 256 rows, with a K step of 64, 128 or 256, where "
+        "fill=tma");
   if (s.storesByTma && s.swapped)
     return refuse("expected store=direct where swap=ab: a lane has neighbours "
                   "of a column of D, not of a row");
@@ -278,9 +280,13 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
     if (Status status = validateTensorMemory(s, chip); !status)
       return status;
   } else if (chip.tcgen05) {
+    bool served = chip.suffix == std::string_view("a");
     return refuse(fmt::format("{} has no block-scaled mma.sync, which kind={} "
-                              "needs: use kind=tmem",
-                              chip.name, s.kind));
+                              "needs: use {}",
+                              chip.name, s.kind,
+                              served ? "kind=tmem"
+                                     : "kind=tmem of sm_100a, sm_103a or "
+                                       "sm_110a"));
   }
   return validateShared(s, chip, /*elementBytes=*/2);
 }
@@ -290,8 +296,11 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip,
   if (s.byTma && problem.k % 32 != 0)
     return Status::invalid(fmt::format(
         "schedule '{}': expected k to be a multiple of 32, for TMA copies rows "
-        "of whole 16 bytes, got k={}; leave fill=tma out",
-        print(s), problem.k));
+        "of whole 16 bytes, got k={}; {}",
+        print(s), problem.k,
+        s.inTensorMemory() ? "kind=tmem has no other way to fill: add columns "
+                             "of zeros to both operands"
+                           : "leave fill=tma out"));
   int64_t steps = (problem.k + s.tile[2] - 1) / s.tile[2];
   if (s.split > 1 && (steps == 0 || steps % s.split != 0))
     return Status::invalid(fmt::format(

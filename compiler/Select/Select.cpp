@@ -147,10 +147,12 @@ Expected<Selection> nybl::compiler::select(const QuantizeProblem &problemClass,
                                            const Chip &chip,
                                            std::string_view givenTemplate) {
   if (!chip.blockScaledMma)
-    return Status::refused(
-        fmt::format("{} has no conversions to e2m1 that '{}' needs; chips that "
-                    "have them: sm_120a, sm_120f, sm_121a",
-                    chip.name, print(problemClass)));
+    return Status::refused(fmt::format(
+        "{} {} '{}'; chips that quantise here: sm_120a, sm_120f, sm_121a",
+        chip.name,
+        chip.cvtE2m1 ? "has no kernel yet of"
+                     : "has no conversions to e2m1, which are needed for",
+        print(problemClass)));
   Schedule schedule;
   bool tall = problemClass.padRows && problemClass.sf == ScaleLayout::T128x4;
   schedule.tile = tall ? std::array<int64_t, 3>{128, 64, kBlock}

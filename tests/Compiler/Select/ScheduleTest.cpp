@@ -109,6 +109,7 @@ TEST(Schedule, ASplitDividesTheSteps) {
 
 TEST(Schedule, TensorMemory) {
   const Chip &tensor = **findChip("sm_100a"), &warps = **findChip("sm_120a");
+  const Chip &family = **findChip("sm_100f"), &thor = **findChip("sm_110a");
   struct Case {
     const char *text;
     const Chip &chip;
@@ -122,7 +123,13 @@ TEST(Schedule, TensorMemory) {
       {"kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma", warps,
        "sm_120a has no tensor memory"},
       {"kind=cooperative tile=128x128x128 warps=2x4 stages=2", tensor,
-       "sm_100a has no block-scaled mma.sync"},
+       "sm_100a has no block-scaled mma.sync, which kind=cooperative needs: "
+       "use kind=tmem"},
+      {"kind=cooperative tile=128x128x128 warps=2x4 stages=2", family,
+       "use kind=tmem of sm_100a, sm_103a or sm_110a"},
+      {"kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma", family,
+       "chips that have it in tensor memory: sm_100a, sm_103a, sm_110a"},
+      {"kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma", thor, nullptr},
       {"kind=tmem tile=128x64x256 warps=4x1 stages=4 fill=tma", tensor,
        "expected tile=128x128xK and warps=4x1"},
       {"kind=tmem tile=128x128x256 warps=4x1 stages=4", tensor,

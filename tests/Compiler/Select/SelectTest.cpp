@@ -43,6 +43,23 @@ TEST(Select, TakesTensorMemoryWhereAChipHasIt) {
   EXPECT_NE(refused.message().find("expected k to be a multiple of 32"),
             std::string::npos)
       << refused.message();
+  EXPECT_NE(refused.message().find("add columns of zeros to both operands"),
+            std::string::npos)
+      << refused.message();
+}
+
+/// Who can convert and who has a kernel are two questions.
+TEST(Select, SaysWhyAChipDoesNotQuantise) {
+  QuantizeProblem problem = *parseQuantize("quantize k=384");
+  auto none = select(problem, **findChip("sm_90a"));
+  auto notYet = select(problem, **findChip("sm_100a"));
+  ASSERT_FALSE(none || notYet);
+  EXPECT_NE(none.message().find("sm_90a has no conversions to e2m1"),
+            std::string::npos)
+      << none.message();
+  EXPECT_NE(notYet.message().find("sm_100a has no kernel yet of 'quantize"),
+            std::string::npos)
+      << notYet.message();
 }
 
 /// On every chip that has the multiply, whatever the problem: roles, by TMA
