@@ -70,8 +70,9 @@ tile::Bindings bind(block_scale::QuantizeOp quantize,
       tile::NameAttr::get(context, builder.getStringAttr(tile::freeDimension));
   Attribute k = builder.getI64IntegerAttr(problem.k);
   auto q = quantize.getQ().getType();
-  auto matrix = [&](Type element) -> Type {
-    return tile::MatrixType::get(context, {m, k}, element);
+  auto matrix = [&](int64_t columns, Type element) -> Type {
+    return tile::MatrixType::get(
+        context, {m, builder.getI64IntegerAttr(columns)}, element);
   };
   tile::Bindings bindings;
   bindings.numbers = {{"K", problem.k},
@@ -79,9 +80,12 @@ tile::Bindings bind(block_scale::QuantizeOp quantize,
                       {"BK", schedule.tile[1]},
                       {"fast", problem.math == QuantizeMath::Fast},
                       {"pad", problem.padRows}};
+  if (problem.fuse == QuantizeFuse::SiluMul)
+    bindings.numbers.insert({"K2", problem.xColumns()});
   bindings.arguments = {
-      {"x", matrix(quantize.getX().getType().getElementType())},
-      {"q", matrix(q.getElement())},
+      {"x",
+       matrix(problem.xColumns(), quantize.getX().getType().getElementType())},
+      {"q", matrix(problem.k, q.getElement())},
       {"sfq", tile::ScalesType::get(context, {m, k}, q.getScale(), kBlock,
                                     q.getLayout())},
       {"global", tile::ScalarType::get(context, builder.getF32Type())}};

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Loads of elements, blocks to codes and their stores, of the pass
-// cta-to-sm120. The formula: docs/quantize.md.
+// Loads of elements, what comes before, blocks to codes and their stores, of
+// the pass cta-to-sm120. The formula: docs/quantize.md.
 
 #include "compiler/Conversion/CtaToSM120.h"
 #include "dialects/Cta/CtaOps.h"
+#include <bit>
 #include <cfloat>
 #include <cmath>
 
@@ -72,6 +73,103 @@ struct LowerLoadElements : Lowering<cta::LoadElementsOp> {
         elements.push_back(elementOf(b, loc, bits, i, op.getElement()));
     }
     b.replaceOp(op, elements);
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// silu(gate) * up
+//===----------------------------------------------------------------------===//
+
+class SiluMulEmitter {
+public:
+  SiluMulEmitter(OpBuilder &b, Location loc) : b(b), loc(loc) {}
+
+  /// Each step is one operation of IEEE 754.
+  Value exact(Value gate, Value up) {
+    Value e = exponential(LLVM::FNegOp::create(b, loc, gate));
+    Value silu = LLVM::FDivOp::create(b, loc, gate, add(e, 1));
+    return LLVM::FMulOp::create(b, loc, silu, up);
+  }
+
+  Value fast(Value gate, Value up) {
+    Value power = multiply(gate, real(b, loc, -log2e));
+    Value e = compute(b, loc, b.getF32Type(), power,
+                      "ex2.approx.ftz.f32 $0, $1;", "=f,f");
+    Value r = compute(b, loc, b.getF32Type(), add(e, 1),
+                      "rcp.approx.ftz.f32 $0, $1;", "=f,f");
+    return multiply(multiply(gate, r), up);
+  }
+
+private:
+  static constexpr float log2e = 1.44269504f;
+
+  /// exp(z) = p(r) * 2^n with z = n * ln 2 + r and |r| at most half of ln 2;
+  /// where |z| is above 170 as of 170, which is 0 or infinite.
+  Value exponential(Value z) {
+    constexpr float bound = 170, shift = 0x1.8p23f; // rounds to whole numbers
+    constexpr float ln2High = 0x1.62e4p-1f, ln2Low = 0x1.7f7d1cp-20f;
+    z = LLVM::MinNumOp::create(b, loc, z, real(b, loc, bound));
+    z = LLVM::MaxNumOp::create(b, loc, z, real(b, loc, -bound));
+    Value shifted = fma(z, real(b, loc, log2e), real(b, loc, shift));
+    Value n = add(shifted, -shift);
+    Value r = fma(n, real(b, loc, -ln2High), z);
+    r = fma(n, real(b, loc, -ln2Low), r);
+    Value bits = LLVM::BitcastOp::create(b, loc, b.getI32Type(), shifted);
+    Value zero = word(std::bit_cast<int32_t>(shift));
+    return scaled(polynomial(r), LLVM::SubOp::create(b, loc, bits, zero));
+  }
+
+  /// Taylor's, up to r^7.
+  Value polynomial(Value r) {
+    Value sum = real(b, loc, 1.0f / 5040);
+    for (float coefficient :
+         {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f})
+      sum = fma(sum, r, real(b, loc, coefficient));
+    return sum;
+  }
+
+  /// value * 2^n, by halves of n, for 2^n alone may be no number.
+  Value scaled(Value value, Value n) {
+    Value half = LLVM::AShrOp::create(b, loc, n, word(1));
+    Value rest = LLVM::SubOp::create(b, loc, n, half);
+    Value first = multiply(value, powerOfTwo(half));
+    return multiply(first, powerOfTwo(rest));
+  }
+
+  Value powerOfTwo(Value n) {
+    Value exponent = LLVM::AddOp::create(b, loc, n, word(127));
+    Value bits = LLVM::ShlOp::create(b, loc, exponent, word(23));
+    return LLVM::BitcastOp::create(b, loc, b.getF32Type(), bits);
+  }
+
+  Value fma(Value x, Value y, Value z) {
+    return LLVM::FMAOp::create(b, loc, x, y, z);
+  }
+  Value multiply(Value x, Value y) {
+    return LLVM::FMulOp::create(b, loc, x, y);
+  }
+  Value add(Value x, float y) {
+    return LLVM::FAddOp::create(b, loc, x, real(b, loc, y));
+  }
+  Value word(int32_t value) { return integer(b, loc, b.getI32Type(), value); }
+
+  OpBuilder &b;
+  Location loc;
+};
+
+struct LowerSiluMul : Lowering<cta::SiluMulOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::SiluMulOp op, OpAdaptor a,
+                                ConversionPatternRewriter &b) const override {
+    SiluMulEmitter silu(b, op.getLoc());
+    Value value = op.getFast() ? silu.fast(a.getGate(), a.getUp())
+                               : silu.exact(a.getGate(), a.getUp());
+    if (!op.getElement().isF32()) {
+      value = LLVM::FPTruncOp::create(b, op.getLoc(), op.getElement(), value);
+      value = LLVM::FPExtOp::create(b, op.getLoc(), b.getF32Type(), value);
+    }
+    b.replaceOp(op, value);
     return success();
   }
 };
@@ -245,7 +343,7 @@ struct LowerClearFactor : Lowering<cta::ClearFactorOp> {
 
 void nybl::compiler::addQuantizePatterns(TypeConverter &types,
                                          RewritePatternSet &patterns) {
-  patterns.add<LowerLoadElements, LowerQuantize, LowerStoreCodes,
+  patterns.add<LowerLoadElements, LowerSiluMul, LowerQuantize, LowerStoreCodes,
                LowerStoreFactor, LowerClearFactor>(types,
                                                    patterns.getContext());
 }

@@ -31,6 +31,8 @@ LogicalResult TileQuantize::convertTile(tile::ForeachTileOp op) {
 LogicalResult TileQuantize::convert(Operation &op) {
   if (auto load = dyn_cast<tile::LoadElementsOp>(op))
     return convertLoad(load);
+  if (auto silu = dyn_cast<tile::SiluMulOp>(op))
+    return convertSiluMul(silu);
   if (auto amax = dyn_cast<tile::AmaxOp>(op))
     return convertAmax(amax);
   if (auto quantize = dyn_cast<tile::QuantizeOp>(op))
@@ -41,9 +43,10 @@ LogicalResult TileQuantize::convert(Operation &op) {
     return convertStoreScales(store);
   if (isa<tile::TileDialect>(op.getDialect()) &&
       !isa<tile::RequireOp, tile::ParamOp>(op))
-    return op.emitOpError("has no place in a kernel that quantises: expected "
-                          "load_elements, amax, quantize, store_codes, "
-                          "store_scales and arith on i32 coordinates");
+    return op.emitOpError(
+        "has no place in a kernel that quantises: expected "
+        "load_elements, silu_mul, amax, quantize, "
+        "store_codes, store_scales and arith on i32 coordinates");
   return cloneArithmetic(op);
 }
 
@@ -89,18 +92,42 @@ LogicalResult TileQuantize::convertLoad(tile::LoadElementsOp op) {
   int64_t bytes = element.getIntOrFloatBitWidth() / 8;
   constexpr int64_t loadBytes = 16;
   SmallVector<Type> types(loadBytes / bytes, builder.getF32Type());
+  elementsOf[op.getResult()] = element;
   Index stride = index(argument(op.getMatrix(), ".stride"));
+  int64_t rowBytes = type.getRowBytes() / (op.getHalf() ? 2 : 1);
+  int64_t begin = op.getHalf().value_or(0) * rowBytes;
+  if (rowBytes % (kBlock * bytes) != 0)
+    return op.emitOpError("expected a matrix whose halves are whole blocks of ")
+           << kBlock << " columns";
   for (Place place : placesAt(op.getRow(), op.getColumn())) {
     Value inside = isInside(place.row, place.block, type.getRows(),
-                            type.getRowBytes() / (kBlock * bytes));
+                            rowBytes / (kBlock * bytes));
     Index rowOffset = place.row.extend() * stride;
-    Index first = rowOffset + place.block.extend() * (kBlock * bytes);
+    Index inRow = place.block.extend() * (kBlock * bytes);
+    Index first = rowOffset + (begin == 0 ? inRow : inRow + begin);
     Fragments &values = blocks[op.getResult()].emplace_back();
     for (int64_t at = 0; at < kBlock * bytes; at += loadBytes) {
       auto load = cta::LoadElementsOp::create(builder, op.getLoc(), types, base,
                                               first + at, inside, element);
       llvm::append_range(values, load.getValues());
     }
+  }
+  return success();
+}
+
+LogicalResult TileQuantize::convertSiluMul(tile::SiluMulOp op) {
+  std::optional<int64_t> fast = tile::constantSize(op.getFast());
+  Type element = elementsOf.lookup(op.getGate());
+  if (!fast || !element || element != elementsOf.lookup(op.getUp()))
+    return op.emitOpError("expected two tiles that were loaded as elements of "
+                          "one type, and a number as fast");
+  for (auto [gates, ups] :
+       llvm::zip_equal(blocks[op.getGate()], blocks[op.getUp()])) {
+    Fragments made;
+    for (auto [gate, up] : llvm::zip_equal(gates, ups))
+      made.push_back(cta::SiluMulOp::create(builder, op.getLoc(), gate, up,
+                                            element, *fast != 0));
+    blocks[op.getResult()].push_back(std::move(made));
   }
   return success();
 }

@@ -25,6 +25,7 @@ private:
                const Fragments &inits) override;
   mlir::LogicalResult convert(mlir::Operation &op);
   mlir::LogicalResult convertLoad(tile::LoadElementsOp op);
+  mlir::LogicalResult convertSiluMul(tile::SiluMulOp op);
   mlir::LogicalResult convertAmax(tile::AmaxOp op);
   mlir::LogicalResult convertQuantize(tile::QuantizeOp op);
   mlir::LogicalResult convertStoreCodes(tile::StoreCodesOp op);
@@ -40,7 +41,8 @@ private:
   /// By place: the 16 elements of a loaded tile; its codes, one value, or its
   /// scale factor.
   llvm::DenseMap<mlir::Value, llvm::SmallVector<Fragments>> blocks;
-  llvm::DenseMap<mlir::Value, mlir::Value> maximaOf; ///< amax -> its tile
+  llvm::DenseMap<mlir::Value, mlir::Type> elementsOf; ///< of a loaded tile
+  llvm::DenseMap<mlir::Value, mlir::Value> maximaOf;  ///< amax -> its tile
 };
 
 } // namespace nybl::compiler

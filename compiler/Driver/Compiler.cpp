@@ -209,9 +209,9 @@ Expected<cta::KernelOp> Compilation::findKernel(mlir::ModuleOp in) {
 std::string Compilation::sourceText() const {
   if (options.ctaText)
     return *options.ctaText;
-  bool isGemm = std::holds_alternative<GemmProblem>(problemClass);
-  return options.templateText.value_or(
-      std::string(isGemm ? gemmTemplate() : quantizeTemplate()));
+  auto *quantize = std::get_if<QuantizeProblem>(&problemClass);
+  return options.templateText.value_or(std::string(
+      quantize ? quantizeTemplate(quantize->fuse) : gemmTemplate()));
 }
 
 /// Up to a cta.kernel that nobody has looked at.

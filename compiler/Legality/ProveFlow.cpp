@@ -33,7 +33,7 @@ static std::optional<SmallVector<Value>> follow(OpOperand &use) {
     return isa<cta::ScaleType>(value.getType())
                ? std::optional(SmallVector<Value>())
                : std::nullopt;
-  if (isa<cta::MmaOp, cta::QuantizeOp>(user) ||
+  if (isa<cta::MmaOp, cta::QuantizeOp, cta::SiluMulOp>(user) ||
       isa<arith::ArithDialect>(user->getDialect()))
     return SmallVector<Value>(user->getResults());
   if (auto sum = dyn_cast<cta::SumPartsOp>(user);

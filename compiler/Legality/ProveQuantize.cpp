@@ -47,6 +47,8 @@ private:
   LogicalResult proveSource(const BlockWrite &write);
   LogicalResult proveElement(const BlockWrite &write, Value element,
                              int64_t number);
+  LogicalResult proveLoad(const BlockWrite &write, Value element,
+                          int64_t column);
   LogicalResult tabulate(const BlockWrite &write);
   LogicalResult proveTables();
   /// After a trial that found nothing.
@@ -59,6 +61,7 @@ private:
   SmallVector<BlockWrite> writes;
   std::map<BlockWrite::Kind, Table> tables;
   AffineExpr rowBase, blockBase;
+  int64_t halves = 1; ///< of the columns of x
   size_t elements = 0;
 };
 
@@ -79,11 +82,17 @@ LogicalResult QuantizeProver::findOperands() {
   operands.rows = slicer.rows(type.getRows());
   operands.paddedBlocks =
       paddedBox(operands.layout, 1, type.getBlocks()).blocks;
-  operands.elementBytes = xType.getRowBytes() / (type.getBlocks() * kBlock);
-  if (xType.getRowBytes() % (type.getBlocks() * kBlock) == 0)
+  bool fused =
+      kernel.walk([](cta::SiluMulOp) { return WalkResult::interrupt(); })
+          .wasInterrupted();
+  halves = fused ? 2 : 1;
+  int64_t columns = halves * type.getBlocks() * kBlock;
+  operands.elementBytes = xType.getRowBytes() / columns;
+  if (xType.getRowBytes() % columns == 0)
     return success();
   return kernel.emitOpError("not proven: expected rows of 'x' of as many "
-                            "elements as 'q' has");
+                            "elements as 'q' has, or of twice as many where "
+                            "gates open others");
 }
 
 FailureOr<std::pair<AffineExpr, AffineExpr>>
@@ -186,9 +195,24 @@ LogicalResult QuantizeProver::notProven(Operation *op, const Twine &expected) {
   return op->emitError("not proven: expected ") << expected;
 }
 
-/// Element `number` of the block that is stored was loaded from its place.
+/// Element `number` of the block that is stored was loaded from its place, or
+/// both its gate and what that opens were.
 LogicalResult QuantizeProver::proveElement(const BlockWrite &write,
                                            Value element, int64_t number) {
+  if (halves == 1)
+    return proveLoad(write, element, number);
+  auto silu = element.getDefiningOp<cta::SiluMulOp>();
+  if (!silu)
+    return write.op->emitError("not proven: expected blocks of what "
+                               "cta.silu_mul made");
+  int64_t half = operands.blocks * kBlock;
+  return success(succeeded(proveLoad(write, silu.getGate(), number)) &&
+                 succeeded(proveLoad(write, silu.getUp(), half + number)));
+}
+
+/// Loaded from column `column`, counted from that of the block.
+LogicalResult QuantizeProver::proveLoad(const BlockWrite &write, Value element,
+                                        int64_t column) {
   auto load = element.getDefiningOp<cta::LoadElementsOp>();
   int64_t bytes = operands.elementBytes;
   if (!load || load.getBase() != kernel.argumentFor("x") ||
@@ -201,7 +225,7 @@ LogicalResult QuantizeProver::proveElement(const BlockWrite &write,
     return failure();
   int64_t result = cast<OpResult>(element).getResultNumber();
   AffineExpr loaded = offset->plain + result * bytes;
-  AffineExpr stored = write.block * (kBlock * bytes) + number * bytes;
+  AffineExpr stored = write.block * (kBlock * bytes) + column * bytes;
   if (isSame(slicer, offset->factor, write.row) &&
       isSame(slicer, loaded, stored)) {
     if (isGuard(*guard,
@@ -229,7 +253,7 @@ LogicalResult QuantizeProver::proveSource(const BlockWrite &write) {
   for (auto [number, element] : llvm::enumerate(quantize.getValues()))
     if (failed(proveElement(write, element, number)))
       return failure();
-  elements += quantize.getValues().size();
+  elements += halves * quantize.getValues().size();
   return success();
 }
 
@@ -315,7 +339,8 @@ FailureOr<std::pair<Shown, Shown>> QuantizeProver::run() {
   bool padsRows = tables.contains(BlockWrite::ClearRows);
   Shown sources{std::to_string(elements) +
                     " elements of what each thread stores, each of its own row "
-                    "and K block of 'x'",
+                    "and K block of 'x'" +
+                    (halves == 2 ? ", gates and what they open" : ""),
                 "tile = 0, thread = 0, element 0 of the first store"};
   Shown stores{std::to_string(factors.stored.size()) +
                    " blocks of a tile, codes and scale factor of each stored "

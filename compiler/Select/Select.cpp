@@ -158,7 +158,8 @@ Expected<Selection> nybl::compiler::select(const QuantizeProblem &problemClass,
   schedule.tile = tall ? std::array<int64_t, 3>{128, 64, kBlock}
                        : std::array<int64_t, 3>{8, 512, kBlock};
   schedule.warps = {1, 8};
-  return Selection{givenTemplate.empty() ? quantizeTemplate() : givenTemplate,
+  return Selection{givenTemplate.empty() ? quantizeTemplate(problemClass.fuse)
+                                         : givenTemplate,
                    schedule,
                    "one block a thread, the one choice there is",
                    {}};

@@ -44,7 +44,7 @@ Status validate(const Schedule &schedule, const Chip &chip,
 
 /// The built-in templates, templates/*.mlir.
 std::string_view gemmTemplate();
-std::string_view quantizeTemplate();
+std::string_view quantizeTemplate(QuantizeFuse fuse = QuantizeFuse::None);
 
 } // namespace nybl::compiler
 

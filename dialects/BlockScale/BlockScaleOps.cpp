@@ -72,10 +72,13 @@ LogicalResult GemmOp::verify() {
 }
 
 LogicalResult QuantizeOp::verify() {
-  if (getX().getType().getShape() != getQ().getType().getShape())
-    return emitOpError("expected x and q to have the same rows and columns, "
-                       "got ")
-           << getX().getType() << " and " << getQ().getType();
+  SmallVector<int64_t> shape(getQ().getType().getShape());
+  shape.back() *= getSiluMul() ? 2 : 1;
+  if (getX().getType().getShape() != ArrayRef(shape))
+    return emitOpError("expected x and q to have the same rows, and x ")
+           << (getSiluMul() ? "twice as many" : "as many")
+           << " columns as q, got " << getX().getType() << " and "
+           << getQ().getType();
   if (getDecode() && !getGlobal())
     return emitOpError("expected a global scale beside `decode`");
   return success();

@@ -33,13 +33,16 @@ def BlockScale_QuantizeOp : Op<BlockScale_Dialect, "quantize", [Pure]> {
     Without a global scale it is 1; with `decode` it is given as its reciprocal.
     `fast` allows the chip's approximate reciprocals. `pad_rows` has the scale
     factors of padding rows written as 0; those of padding K blocks always are.
+    With `silu_mul` x is [M,2K], a gate and beside it what it opens, and q is made
+    of silu(gate) * up.
     ```mlir
     %q = block_scale.quantize %x scaled_by %global : tensor<?x384xbf16>
         -> !block_scale.tensor<?x384xf4E2M1FN, f8E4M3FN per 16 in "128x4">
     ```
   }];
   let arguments = (ins RankedTensorOf<[BF16, F16, F32]>:$x, Optional<F32>:$global,
-                       UnitAttr:$decode, UnitAttr:$fast, UnitAttr:$pad_rows);
+                       UnitAttr:$decode, UnitAttr:$fast, UnitAttr:$pad_rows,
+                       UnitAttr:$silu_mul);
   let results = (outs BlockScale_TensorType:$q);
   let assemblyFormat = [{
     $x (`scaled_by` $global^)? attr-dict `:` type($x) `->` type($q)

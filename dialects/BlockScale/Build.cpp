@@ -62,7 +62,7 @@ nybl::block_scale::buildModule(MLIRContext &context,
   int64_t m =
       problemClass.m.isFixed() ? problemClass.m.low : ShapedType::kDynamic;
   SmallVector<Type> inputs{RankedTensorType::get(
-      {m, problemClass.k}, elementType(&context, problemClass.x))};
+      {m, problemClass.xColumns()}, elementType(&context, problemClass.x))};
   if (problemClass.global != GlobalKind::None)
     inputs.push_back(Float32Type::get(&context));
   Type output = tensorType(&context, m, problemClass.k, problemClass.sf);
@@ -76,7 +76,8 @@ nybl::block_scale::buildModule(MLIRContext &context,
   auto quantize = QuantizeOp::create(
       builder, location, output, body->getArgument(0), global,
       problemClass.global == GlobalKind::Decode,
-      problemClass.math == QuantizeMath::Fast, problemClass.padRows);
+      problemClass.math == QuantizeMath::Fast, problemClass.padRows,
+      problemClass.fuse == QuantizeFuse::SiluMul);
   func::ReturnOp::create(builder, location, quantize.getResult());
   return module;
 }
@@ -107,6 +108,8 @@ QuantizeProblem nybl::block_scale::problemOf(QuantizeOp quantize) {
                                           : GlobalKind::Encode;
   problem.math = quantize.getFast() ? QuantizeMath::Fast : QuantizeMath::Exact;
   problem.padRows = quantize.getPadRows();
+  problem.fuse =
+      quantize.getSiluMul() ? QuantizeFuse::SiluMul : QuantizeFuse::None;
   return problem;
 }
 

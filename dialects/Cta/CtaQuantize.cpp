@@ -10,11 +10,19 @@ using namespace nybl::cta;
 
 using Guards = SmallVector<Value>;
 
+static LogicalResult expectElement(Operation *op, Type element) {
+  if (element.isF32() || element.isF16() || element.isBF16())
+    return success();
+  return op->emitOpError("expected elements of f32, f16 or bf16, got ")
+         << element;
+}
+
+LogicalResult SiluMulOp::verify() { return expectElement(*this, getElement()); }
+
 LogicalResult LoadElementsOp::verify() {
   Type element = getElement();
-  if (!element.isF32() && !element.isF16() && !element.isBF16())
-    return emitOpError("expected elements of f32, f16 or bf16, got ")
-           << element;
+  if (failed(expectElement(*this, element)))
+    return failure();
   size_t expected = 16 * 8 / element.getIntOrFloatBitWidth();
   if (getValues().size() == expected)
     return success();

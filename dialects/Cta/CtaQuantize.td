@@ -19,6 +19,18 @@ def Cta_LoadElementsOp : Cta_Op<"load_elements", [GlobalAccess, MemoryEffects<[M
   let hasVerifier = 1;
 }
 
+def Cta_SiluMulOp : Cta_Op<"silu_mul", [Pure]> {
+  let summary = "as tile.silu_mul: gate / (1 + exp(-gate)) * up as `element`";
+  let description = [{
+    f32 throughout, rounded at the end to `element`, which is widened again.
+    `%y = cta.silu_mul %gate, %up as bf16 fast`
+  }];
+  let arguments = (ins F32:$gate, F32:$up, TypeAttr:$element, UnitAttr:$fast);
+  let results = (outs F32:$result);
+  let assemblyFormat = "$gate `,` $up `as` $element (`fast` $fast^)? attr-dict";
+  let hasVerifier = 1;
+}
+
 def Cta_QuantizeOp : Cta_Op<"quantize", [Pure]> {
   let summary = "a block of 16 elements to 16 codes and a scale factor";
   let description = [{

@@ -100,6 +100,34 @@ LogicalResult QuantizeOp::verify() {
   return expectArgument(*this, getGlobal(), "the global scale");
 }
 
+//===----------------------------------------------------------------------===//
+// SiluMulOp: `%gate, %up fast(fast) : type`
+//===----------------------------------------------------------------------===//
+
+ParseResult SiluMulOp::parse(OpAsmParser &parser, OperationState &state) {
+  SmallVector<OpAsmParser::UnresolvedOperand> operands;
+  Type type;
+  return failure(parser.parseOperandList(operands, 2) ||
+                 parseFlag(parser, "fast", state) ||
+                 parser.parseOptionalAttrDict(state.attributes) ||
+                 parser.parseColonType(type) ||
+                 parser.addTypeToList(type, state.types) ||
+                 parser.resolveOperands(operands, type, state.operands));
+}
+
+void SiluMulOp::print(OpAsmPrinter &printer) {
+  printer << " " << getOperation()->getOperands();
+  printFlag(printer, "fast", getFast());
+  printer.printOptionalAttrDict((*this)->getAttrs(), {"fast"});
+  printer << " : " << getType();
+}
+
+LogicalResult SiluMulOp::verify() {
+  if (getGate().getType() != getType() || getUp().getType() != getType())
+    return emitOpError("expected gate, up and result of one type");
+  return expectFlag(*this, "fast", getFast());
+}
+
 LogicalResult StoreCodesOp::verify() {
   Type element = getMatrix().getType().getElement();
   if (element && !isa<Float4E2M1FNType>(element))

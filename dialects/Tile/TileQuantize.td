@@ -6,11 +6,31 @@
 
 def Tile_LoadElementsOp : Tile_Op<"load_elements", [MemoryEffects<[MemRead]>]> {
   let summary = "a tile of bf16, f16 or f32 as f32; past the end: zero";
-  let arguments = (ins Tile_MatrixType:$matrix, I32:$row, I32:$column);
+  let description = [{
+    With `half` 0 or 1 the matrix is two of half its columns, side by side: the
+    column is counted in that one, which ends where it ends.
+  }];
+  let arguments = (ins Tile_MatrixType:$matrix, I32:$row, I32:$column,
+                       OptionalAttr<ConfinedAttr<I64Attr, [
+                           IntMinValue<0>, IntMaxValue<1>]>>:$half);
   let results = (outs Tile_AccType:$result);
   let assemblyFormat = [{
-    $matrix `[` $row `,` $column `]` attr-dict `:` type($matrix) `->` type($result)
+    $matrix `[` $row `,` $column `]` (`half` $half^)? attr-dict `:` type($matrix)
+    `->` type($result)
   }];
+  let hasVerifier = 1;
+}
+
+def Tile_SiluMulOp : Tile_Op<"silu_mul", [Pure]> {
+  let summary = "gate / (1 + exp(-gate)) * up, rounded to the type of the elements";
+  let description = [{
+    Of two loaded tiles, each element rounded once, at the end, to the type that it
+    was loaded as. docs/quantize.md has the formula and its exp. `fast` is 0 or 1:
+    with 1, exp and the division are the chip's approximations.
+  }];
+  let arguments = (ins Tile_AccType:$gate, Tile_AccType:$up, AnyAttr:$fast);
+  let results = (outs Tile_AccType:$result);
+  let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
 }
 

@@ -42,6 +42,16 @@ Status parsePad(const Word &word, bool &rows) {
             fmt::format("expected pad=rows or none, got '{}'", word.value()));
 }
 
+Status parseFuse(const Word &word, QuantizeFuse &fuse) {
+  for (QuantizeFuse kind : {QuantizeFuse::None, QuantizeFuse::SiluMul})
+    if (word.value() == name(kind)) {
+      fuse = kind;
+      return Status::ok();
+    }
+  return at(word, fmt::format("expected fuse=none or silu_mul, got '{}'",
+                              word.value()));
+}
+
 Status parseWord(const Word &word, QuantizeProblem &problem) {
   std::string_view key = word.key();
   if (key == "m")
@@ -61,7 +71,7 @@ Status parseWord(const Word &word, QuantizeProblem &problem) {
   if (key == "pad")
     return parsePad(word, problem.padRows);
   if (key == "fuse")
-    return parseOneOf(word, "none");
+    return parseFuse(word, problem.fuse);
   return at(word, fmt::format("unknown key '{}': expected m, k, x, q, sf, "
                               "global, math, pad or fuse",
                               key));
@@ -83,6 +93,10 @@ std::string_view nybl::name(GlobalKind kind) {
 
 std::string_view nybl::name(QuantizeMath math) {
   return math == QuantizeMath::Exact ? "exact" : "fast";
+}
+
+std::string_view nybl::name(QuantizeFuse fuse) {
+  return fuse == QuantizeFuse::None ? "none" : "silu_mul";
 }
 
 Expected<QuantizeProblem> nybl::parseQuantize(std::string_view line) {
@@ -146,9 +160,9 @@ std::vector<Status> words::faultsOf(std::string_view line) {
 
 std::string nybl::print(const QuantizeProblem &p) {
   return fmt::format(
-      "quantize m={} k={} x={} q={} sf={} global={} math={} pad={} fuse=none",
+      "quantize m={} k={} x={} q={} sf={} global={} math={} pad={} fuse={}",
       words::print(p.m), p.k, name(p.x), name(p.q), name(p.sf), name(p.global),
-      name(p.math), p.padRows ? "rows" : "none");
+      name(p.math), p.padRows ? "rows" : "none", name(p.fuse));
 }
 
 std::string nybl::print(const AnyProblem &problem) {

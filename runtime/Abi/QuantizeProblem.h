@@ -6,7 +6,9 @@
 //            pad=none fuse=none
 //
 // q[M,K] and its scale factors are made of x[M,K], block by block of 16, with E
-// the global scale 2688 / amax of the tensor: docs/quantize.md.
+// the global scale 2688 / amax of the tensor: docs/quantize.md. With
+// fuse=silu_mul x is [M,2K], gates and behind them what they open in each row,
+// and what is quantised is silu(gate) * up.
 #ifndef NYBL_RUNTIME_ABI_QUANTIZEPROBLEM_H
 #define NYBL_RUNTIME_ABI_QUANTIZEPROBLEM_H
 
@@ -21,9 +23,12 @@ enum class GlobalKind : uint32_t { None = 1, Encode = 2, Decode = 3 };
 /// exact: every step one IEEE operation. fast: the chip's approximate
 /// reciprocals in place of divisions.
 enum class QuantizeMath : uint32_t { Exact = 1, Fast = 2 };
+/// What comes before the quantisation.
+enum class QuantizeFuse : uint32_t { None = 1, SiluMul = 2 };
 
 std::string_view name(GlobalKind kind);
 std::string_view name(QuantizeMath math);
+std::string_view name(QuantizeFuse fuse);
 
 struct QuantizeProblem {
   Extent m = Extent::free(); ///< rows; free, a range, or fixed
@@ -35,8 +40,11 @@ struct QuantizeProblem {
   QuantizeMath math = QuantizeMath::Exact;
   /// rows: scale factors of padding rows become 0. none: they are not touched.
   bool padRows = false;
+  QuantizeFuse fuse = QuantizeFuse::None;
 
   int64_t blocks() const { return k / kBlock; }
+  /// Of x.
+  int64_t xColumns() const { return fuse == QuantizeFuse::SiluMul ? 2 * k : k; }
   friend bool operator==(const QuantizeProblem &,
                          const QuantizeProblem &) = default;
 };

@@ -33,6 +33,7 @@ TEST(QuantizeProblem, ParsingWhatIsPrintedGivesTheProblem) {
             p.global = global;
             p.math = math;
             p.padRows = padRows;
+            p.fuse = padRows ? QuantizeFuse::SiluMul : QuantizeFuse::None;
             auto parsed = parseAnyProblem(print(p));
             ASSERT_TRUE(parsed) << parsed.message();
             EXPECT_EQ(*parsed, AnyProblem(p));
@@ -69,8 +70,9 @@ TEST(QuantizeProblem, ErrorsPointAtTheWord) {
        "at word 3 'math=quick': expected math=exact or fast, got 'quick'"},
       {"quantize k=16 pad=blocks",
        "at word 3 'pad=blocks': expected pad=rows or none, got 'blocks'"},
-      {"quantize k=16 fuse=silu_mul",
-       "at word 3 'fuse=silu_mul': expected fuse=none, got 'silu_mul'"},
+      {"quantize k=16 fuse=rmsnorm",
+       "at word 3 'fuse=rmsnorm': expected fuse=none or silu_mul, got "
+       "'rmsnorm'"},
       {"quantize k=16 k=32", "at word 3 'k=32': 'k' was given before, at word "
                              "2"}};
   for (auto [line, message] : table) {

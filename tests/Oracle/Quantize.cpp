@@ -129,6 +129,26 @@ Expected<QuantizeResult> quantizeBf16(std::span<const uint16_t> x, int64_t rows,
   return quantize(wide, rows, k, encode);
 }
 
+static float exponential(float z) {
+  z = std::fmax(std::fmin(z, 170.0f), -170.0f);
+  float shifted = std::fma(z, 1.44269504f, 0x1.8p23f);
+  float n = shifted - 0x1.8p23f;
+  float r = std::fma(-n, 0x1.7f7d1cp-20f, std::fma(-n, 0x1.62e4p-1f, z));
+  float sum = 0, factorial = 5040;
+  for (int power = 7; power >= 0; --power) {
+    sum = std::fma(sum, r, 1.0f / factorial);
+    factorial /= static_cast<float>(std::max(power, 1));
+  }
+  int whole = static_cast<int>(n), half = whole >> 1;
+  return std::ldexp(std::ldexp(sum, half), whole - half);
+}
+
+float siluMul(float gate, float up) {
+  float denominator = 1.0f + exponential(-gate);
+  float silu = gate / denominator;
+  return silu * up;
+}
+
 std::vector<float> dequantize(const QuantizedMatrix &matrix,
                               DecodeScale decode) {
   std::vector<float> values;

@@ -75,6 +75,17 @@ Expected<QuantizeResult> quantize(std::span<const float> x, int64_t rows,
 Expected<QuantizeResult> quantizeBf16(std::span<const uint16_t> x, int64_t rows,
                                       int64_t k, EncodeScale encode);
 
+/// gate / (1 + exp(-gate)) * up, f32, each step one IEEE operation rounded to
+/// nearest even. So that it has the same bits everywhere, exp is a formula too:
+///
+///   z = -gate, no further from 0 than 170
+///   n = rn(z * log2 e)                     by adding 1.5 * 2^23
+///   r = fma(-n, low, fma(-n, high, z))     high + low = ln 2
+///   exp = Taylor's sum up to r^7 by fma, * 2^(n/2) * 2^(n - n/2)
+///
+/// Where exp(-gate) is infinite, of gates below -88.7, it is -0 * up.
+float siluMul(float gate, float up);
+
 /// [rows][k]: rn(code * scale * D); code * scale is exact in f32.
 std::vector<float> dequantize(const QuantizedMatrix &matrix,
                               DecodeScale decode);

@@ -7,6 +7,7 @@
 #include "tests/Oracle/Data.h"
 #include "tests/Oracle/Formats.h"
 
+#include <bit>
 #include <cmath>
 #include <gtest/gtest.h>
 #include <limits>
@@ -53,6 +54,38 @@ static void expectLikeCuda(const std::vector<float> &x, int64_t rows,
     ASSERT_NO_FATAL_FAILURE(expectBlockLikeCuda(&x[block * 16], encode,
                                                 matrix.scales[block],
                                                 &matrix.codes[block * 8]));
+}
+
+/// Every half-precision gate, and f32 ones in between: two and a half units in
+/// the last place from the function, which below -88.7 is -0.
+static void expectNearSilu(float gate) {
+  double exact = gate / (1 + std::exp(-static_cast<double>(gate)));
+  float got = siluMul(gate, 1);
+  if (gate < -88.7f) {
+    ASSERT_TRUE(got == 0 || std::fabs(got - exact) < 1e-36) << gate;
+    return;
+  }
+  int exponent = exact == 0 ? -126 : std::max(-126, std::ilogb(exact));
+  ASSERT_LE(std::fabs(got - exact), 2.5 * std::ldexp(1.0, exponent - 23))
+      << gate;
+}
+
+TEST(SiluMul, IsNearTheFunction) {
+  for (uint32_t bits = 0; bits < 0x10000; ++bits)
+    for (float gate : {static_cast<float>(decodeFloat(kBf16, bits)),
+                       static_cast<float>(decodeFloat(kF16, bits)),
+                       std::bit_cast<float>(bits << 16 | 0xa5a5u)})
+      if (std::isfinite(gate))
+        ASSERT_NO_FATAL_FAILURE(expectNearSilu(gate));
+}
+
+TEST(SiluMul, WhatIsNoNumberStaysSo) {
+  EXPECT_TRUE(std::isnan(siluMul(notANumber, 1)));
+  EXPECT_TRUE(std::isnan(siluMul(1, notANumber)));
+  EXPECT_TRUE(std::isnan(siluMul(-infinity, 1)));
+  EXPECT_EQ(siluMul(infinity, 1), infinity);
+  EXPECT_EQ(siluMul(0, 5), 0);
+  EXPECT_EQ(siluMul(2, -3), -siluMul(2, 3));
 }
 
 TEST(Quantize, BytesEqualCudaConversions) {

@@ -54,6 +54,8 @@ private:
       return executeForeach(foreach);
     if (auto load = dyn_cast<tile::LoadElementsOp>(op))
       return executeLoad(load);
+    if (auto silu = dyn_cast<tile::SiluMulOp>(op))
+      return executeSiluMul(silu);
     if (isa<tile::AmaxOp>(op)) // the oracle's formula has its own
       return Status::ok();
     if (auto quantize = dyn_cast<tile::QuantizeOp>(op))
@@ -89,7 +91,25 @@ private:
     tile.clear();
     for (int64_t r = row; r < row + height; ++r)
       for (int64_t c = column; c < column + width; ++c)
-        tile.push_back(r < rows && c < k ? x[r * k + c] : 0);
+        tile.push_back(r < rows && c < k ? element(op, r, c) : 0);
+    return Status::ok();
+  }
+
+  /// Of x, or of one half of its columns.
+  float element(tile::LoadElementsOp op, int64_t row, int64_t column) {
+    auto columns = static_cast<int64_t>(x.size()) / rows;
+    return x[row * columns + op.getHalf().value_or(0) * k + column];
+  }
+
+  /// x is f32, so nothing is rounded at the end.
+  Status executeSiluMul(tile::SiluMulOp op) {
+    if (sizeOf(op.getFast()) != 0)
+      return Status::invalid("expected tile.silu_mul that is not fast");
+    std::vector<float> made;
+    for (auto [gate, up] :
+         llvm::zip_equal(tiles[op.getGate()], tiles[op.getUp()]))
+      made.push_back(siluMul(gate, up));
+    tiles[op] = std::move(made);
     return Status::ok();
   }
 

@@ -9,7 +9,8 @@
 
 namespace nybl::oracle {
 
-/// q of an instantiated kernel for x[rows][k], with the oracle's formula (so
+/// q of an instantiated kernel for x[rows][k], or x[rows][2k] that it loads by
+/// halves, with the oracle's formula (so
 /// `fast` is an error) for each block. Errors: an op the interpreter does not
 /// know, by name; a block whose codes or scale factor are stored never or
 /// twice. The kernel is not changed.

@@ -81,11 +81,11 @@ nybl::cli::readQuantizeCapture(const std::string &path,
     return tensor.status();
   const Tensor &x = **tensor;
   if (x.dtype != dtypeOf(problem.x) || x.shape.size() != 2 ||
-      x.shape[1] != problem.k || !problem.m.contains(x.shape[0]))
+      x.shape[1] != problem.xColumns() || !problem.m.contains(x.shape[0]))
     return Status::invalid(fmt::format(
         "tensor 'x' in '{}': expected {} [M, {}] with M in the problem line's "
         "range, got {}",
-        path, dtypeOf(problem.x), problem.k, shapeOf(x)));
+        path, dtypeOf(problem.x), problem.xColumns(), shapeOf(x)));
   QuantizeCapture capture;
   capture.m = x.shape[0];
   capture.x = {reinterpret_cast<const char *>(x.bytes.data()), x.bytes.size()};
@@ -101,8 +101,8 @@ Expected<QuantizeOutput> nybl::cli::quantize(Session &session,
                                              Phases &phases) {
   bool padded = poison.has_value();
   Memory &memory = session.memory();
-  MatrixShape xShape =
-      MatrixShape::make(capture.m, problem.k * byteWidth(problem.x), padded);
+  MatrixShape xShape = MatrixShape::make(
+      capture.m, problem.xColumns() * byteWidth(problem.x), padded);
   MatrixShape qShape = MatrixShape::make(capture.m, problem.k / 2, padded);
   auto x = memory.matrix(spread(capture.x, xShape, poison.value_or(0)), xShape,
                          padded ? xShape.padding() : std::vector<ByteRange>());

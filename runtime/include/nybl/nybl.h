@@ -369,10 +369,12 @@ NYBL_API nybl_status nybl_why_not(nybl_device *device, const char *problem,
 
 /* Of a plan that was prepared for a quantisation:
      "quantize m=? k=7168 x=bf16 q=nvfp4 sf=128x4 global=encode math=exact
-      pad=none":
+      pad=none fuse=none":
    q[M,K] and one scale factor for each 16 columns are made of x[M,K], with the
    global scale E = 2688 / amax (global=decode: 1 / E; none: E is 1).
-     x         M x K, K * 2 (bf16, f16) or K * 4 (f32) bytes a row
+     x         M x K, K * 2 (bf16, f16) or K * 4 (f32) bytes a row; with
+               fuse=silu_mul M x 2K: K gates in each row and behind them K
+               numbers that they open, and silu(gate) * number is quantised
      q         M x K, K / 2 bytes a row: as nybl_gemm_args.a
      q_scales  in the layout that the problem states. Scale factors of padding K
                blocks become 0, as do those of padding rows up to the layout's

@@ -27,7 +27,7 @@ func.func @k(%a: !block_scale.tensor<?x64xf4E2M1FN, f8E4M3FN per 16 in "linear">
 // -----
 
 func.func @k(%x: tensor<?x64xbf16>) -> !block_scale.tensor<?x80xf4E2M1FN, f8E4M3FN per 16 in "linear"> {
-  // expected-error @below {{expected x and q to have the same rows and columns}}
+  // expected-error @below {{expected x and q to have the same rows, and x as many columns as q, got}}
   %q = block_scale.quantize %x : tensor<?x64xbf16> -> !block_scale.tensor<?x80xf4E2M1FN, f8E4M3FN per 16 in "linear">
   return %q : !block_scale.tensor<?x80xf4E2M1FN, f8E4M3FN per 16 in "linear">
 }
@@ -37,5 +37,13 @@ func.func @k(%x: tensor<?x64xbf16>) -> !block_scale.tensor<?x80xf4E2M1FN, f8E4M3
 func.func @k(%x: tensor<?x64xbf16>) -> !block_scale.tensor<?x64xf4E2M1FN, f8E4M3FN per 16 in "linear"> {
   // expected-error @below {{expected a global scale beside `decode`}}
   %q = block_scale.quantize %x {decode} : tensor<?x64xbf16> -> !block_scale.tensor<?x64xf4E2M1FN, f8E4M3FN per 16 in "linear">
+  return %q : !block_scale.tensor<?x64xf4E2M1FN, f8E4M3FN per 16 in "linear">
+}
+
+// -----
+
+func.func @k(%x: tensor<?x64xbf16>) -> !block_scale.tensor<?x64xf4E2M1FN, f8E4M3FN per 16 in "linear"> {
+  // expected-error @below {{expected x and q to have the same rows, and x twice as many columns as q, got}}
+  %q = block_scale.quantize %x {silu_mul} : tensor<?x64xbf16> -> !block_scale.tensor<?x64xf4E2M1FN, f8E4M3FN per 16 in "linear">
   return %q : !block_scale.tensor<?x64xf4E2M1FN, f8E4M3FN per 16 in "linear">
 }

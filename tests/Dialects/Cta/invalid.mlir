@@ -524,6 +524,14 @@ cta.kernel @k(%x: !cta.matrix<8, 64>) sources ["x"] threads 32
 
 cta.kernel @k(%e: f32) sources ["global.value"] threads 32
     schedule #cta.schedule<"plain", tile = [8, 64, 16], warps = [1, 1]> {
+  // expected-error @below {{expected elements of f32, f16 or bf16, got 'i8'}}
+  %0 = cta.silu_mul %e, %e as i8
+}
+
+// -----
+
+cta.kernel @k(%e: f32) sources ["global.value"] threads 32
+    schedule #cta.schedule<"plain", tile = [8, 64, 16], warps = [1, 1]> {
   // expected-error @below {{expected a block of 16 elements, got 2}}
   %codes, %scale = cta.quantize(%e, %e) by %e
 }

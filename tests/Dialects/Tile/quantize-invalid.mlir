@@ -43,3 +43,11 @@ tile.kernel @k<dims(M), params()>(%g: !tile.scalar<f32>) {
   %q, %s = tile.quantize %x, %a, %g fast(0) : !tile.acc<[8, 64]>, !tile.amax<[8, 64]>, !tile.scalar<f32>
       -> !tile.tile<[8, 64]>, !tile.scale_tile<[8, 32]>
 }
+
+// -----
+
+tile.kernel @k<dims(M), params()>() {
+  %x = tile.zeros : !tile.acc<[8, 64]>
+  // expected-error @below {{expected 0, 1 or a name as fast, got 2}}
+  %y = tile.silu_mul %x, %x fast(2) : !tile.acc<[8, 64]>
+}

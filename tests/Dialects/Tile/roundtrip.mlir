@@ -2,10 +2,14 @@
 // RUN: nybl-opt %templates/gemm.mlir | nybl-opt | FileCheck %s
 // RUN: nybl-opt %templates/gemm.mlir > %t.once
 // RUN: nybl-opt %t.once | diff %t.once -
+// RUN: nybl-opt %templates/quantize_silu_mul.mlir | nybl-opt | FileCheck %s -check-prefix=SILU
 // RUN: nybl-opt %templates/quantize.mlir | nybl-opt | FileCheck %s -check-prefix=QUANTIZE
 // RUN: nybl-opt %templates/quantize.mlir > %t.quantize
 // RUN: nybl-opt %t.quantize | diff %t.quantize -
 
+// SILU: tile.load_elements %{{.*}}[%{{.*}}, %{{.*}}] half 0 : <[M, K2]>
+// SILU: tile.load_elements %{{.*}}[%{{.*}}, %{{.*}}] half 1 : <[M, K2]>
+// SILU: tile.silu_mul %{{.*}}, %{{.*}} fast(fast) : !tile.acc<[BM, BK]>
 // QUANTIZE: tile.kernel @quantize<dims(M, K), params(BM, BK, fast, pad)>
 // QUANTIZE: tile.quantize %{{.*}}, %{{.*}}, %{{.*}} fast(fast) : !tile.acc<[BM, BK]>
 // QUANTIZE: tile.store_scales %{{.*}}, %{{.*}}[%{{.*}}, %{{.*}}] pad_rows(pad) : !tile.scale_tile<[BM, BK]>

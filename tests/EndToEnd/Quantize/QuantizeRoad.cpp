@@ -5,6 +5,7 @@
 #include "tests/EndToEnd/Quantize/QuantizeRoad.h"
 #include "tests/Oracle/CudaFormats.h"
 #include "tests/Oracle/Formats.h"
+#include "tests/Oracle/Quantize.h"
 #include <bit>
 #include <cfloat>
 #include <cmath>
@@ -12,8 +13,7 @@
 using namespace nybl;
 using namespace nybl::road;
 
-float Elements::value(int64_t row, int64_t column) const {
-  uint32_t element = bits[row * k + column];
+static float valueOf(OutputType type, uint32_t element) {
   if (type == OutputType::F32)
     return std::bit_cast<float>(element);
   oracle::FloatFormat format =
@@ -21,23 +21,36 @@ float Elements::value(int64_t row, int64_t column) const {
   return static_cast<float>(oracle::decodeFloat(format, element));
 }
 
+float Elements::value(int64_t row, int64_t column) const {
+  return valueOf(type, bits[row * k + column]);
+}
+
+uint32_t nybl::road::encode(OutputType type, float value) {
+  return type == OutputType::BF16  ? oracle::cudaEncodeBf16(value)
+         : type == OutputType::F16 ? oracle::cudaEncodeF16(value)
+                                   : std::bit_cast<uint32_t>(value);
+}
+
 nybl_plan *nybl::road::planOf(Session &session, const std::string &line,
-                              std::string *error, const std::string &schedule) {
+                              std::string *error, const std::string &schedule,
+                              const std::string &templateText) {
   // As long as the process: so are the session's.
   static auto &plans = *new std::vector<std::pair<std::string, nybl_plan *>>();
+  std::string key = line + schedule + templateText;
   for (auto &[known, plan] : plans)
-    if (known == line + schedule)
+    if (known == key)
       return plan;
   nybl_prepare_options options = {};
   options.size = sizeof options;
   options.verify_each = 1;
   options.schedule = schedule.empty() ? nullptr : schedule.c_str();
+  options.template_text = templateText.empty() ? nullptr : templateText.c_str();
   nybl_plan *plan = nullptr;
   if (nybl_prepare(session.device, line.c_str(), &options, &plan) != NYBL_OK) {
     *error = nybl_last_error();
     return nullptr;
   }
-  plans.emplace_back(line + schedule, plan);
+  plans.emplace_back(key, plan);
   return plan;
 }
 
@@ -116,8 +129,8 @@ QuantizeRun nybl::road::quantize(Session &session,
                                  const Elements &x,
                                  const QuantizeOptions &options) {
   QuantizeRun run;
-  nybl_plan *plan =
-      planOf(session, print(specialise(problem)), &run.error, options.schedule);
+  nybl_plan *plan = planOf(session, print(specialise(problem)), &run.error,
+                           options.schedule, options.templateText);
   if (!plan)
     return run.status = NYBL_REFUSED, run;
   driver::Buffer data = uploadRows(session, x);
@@ -200,6 +213,27 @@ Block blockOf(const float (&x)[kBlock], float encode, bool fast) {
   return block;
 }
 
+float siluMul(float gate, float up, const QuantizeProblem &problem) {
+  float product;
+  if (problem.math == QuantizeMath::Exact) {
+    product = oracle::siluMul(gate, up);
+  } else {
+    float power = flushed(gate * -1.44269504f);
+    float e = flushed(static_cast<float>(std::exp2(double(power))));
+    product = gate * approximate(1 + e) * up;
+  }
+  return valueOf(problem.x, encode(problem.x, product));
+}
+
+/// What is quantised: an element, or a gate with what it opens.
+float elementAt(const QuantizeProblem &problem, const Elements &x, int64_t row,
+                int64_t column) {
+  float value = x.value(row, column);
+  return problem.fuse == QuantizeFuse::None
+             ? value
+             : siluMul(value, x.value(row, problem.k + column), problem);
+}
+
 } // namespace
 
 QuantizeRun nybl::road::expected(const QuantizeProblem &problem,
@@ -223,7 +257,7 @@ QuantizeRun nybl::road::expected(const QuantizeProblem &problem,
       }
       float values[kBlock];
       for (int64_t i = 0; i < kBlock; ++i)
-        values[i] = x.value(row, b * kBlock + i);
+        values[i] = elementAt(problem, x, row, b * kBlock + i);
       Block block = blockOf(values, encode, fast);
       scale = block.scale;
       for (int64_t i = 0; i < kBlock; i += 2)

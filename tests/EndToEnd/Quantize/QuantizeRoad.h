@@ -19,6 +19,9 @@ struct Elements {
   float value(int64_t row, int64_t column) const;
 };
 
+/// Rounded to nearest even, by CUDA's headers.
+uint32_t encode(OutputType type, float value);
+
 struct QuantizeRun {
   nybl_status status = NYBL_OK;
   std::string error;
@@ -33,13 +36,15 @@ struct QuantizeOptions {
   float global = 1.0f;
   bool onDevice = false; ///< the global scale
   std::string schedule{};
+  std::string templateText{}; ///< empty: the built-in one
 };
 
 constexpr uint8_t untouched = 0xa5;
 constexpr int64_t qGap = 16; ///< bytes between rows of q and of x
 
 nybl_plan *planOf(Session &session, const std::string &line, std::string *error,
-                  const std::string &schedule = "");
+                  const std::string &schedule = "",
+                  const std::string &templateText = "");
 
 QuantizeRun quantize(Session &session, const QuantizeProblem &problem,
                      const Elements &x, const QuantizeOptions &options);

@@ -2,9 +2,10 @@
 //
 // Every byte of every output against the formula on the host.
 
+#include "tests/Oracle/Quantize.h"
 #include "tests/EndToEnd/Quantize/QuantizeRoad.h"
-#include "tests/Oracle/CudaFormats.h"
 #include "tests/Oracle/Data.h"
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <fstream>
@@ -15,12 +16,6 @@ using namespace nybl::road;
 
 namespace {
 
-uint32_t encode(OutputType type, float value) {
-  return type == OutputType::BF16  ? oracle::cudaEncodeBf16(value)
-         : type == OutputType::F16 ? oracle::cudaEncodeF16(value)
-                                   : std::bit_cast<uint32_t>(value);
-}
-
 Elements normal(OutputType type, int64_t rows, int64_t k, uint64_t seed) {
   Elements x{rows, k, type, {}};
   for (float value : oracle::normalValues(rows, k, seed))
@@ -28,8 +23,8 @@ Elements normal(OutputType type, int64_t rows, int64_t k, uint64_t seed) {
   return x;
 }
 
-std::string templateText() {
-  std::ifstream file(NYBL_SOURCE_DIR "/templates/quantize.mlir");
+std::string templateText(const std::string &name) {
+  std::ifstream file(NYBL_SOURCE_DIR "/templates/" + name + ".mlir");
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
@@ -66,7 +61,8 @@ TEST_P(QuantizeTails, EveryByteIsAsTheFormulaSays) {
     auto problem = parseQuantize(GetParam() + std::to_string(k));
     ASSERT_TRUE(problem) << problem.message();
     for (int64_t m : {1, 7, 8, 9, 127, 128, 130})
-      expectSame(*session, *problem, normal(problem->x, m, k, m * k), {336.0f});
+      expectSame(*session, *problem,
+                 normal(problem->x, m, problem->xColumns(), m * k), {336.0f});
   }
 }
 
@@ -77,7 +73,79 @@ INSTANTIATE_TEST_SUITE_P(
                     "quantize x=bf16 sf=128x4 pad=rows math=fast k=",
                     "quantize x=f16 sf=8x4 pad=rows k=",
                     "quantize x=bf16 sf=linear pad=rows global=decode k=",
-                    "quantize x=f32 sf=8x4 global=none math=fast k="));
+                    "quantize x=f32 sf=8x4 global=none math=fast k=",
+                    "quantize x=bf16 sf=8x4 fuse=silu_mul k=",
+                    "quantize x=f16 sf=128x4 pad=rows fuse=silu_mul k=",
+                    "quantize x=f32 sf=linear fuse=silu_mul k=",
+                    "quantize x=bf16 sf=128x4 math=fast fuse=silu_mul k="));
+
+/// Every half-precision gate and what it opens, each beside two others.
+class SiluMulPatterns : public Quantize,
+                        public testing::WithParamInterface<const char *> {};
+
+TEST_P(SiluMulPatterns, EveryHalfPrecisionGate) {
+  auto problem = parseQuantize(GetParam());
+  ASSERT_TRUE(problem) << problem.message();
+  int64_t k = problem->k;
+  for (bool patternIsGate : {true, false}) {
+    Elements x{32, 2 * k, problem->x, {}};
+    for (float value : oracle::normalValues(x.rows, x.k, patternIsGate))
+      x.bits.push_back(encode(x.type, value));
+    for (int64_t i = 0; i < x.rows * k; ++i) // as many as there are patterns
+      x.bits[i / k * 2 * k + i % k + (patternIsGate ? 0 : k)] =
+          static_cast<uint32_t>(i % k * 32 + i / k);
+    expectSame(*session, *problem, x, {33.7f});
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Lines, SiluMulPatterns,
+                         testing::Values("quantize k=2048 x=bf16 fuse=silu_mul",
+                                         "quantize k=2048 x=f16 fuse=silu_mul",
+                                         "quantize k=2048 x=bf16 math=fast "
+                                         "fuse=silu_mul"));
+
+/// Gates from -80 to 80 whose products are 2.5, above which the code is 3 and
+/// no longer 2, or a unit in the last place beside it. One product of each
+/// block is 6, so that its scale factor is 1.
+Elements aroundATie(int64_t rows, int64_t k) {
+  Elements x{rows, 2 * k, OutputType::F32, {}};
+  x.bits.resize(rows * x.k);
+  std::vector<float> gates = oracle::normalValues(rows, k, 5);
+  for (int64_t i = 0; i < rows * k; ++i) {
+    float gate = std::clamp(20 * gates[i], -80.0f, 80.0f);
+    float up = 2.5f / oracle::siluMul(gate, 1);
+    if (i % kBlock == 0)
+      gate = 64, up = 6.0f / 64;
+    else if (i % 3 != 0)
+      up = std::nextafter(up, i % 3 == 1 ? 0.0f : 2 * up);
+    uint32_t *bits = &x.bits[i / k * x.k + i % k];
+    bits[0] = std::bit_cast<uint32_t>(gate);
+    bits[k] = std::bit_cast<uint32_t>(up);
+  }
+  return x;
+}
+
+TEST_F(Quantize, EveryBitOfAProductCounts) {
+  auto problem = parseQuantize("quantize k=1024 x=f32 sf=linear fuse=silu_mul");
+  ASSERT_TRUE(problem) << problem.message();
+  expectSame(*session, *problem, aroundATie(16, problem->k), {});
+}
+
+/// Proven, since the proof says nothing of arithmetic, but not the formula.
+TEST_F(Quantize, ApproximateGatesInAnExactProblemAreSeen) {
+  std::string text = templateText("quantize_silu_mul");
+  size_t at = text.find("%up fast(fast)");
+  ASSERT_NE(at, text.npos);
+  text.replace(at, 14, "%up fast(1)");
+  auto problem = parseQuantize("quantize k=1024 x=f32 sf=linear fuse=silu_mul");
+  ASSERT_TRUE(problem) << problem.message();
+  Elements x = aroundATie(16, problem->k);
+  QuantizeRun got = quantize(*session, *problem, x, {1.0f, false, "", text});
+  ASSERT_TRUE(got.ok()) << got.error;
+  QuantizeRun want = expected(*problem, x, 1.0f);
+  EXPECT_EQ(got.scales, want.scales);
+  EXPECT_NE(got.q, want.q);
+}
 
 /// Each pattern in both nibbles of the first and of the second load, as the
 /// block's amax and beside a larger element.
@@ -162,10 +230,21 @@ TEST_F(Quantize, EveryOrderOfWarpsGivesTheSame) {
   races(0, 0);
 }
 
+TEST_F(Quantize, ATemplateThatReadsTheWrongHalfIsRefuted) {
+  std::string text = templateText("quantize_silu_mul");
+  size_t at = text.find("half 1");
+  ASSERT_NE(at, text.npos);
+  text.replace(at, 6, "half 0");
+  std::string error;
+  EXPECT_EQ(planOf(*session, "quantize k=80 fuse=silu_mul", &error, "", text),
+            nullptr);
+  EXPECT_NE(error.find("refuted"), error.npos) << error;
+}
+
 /// A user's template is proven like the built-in one, and must mean the
 /// problem.
 TEST_F(Quantize, ATemplateOfOnesOwn) {
-  std::string text = templateText();
+  std::string text = templateText("quantize");
   auto prepare = [&](const std::string &from, const std::string &to) {
     std::string edited = text;
     size_t at = edited.find(from);
