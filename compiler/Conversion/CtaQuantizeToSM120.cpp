@@ -111,13 +111,15 @@ private:
     constexpr float ln2High = 0x1.62e4p-1f, ln2Low = 0x1.7f7d1cp-20f;
     z = LLVM::MinNumOp::create(b, loc, z, real(b, loc, bound));
     z = LLVM::MaxNumOp::create(b, loc, z, real(b, loc, -bound));
-    Value shifted = fma(z, real(b, loc, log2e), real(b, loc, shift));
+    Value factor = real(b, loc, log2e);
+    Value shifted = fma(z, factor, real(b, loc, shift));
     Value n = add(shifted, -shift);
     Value r = fma(n, real(b, loc, -ln2High), z);
     r = fma(n, real(b, loc, -ln2Low), r);
     Value bits = LLVM::BitcastOp::create(b, loc, b.getI32Type(), shifted);
     Value zero = word(std::bit_cast<int32_t>(shift));
-    return scaled(polynomial(r), LLVM::SubOp::create(b, loc, bits, zero));
+    Value whole = LLVM::SubOp::create(b, loc, bits, zero);
+    return scaled(polynomial(r), whole);
   }
 
   /// Taylor's, up to r^7.
