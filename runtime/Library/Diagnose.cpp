@@ -36,21 +36,23 @@ class Dump {
 public:
   explicit Dump(const driver::Device &device) : device(device) {}
 
-  /// Rows, back to back.
+  /// Rows, back to back: where they lie so, at once.
   Status matrix(const char *name, const nybl_matrix &from, int64_t rows,
                 int64_t rowBytes) {
-    std::string packed;
-    if (rows > 0) {
-      std::string image(
-          static_cast<size_t>((rows - 1) * from.row_stride + rowBytes), '\0');
-      if (Status status = driver::download(device, from.pointer, image.data(),
-                                           image.size());
+    if (rows > largestOperand / rowBytes)
+      return tooLarge(name);
+    std::string packed(static_cast<size_t>(rows * rowBytes), '\0');
+    bool isDense = from.row_stride == rowBytes;
+    int64_t pieces = isDense ? 1 : rows,
+            bytes = isDense ? rows * rowBytes : rowBytes;
+    for (int64_t piece = 0; piece < pieces; ++piece)
+      if (Status status = driver::download(
+              device,
+              from.pointer + static_cast<uint64_t>(piece * from.row_stride),
+              &packed[static_cast<size_t>(piece * bytes)],
+              static_cast<uint64_t>(bytes));
           !status)
         return status;
-      for (int64_t row = 0; row < rows; ++row)
-        packed.append(image, static_cast<size_t>(row * from.row_stride),
-                      static_cast<size_t>(rowBytes));
-    }
     add(name, "U8", {rows, rowBytes}, std::move(packed));
     return Status::ok();
   }
@@ -58,6 +60,8 @@ public:
   Status scales(const char *name, const nybl_scales &from, ScaleLayout layout,
                 int64_t rows, int64_t blocks) {
     int64_t bytes = byteSize(layout, rows, blocks);
+    if (bytes > largestOperand)
+      return tooLarge(name);
     std::string image(static_cast<size_t>(bytes), '\0');
     Status status =
         driver::download(device, from.pointer, image.data(), image.size());
@@ -92,6 +96,13 @@ private:
     Tensor tensor;
     std::string bytes;
   };
+  /// 64 GiB: more is no operand, and none that this machine should try to hold.
+  static constexpr int64_t largestOperand = int64_t(1) << 36;
+  static Status tooLarge(const char *name) {
+    return Status::refused(fmt::format(
+        "nybl_dump_launch: {}: expected an operand of at most {} bytes", name,
+        largestOperand));
+  }
   void add(const char *name, const char *dtype, std::vector<int64_t> shape,
            std::string bytes) {
     Tensor tensor;
@@ -137,10 +148,18 @@ Status library::dumpLaunch(const Plan &plan, const nybl_gemm_args &args,
   if (!gemm)
     return Status::invalid("nybl_dump_launch: expected the plan of a gemm, got "
                            "one of a quantisation");
-  if (plan.recipe)
-    if (Status status = plan.recipe->check(args); !status)
-      return status;
   const GemmProblem &p = *gemm;
+  if (Status status = plan.recipe ? plan.recipe->check(args)
+                                  : launch::checkRows(p.m, args.m);
+      !status)
+    return status;
+  // No other field was looked at.
+  if (args.m == 0 || p.n == 0)
+    return Status::refused(fmt::format(
+        "nybl_dump_launch: expected a launch of at least one row and column, "
+        "got m = {} and n = {}: it launches nothing, and there is nothing to "
+        "write",
+        args.m, p.n));
   const driver::Device &device = *plan.device->gpu;
   if (Status status = driver::synchronize(device, args.stream); !status)
     return status;

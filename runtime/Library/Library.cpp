@@ -5,6 +5,7 @@
 
 #include "runtime/Library/Handles.h"
 #include <cstdlib>
+#include <fmt/format.h>
 
 using namespace nybl;
 using namespace nybl::library;
@@ -27,6 +28,20 @@ Status addBundles(Artefacts &artefacts, std::string_view paths) {
   return Status::ok();
 }
 
+Status addMemory(Artefacts &artefacts, const nybl_library_options &options) {
+  constexpr size_t most = size_t(1) << 31;
+  if (!options.bundle_data)
+    return Status::ok();
+  if (options.bundle_bytes > most)
+    return Status::invalid(fmt::format(
+        "nybl_library_options.bundle_bytes: expected at most {}, got {}", most,
+        options.bundle_bytes));
+  return artefacts.addBundle(
+      std::string(static_cast<const char *>(options.bundle_data),
+                  options.bundle_bytes),
+      "in memory");
+}
+
 } // namespace
 
 Library::Library(const nybl_library_options &options)
@@ -40,13 +55,8 @@ Library::Library(const nybl_library_options &options)
 Expected<std::shared_ptr<Library>>
 nybl::library::openLibrary(const nybl_library_options &options) {
   auto library = std::make_shared<Library>(options);
-  if (options.bundle_data)
-    if (Status status = library->artefacts.addBundle(
-            std::string(static_cast<const char *>(options.bundle_data),
-                        options.bundle_bytes),
-            "in memory");
-        !status)
-      return status;
+  if (Status status = addMemory(library->artefacts, options); !status)
+    return status;
   if (Status status =
           addBundles(library->artefacts, orEmpty(options.bundle_path));
       !status)

@@ -430,6 +430,52 @@ TEST_F(LibraryTest, HandlesMayGoInAnyOrder) {
   EXPECT_EQ(nybl_launch(plan.get(), &args), NYBL_OK) << nybl_last_error();
 }
 
+TEST_F(LibraryTest, WhereNothingIsLaunchedNothingIsDumped) {
+  constexpr const char *file = "/nonexistent/dump.safetensors";
+  auto dump = [&](const PlanOwner &plan, const nybl_gemm_args &args) {
+    return nybl_dump_launch(plan.get(), &args, file);
+  };
+  PlanOwner none = prepared("gemm m=? n=0 k=64"), plan = prepared(line);
+  nybl_gemm_args args = argumentsOf(line, 5);
+  args.m = -1;
+  EXPECT_EQ(dump(none, args), NYBL_REFUSED);
+  EXPECT_TRUE(says("m: expected at least 0 rows")) << nybl_last_error();
+  for (int64_t m : {0, 5}) {
+    args.m = m;
+    EXPECT_EQ(dump(none, args), NYBL_REFUSED) << "nothing is behind pointers";
+    EXPECT_TRUE(says("there is nothing to write")) << nybl_last_error();
+  }
+  args.m = 0;
+  args.b.row_stride = -1;
+  EXPECT_EQ(dump(plan, args), NYBL_REFUSED);
+  EXPECT_TRUE(says("got m = 0 and n = ")) << nybl_last_error();
+}
+
+TEST_F(LibraryTest, AnOperandThatNoMachineHoldsIsNotDumped) {
+  constexpr const char *file = "/nonexistent/dump.safetensors";
+  constexpr const char *wide = "gemm m=? n=24 k=65536 sfa=linear d=f32";
+  PlanOwner plan = prepared(wide);
+  nybl_gemm_args args = argumentsOf(wide, int64_t(1) << 30);
+  for (uint64_t *pointer :
+       {&args.a.pointer, &args.a_scales.pointer, &args.b.pointer,
+        &args.b_scales.pointer, &args.d.pointer})
+    *pointer <<= 28; // far from each other
+  EXPECT_EQ(nybl_dump_launch(plan.get(), &args, file), NYBL_REFUSED);
+  EXPECT_TRUE(says("a: expected an operand of at most")) << nybl_last_error();
+}
+
+TEST(LibraryWithout, ABundleInMemoryHasABound) {
+  auto options = face::sized<nybl_library_options>();
+  options.cache_path = "";
+  options.bundle_data = "abc";
+  options.bundle_bytes = SIZE_MAX;
+  face::Library library;
+  EXPECT_EQ(face::Library::create(options, library), NYBL_INVALID);
+  EXPECT_NE(std::string(nybl_last_error()).find("bundle_bytes: expected at"),
+            std::string::npos)
+      << nybl_last_error();
+}
+
 TEST_F(LibraryTest, LastErrorIsTheThreadsOwn) {
   nybl_plan *plan = nullptr;
   ASSERT_EQ(tryPrepare("nonsense", nullptr, &plan), NYBL_INVALID);

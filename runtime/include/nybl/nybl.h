@@ -98,7 +98,7 @@ typedef struct nybl_library_options {
      never an error. docs/runtime.md. */
   const char *cache_path;
   /* A bundle in memory, as one linked into a program; looked in before those
-     of bundle_path. Copied. Null: none. */
+     of bundle_path. Copied. At most 2^31 bytes. Null: none. */
   const void *bundle_data;
   size_t bundle_bytes;
   /* A tune file (`nybl tune`). Where a problem is prepared without a schedule
@@ -329,7 +329,8 @@ NYBL_API nybl_status nybl_launch(const nybl_plan *plan,
 /* Writes the operands of a launch (not D) to a safetensors file, for `nybl run
    PROBLEM --in FILE` to replay on any device, the emulated one with all its
    checks among them. Waits for the stream; may not be called under capture.
-   Errors: as nybl_launch; ENVIRONMENT (the file). */
+   Errors: as nybl_launch; REFUSED also where m or n is 0, since nothing would
+   be launched; ENVIRONMENT (the file). */
 NYBL_API nybl_status nybl_dump_launch(const nybl_plan *plan,
                                       const nybl_gemm_args *args,
                                       const char *path);
