@@ -20,6 +20,13 @@ Status inContext(const Device &device, const char *name, Call call,
   return device.driver().check(call(device.driver()), name, hint);
 }
 
+/// What the legacy stream was given is done: the driver may return before (CUDA
+/// driver API, "API synchronization behavior"), and a stream that does not wait
+/// for the legacy one would overtake it.
+Status settled(const Device &device, const Status &status) {
+  return status ? driver::synchronize(device, nullptr) : status;
+}
+
 Status checkRange(uint64_t offset, uint64_t count, uint64_t size) {
   if (offset <= size && count <= size - offset)
     return Status::ok();
@@ -70,9 +77,10 @@ void Buffer::release() {
 Status Buffer::upload(uint64_t offset, const void *from, uint64_t count) {
   if (Status status = checkRange(offset, count, size); !status || count == 0)
     return status;
-  return inContext(*device, "cuMemcpyHtoD", [&](const Driver &api) {
-    return api.cuMemcpyHtoD(pointer + offset, from, count);
-  });
+  return settled(*device,
+                 inContext(*device, "cuMemcpyHtoD", [&](const Driver &api) {
+                   return api.cuMemcpyHtoD(pointer + offset, from, count);
+                 }));
 }
 
 Status Buffer::download(uint64_t offset, void *to, uint64_t count) const {
@@ -86,9 +94,10 @@ Status Buffer::download(uint64_t offset, void *to, uint64_t count) const {
 Status Buffer::fill(uint8_t value) {
   if (size == 0)
     return Status::ok();
-  return inContext(*device, "cuMemsetD8", [&](const Driver &api) {
-    return api.cuMemsetD8(pointer, value, size);
-  });
+  return settled(*device,
+                 inContext(*device, "cuMemsetD8", [&](const Driver &api) {
+                   return api.cuMemsetD8(pointer, value, size);
+                 }));
 }
 
 Expected<Stream> Stream::create(std::shared_ptr<const Device> device) {

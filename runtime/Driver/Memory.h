@@ -23,7 +23,9 @@ public:
   uint64_t address() const { return pointer; }
   uint64_t bytes() const { return size; }
 
-  /// Synchronous copies and fill; [offset, offset + count) within the buffer.
+  /// [offset, offset + count) within the buffer. Synchronous: upload and fill
+  /// wait for the legacy stream, so that a launch on any stream comes after
+  /// them. Not for use under capture.
   Status upload(uint64_t offset, const void *from, uint64_t count);
   Status download(uint64_t offset, void *to, uint64_t count) const;
   Status fill(uint8_t value);

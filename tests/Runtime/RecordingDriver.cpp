@@ -181,8 +181,9 @@ EXPORT CUresult cuStreamDestroy(CUstream) {
   note(__func__);
   return CUDA_SUCCESS;
 }
-EXPORT CUresult cuStreamSynchronize(CUstream) {
+EXPORT CUresult cuStreamSynchronize(CUstream stream) {
   note(__func__);
+  state.synchronized = stream;
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuLaunchKernel(CUfunction, unsigned gridX, unsigned gridY,

@@ -54,7 +54,8 @@ struct RecordingState {
   /// Every call of the driver in order, by name; the oldest are kept.
   const char *calls[64];
   std::atomic<int> callCount;
-  std::atomic<void *> current; ///< the context pushed last, by any thread
+  std::atomic<void *> synchronized; ///< the last stream waited for
+  std::atomic<void *> current;      ///< the context pushed last, by any thread
   /// The last CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES.
   std::atomic<int> allowedShared;
   /// The dynamic shared memory of the last occupancy.
