@@ -200,7 +200,8 @@ Artefacts::findInCache(const KernelRequest &request) const {
 }
 
 Expected<Artefact> Artefacts::compile(const Wish &wish, KernelRequest request,
-                                      const std::string &ptxas) {
+                                      const std::string &ptxas,
+                                      bool &isAnswered) {
   auto provider = this->provider();
   if (!provider)
     return withCommand(provider.status(), request, !bundles.empty());
@@ -215,6 +216,7 @@ Expected<Artefact> Artefacts::compile(const Wish &wish, KernelRequest request,
   auto compilation = provider->compile(asked);
   if (!compilation)
     return compilation.status();
+  isAnswered = true;
   Artefact artefact;
   artefact.kernel = {std::move(request), std::move(compilation->manifest),
                      std::move(compilation->ptx),
@@ -285,9 +287,11 @@ Expected<Artefact> Artefacts::make(const Wish &wish) {
   auto request = requestOf(wish);
   if (!request)
     return request.status();
-  auto own = makeOwn(wish, *request);
+  bool isAnswered = false;
+  auto own = makeOwn(wish, *request, isAnswered);
   ErrorCode code = own.status().code();
-  if (!wish.orWider || wish.dumpDir ||
+  // A compiler of another version is no want of one.
+  if (!wish.orWider || wish.dumpDir || isAnswered ||
       (code != ErrorCode::NotFound && code != ErrorCode::Environment))
     return own;
   auto wider = findWider(wish, *request);
@@ -298,11 +302,11 @@ Expected<Artefact> Artefacts::make(const Wish &wish) {
                   "not made for so few rows: {}",
                   wish.problemClass, wish.chip, wider->manifest.problem,
                   wider->origin, own.message()));
-  wider->origin += fmt::format(", for '{}'", wider->manifest.problem);
   return std::move(*wider);
 }
 
-Expected<Artefact> Artefacts::makeOwn(const Wish &wish, KernelRequest request) {
+Expected<Artefact> Artefacts::makeOwn(const Wish &wish, KernelRequest request,
+                                      bool &isAnswered) {
   Watch watch;
   if (!wish.dumpDir)
     if (auto found = findInBundles(request))
@@ -311,19 +315,19 @@ Expected<Artefact> Artefacts::makeOwn(const Wish &wish, KernelRequest request) {
                    ? findTools(wish)
                    : Expected<Tools>(Status::environment("no cache is asked"));
   if (!tools) // what a compilation needs and lacks, it says itself
-    return compile(wish, request, "");
+    return compile(wish, request, "", isAnswered);
   request.compiler = tools->fingerprint;
   request.ptxas = tools->ptxasVersion;
   auto text = print(request);
   if (!text) // a schedule of more than one line
-    return compile(wish, request, "");
+    return compile(wish, request, "", isAnswered);
   Turn turn(*text);
   if (!wish.verifyEach)
     if (auto found = findInCache(request)) {
       found->phases = watch.phases("cache");
       return std::move(*found);
     }
-  auto artefact = compile(wish, request, tools->ptxasPath);
+  auto artefact = compile(wish, request, tools->ptxasPath, isAnswered);
   if (artefact)
     store(*artefact);
   return artefact;

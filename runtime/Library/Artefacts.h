@@ -32,8 +32,7 @@ struct Artefact {
   bundle::Kernel kernel;
   Manifest manifest;  ///< of it
   std::string phases; ///< JSON, as KernelProvider.h has them
-  std::string origin; ///< "compiler", "cache", or "bundle" and its path;
-                      ///< and whose, if it is of a wider class than wished for
+  std::string origin; ///< "compiler", "cache", or "bundle" and its path
 };
 
 /// Thread safe.
@@ -50,7 +49,9 @@ public:
 
   /// A kernel is compiled once, however many threads of this process ask for it
   /// at a time, if there is a cache to find it in again. Errors: as
-  /// nybl_prepare; NotFound has the command that would make the kernel.
+  /// nybl_prepare; NotFound has the command that would make the kernel. The
+  /// manifest's problem is a wider class where the wish allows it, and the log
+  /// says so.
   Expected<Artefact> make(const Wish &wish);
 
 private:
@@ -62,14 +63,17 @@ private:
   struct Tools {
     std::string fingerprint, ptxasPath, ptxasVersion;
   };
-  Expected<Artefact> makeOwn(const Wish &wish, KernelRequest request);
+  /// Of the class that is asked for. isAnswered becomes true where a compiler
+  /// gave a kernel, be it the right one or not.
+  Expected<Artefact> makeOwn(const Wish &wish, KernelRequest request,
+                             bool &isAnswered);
   std::optional<Artefact> findWider(const Wish &wish,
                                     const KernelRequest &request);
   std::optional<Expected<Artefact>> findInBundles(const KernelRequest &request);
   std::optional<Artefact> findInCache(const KernelRequest &request) const;
   Expected<Tools> findTools(const Wish &wish) const;
   Expected<Artefact> compile(const Wish &wish, KernelRequest request,
-                             const std::string &ptxas);
+                             const std::string &ptxas, bool &isAnswered);
   void store(const Artefact &artefact) const;
   Expected<Provider> provider();
 

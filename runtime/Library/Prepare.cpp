@@ -38,16 +38,43 @@ std::string fingerprintOf(const bundle::Kernel &kernel) {
                 sha256(kernel.cubin));
 }
 
-Status makeInto(KernelSlot &slot, Device &device,
-                const std::string &problemClass,
-                const nybl_prepare_options &options) {
+/// A slot, and the right to what is in it.
+struct HeldSlot {
+  explicit HeldSlot(std::shared_ptr<KernelSlot> one)
+      : slot(std::move(one)), lock(slot->mutex) {}
+  void fill(Artefact artefact) {
+    slot->artefact = std::move(artefact);
+    slot->fingerprint = fingerprintOf(slot->artefact->kernel);
+  }
+  std::shared_ptr<KernelSlot> slot;
+  std::unique_lock<std::mutex> lock;
+};
+
+/// The slot of the problem's class with its artefact. A kernel of a wider class
+/// goes to the slot of that, so that the next call looks for its own again.
+Expected<HeldSlot> filledSlot(Device &device, const std::string &problemClass,
+                              const nybl_prepare_options &options) {
+  auto slotOf = [&](const std::string &name) {
+    return device.slot(requestKey(name, device.gpu->chip(), options));
+  };
+  // Who wants dumps wants this compilation's own.
+  HeldSlot own(options.dump_dir ? std::make_shared<KernelSlot>()
+                                : slotOf(problemClass));
+  if (own.slot->artefact)
+    return own;
   auto artefact = device.library->artefacts.make(
       wishOf(problemClass, device.gpu->chip(), options));
   if (!artefact)
     return artefact.status();
-  slot.artefact = std::move(*artefact);
-  slot.fingerprint = fingerprintOf(slot.artefact->kernel);
-  return Status::ok();
+  if (artefact->manifest.problem == problemClass) {
+    own.fill(std::move(*artefact));
+    return own;
+  }
+  own.lock.unlock();
+  HeldSlot wider(slotOf(artefact->manifest.problem));
+  if (!wider.slot->artefact)
+    wider.fill(std::move(*artefact));
+  return wider;
 }
 
 /// Adds the load to the compiler's phases: "[a, b]" becomes "[a, b, load]".
@@ -89,16 +116,10 @@ Status loadInto(KernelSlot &slot, Device &device) {
 Status takeKernel(Plan &plan, const nybl_prepare_options &options,
                   const std::string *timed) {
   Device &device = *plan.device;
-  // Who wants dumps wants this compilation's own.
-  auto slot = options.dump_dir
-                  ? std::make_shared<KernelSlot>()
-                  : device.slot(requestKey(plan.problemClass,
-                                           device.gpu->chip(), options));
-  std::lock_guard lock(slot->mutex);
-  if (!slot->artefact)
-    if (Status status = makeInto(*slot, device, plan.problemClass, options);
-        !status)
-      return status;
+  auto held = filledSlot(device, plan.problemClass, options);
+  if (!held)
+    return held.status();
+  KernelSlot *slot = held->slot.get();
   const Artefact &artefact = *slot->artefact;
   if (timed && artefact.manifest.key != *timed)
     return Status::refused(fmt::format(
@@ -116,6 +137,8 @@ Status takeKernel(Plan &plan, const nybl_prepare_options &options,
   plan.manifestJson = artefact.kernel.manifest;
   plan.phasesJson = artefact.phases;
   plan.origin = artefact.origin;
+  if (artefact.manifest.problem != plan.problemClass)
+    plan.origin += fmt::format(", for '{}'", artefact.manifest.problem);
   plan.tuned = artefact.kernel.tuned;
   plan.fingerprint = slot->fingerprint;
   plan.problemClass = artefact.manifest.problem;
@@ -136,6 +159,7 @@ bool takeTuned(Plan &plan, const nybl_prepare_options &options) {
     return false;
   nybl_prepare_options tuned = options;
   tuned.schedule = choice->schedule.c_str();
+  tuned.exact_class = 1; // another was not timed
   if (Status status = takeKernel(plan, tuned, &choice->kernel); !status) {
     device.library->log(
         NYBL_LOG_WARNING,
@@ -159,7 +183,8 @@ nybl::library::faultsOf(const nybl_prepare_options &options) {
   std::vector<Status> faults;
   for (auto [name, flag] : {std::pair("allow_unproven", options.allow_unproven),
                             std::pair("verify_each", options.verify_each),
-                            std::pair("check", options.check)})
+                            std::pair("check", options.check),
+                            std::pair("exact_class", options.exact_class)})
     if (flag > 1)
       faults.push_back(Status::invalid(fmt::format(
           "nybl_prepare_options.{}: expected 0 or 1, got {}", name, flag)));
@@ -181,7 +206,7 @@ Wish nybl::library::wishOf(const std::string &problemClass,
   wish.dumpDir = options.dump_dir;
   wish.ptxas = options.ptxas;
   wish.verifyEach = options.verify_each != 0;
-  wish.orWider = true;
+  wish.orWider = !options.exact_class;
   return wish;
 }
 

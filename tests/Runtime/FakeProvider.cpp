@@ -173,6 +173,8 @@ int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
     return fail(*owner, result, ErrorCode::Refused, "the fake refuses");
   if (wants("silent"))
     return fail(*owner, result, ErrorCode::Refused, "");
+  if (wants("wide") && problem->m.high != Extent::unbounded)
+    return fail(*owner, result, ErrorCode::Environment, "the fake is ill");
   if (!request->keep_refuted)
     if (int code = refute(*owner, result, wish, *problem))
       return code;
@@ -260,8 +262,8 @@ int explain(const NyblExplainRequest *request, NyblExplainResult *result) {
 void releaseExplanation(NyblExplainResult *) {}
 
 /// "kind=fake" and, a microsecond longer each, what makes it do something
-/// wrong. With M = 13 the compiler is of another version, with M = 14 it
-/// refuses.
+/// wrong. With M = 12 there is one that can be made for any M alone, with M =
+/// 13 the compiler is of another version, with M = 14 it refuses.
 int candidates(const NyblCandidatesRequest *request,
                NyblCandidatesResult *result) {
   static const std::string reason = "the fake refuses";
@@ -276,12 +278,14 @@ int candidates(const NyblCandidatesRequest *request,
        "resources": []},
       {"schedule": "kind=leak", "estimate_us": 4.5, "bound": "L2",
        "resources": []}]})";
+  static const std::string wide = header + R"({"total": 1, "candidates": [
+      {"schedule": "kind=fake wide", "estimate_us": 1.5}]})";
   static const std::string good = header + list, old = "nybl candidates 0\n{}";
   if (request->m == 14) {
     result->message = bytes(reason);
     return result->code = static_cast<int>(ErrorCode::Refused);
   }
-  result->text = bytes(request->m == 13 ? old : good);
+  result->text = bytes(request->m == 12 ? wide : request->m == 13 ? old : good);
   return result->code = 0;
 }
 

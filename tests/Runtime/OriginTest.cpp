@@ -54,8 +54,9 @@ protected:
   }
   /// The origin of a plan; the error where there is none.
   std::string originOf(const char *problem, const char *schedule = nullptr,
-                       int64_t m = 3) {
+                       int64_t m = 3, bool exactClass = false) {
     auto options = face::sized<nybl_prepare_options>();
+    options.exact_class = exactClass;
     options.schedule = schedule;
     options.ptxas = ptxas.c_str();
     nybl_plan *plan = nullptr;
@@ -263,6 +264,57 @@ TEST_F(OriginTest, AWiderClassServesWhereThereIsNoCompiler) {
   EXPECT_NE(originOf(five, "other", 5).find("no kernel for"), origin.npos);
 }
 
+constexpr const char *five = "gemm m=5 n=24 k=64 sfa=128x4 sfb=8x4 d=f32";
+
+TEST_F(OriginTest, AWiderClassServesOnlyUntilItsOwnCanBeHad) {
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler");
+  std::string free = folder / "free.nybl", late = folder / "late.so";
+  ASSERT_EQ(rename(entry().c_str(), free.c_str()), 0);
+  cache = "";
+  reopen(free.c_str(), late);
+  for (int i = 0; i < 2; ++i) {
+    logged.clear();
+    EXPECT_NE(originOf(five, nullptr, 5).find(", for 'gemm m=?"),
+              std::string::npos);
+    EXPECT_TRUE(hasLogged("is served by the kernel of")) << "each time";
+  }
+  EXPECT_EQ(originOf(line), "bundle " + free) << "whose own it is";
+  std::filesystem::copy_file(NYBL_TEST_FAKE_JIT, late);
+  EXPECT_EQ(originOf(five, nullptr, 5), "compiler");
+  EXPECT_EQ(problemClass.find("gemm m=0..16 n=24"), 0u) << problemClass;
+}
+
+TEST_F(OriginTest, WhoWantsTheExactClassGetsNoWiderOne) {
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler");
+  std::string free = folder / "free.nybl";
+  ASSERT_EQ(rename(entry().c_str(), free.c_str()), 0);
+  cache = "";
+  reopen(free.c_str(), nowhere);
+  EXPECT_EQ(originOf(line, nullptr, 3, true), "bundle " + free);
+  EXPECT_EQ(originOf(five, nullptr, 5, true).find("no kernel for"), 0u);
+  EXPECT_NE(originOf(five, nullptr, 5).find(", for '"), std::string::npos);
+  EXPECT_EQ(originOf(five, nullptr, 5, true).find("no kernel for"), 0u)
+      << "though another took the wider one";
+}
+
+TEST_F(OriginTest, ACompilerThatAnswersWronglyIsAnError) {
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler");
+  auto made = bundle::Bundle::read(contentOf(entry()));
+  ASSERT_TRUE(made) << made.message();
+  auto kernel = made->kernel(made->rows().front());
+  ASSERT_TRUE(kernel) << kernel.message();
+  kernel->request.schedule = "chip"; // which the fake takes for another chip
+  std::string free = folder / "free.nybl";
+  writeText(free, *bundle::write({*kernel}));
+  reopen(free.c_str());
+  std::string message = originOf(five, "chip", 5);
+  EXPECT_NE(message.find("but the compiler made one for"), message.npos)
+      << message;
+}
+
 TEST_F(OriginTest, AWiderClassServesWhereTheCompilerCannotBeLoaded) {
   reopen();
   EXPECT_EQ(originOf(line), "compiler");
@@ -271,7 +323,6 @@ TEST_F(OriginTest, AWiderClassServesWhereTheCompilerCannotBeLoaded) {
   bytes[offsetof(Elf64_Ehdr, e_machine)] = '\x01';
   writeText(broken, bytes);
   reopen(nullptr, broken);
-  constexpr const char *five = "gemm m=5 n=24 k=64 sfa=128x4 sfb=8x4 d=f32";
   std::string origin = originOf(five, nullptr, 5);
   EXPECT_EQ(origin.find("cache, for 'gemm m=? n=24"), 0u) << origin;
   EXPECT_TRUE(hasLogged("cannot be loaded"));

@@ -25,7 +25,10 @@ TEST(FirstContact, RunsOnTheEmulatedDevice) {
   ASSERT_EQ(json["poison"].size(), 2u);
   for (const Json &one : json["poison"])
     EXPECT_EQ(one["same"], true) << one;
-  EXPECT_EQ(json["speed"].size(), 2u);
+  ASSERT_EQ(json["speed"].size(), 2u);
+  EXPECT_NE(json["speed"][0]["origin"], "");
+  std::string served = json["speed"][0]["problem_class"];
+  EXPECT_EQ(served.find("gemm m=0..16 n=64 k=128 "), 0u) << served;
 }
 
 TEST(FirstContact, BadInput) {

@@ -120,6 +120,20 @@ TEST_F(TuneCommand, WhatTheEmulatedDriverReportsEndsIt) {
   EXPECT_EQ(contentOf(db), "");
 }
 
+TEST_F(TuneCommand, AKernelOfAWiderClassIsNoCandidate) {
+  std::string ptxas = folder / "ptxas";
+  writeText(ptxas, "#!/bin/sh\necho 'release 13.0, V13.0.88'\n");
+  std::filesystem::permissions(ptxas, std::filesystem::perms::owner_all);
+  environment["NYBL_CACHE"] = "on";
+  environment["NYBL_CACHE_PATH"] = folder / "cache";
+  Outcome any = tune({"--m", "12", "--ptxas", ptxas});
+  EXPECT_FALSE(std::filesystem::is_empty(folder / "cache")) << any.err;
+  Outcome few =
+      tune({"--m", "12", "--ptxas", ptxas}, "gemm m=12 n=24 k=64 d=f32\n");
+  expectPart(few.out, "2 candidates: 1 recorded, 0 known before, 1 refused");
+  EXPECT_EQ(few.err.find("is served by"), std::string::npos) << few.err;
+}
+
 TEST_F(TuneCommand, BadInput) {
   const std::pair<std::vector<std::string>, const char *> table[] = {
       {{"--budget", "soon"}, "--budget: expected a time"},

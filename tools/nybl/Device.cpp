@@ -28,6 +28,7 @@ Session::open(const DeviceChoice &choice, const std::string &problem,
   if (!templateText)
     return templateText.status();
   auto libraryOptions = face::sized<nybl_library_options>();
+  libraryOptions.log = logToStderr;
   libraryOptions.jit_path = orNull(options.jit);
   libraryOptions.bundle_path = orNull(options.bundle);
   auto deviceOptions = face::sized<nybl_device_options>();

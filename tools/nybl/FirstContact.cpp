@@ -58,7 +58,7 @@ struct PoisonResult {
 
 struct Speed {
   Shape shape;
-  std::string schedule, tuned;
+  std::string schedule, tuned, problemClass, origin;
   Timing timing;
   uint64_t bytes = 0;
 
@@ -175,7 +175,12 @@ Expected<Speed> Contact::time(const Shape &shape) {
       });
   if (!timing)
     return timing.status();
-  return Speed{shape, plan->manifest.schedule, plan->tuned, *timing,
+  return Speed{shape,
+               plan->manifest.schedule,
+               plan->tuned,
+               plan->problemClass,
+               plan->origin,
+               *timing,
                operands.front().bytes()};
 }
 
@@ -265,7 +270,9 @@ std::string Contact::json() const {
                      {"tflops", s.teraflops()},
                      {"gb_per_s", s.gigabytes()},
                      {"schedule", s.schedule},
-                     {"tuned", s.tuned}});
+                     {"tuned", s.tuned},
+                     {"problem_class", s.problemClass},
+                     {"origin", s.origin}});
   Json root = {{"nybl", nybl_version()},
                {"gpu", gpu.name()},
                {"chip", gpu.chip()},

@@ -4,6 +4,7 @@
 
 #include "tools/nybl/Memory.h"
 #include "tools/emulator/include/nybl-emu.h"
+#include <cstdio>
 #include <fmt/format.h>
 
 using namespace nybl;
@@ -55,6 +56,11 @@ nybl::cli::openDevice(const DeviceChoice &choice) {
   if (Status status = checkChip(choice, **gpu); !status)
     return status;
   return gpu;
+}
+
+void nybl::cli::logToStderr(void *, nybl_log_level level, const char *message) {
+  if (level <= NYBL_LOG_WARNING)
+    std::fprintf(stderr, "nybl: %s\n", message);
 }
 
 Status Memory::markPoison(const driver::Buffer &buffer,

@@ -27,6 +27,9 @@ struct DeviceScales {
 Expected<std::shared_ptr<const driver::Device>>
 openDevice(const DeviceChoice &choice);
 
+/// A nybl_log_callback: errors and warnings, a line each.
+void logToStderr(void *, nybl_log_level level, const char *message);
+
 class Memory {
 public:
   /// What D's memory holds before the launch: no NaN, no zero, no small number.

@@ -209,7 +209,8 @@ Status runTune(Options options) {
   auto provider = library::Provider::load(options.jit);
   if (!provider)
     return provider.status();
-  auto bench = Workbench::open(*choice, {options.jit, options.ptxas, "", ""});
+  auto bench =
+      Workbench::open(*choice, {options.jit, options.ptxas, "", "", true});
   if (!bench)
     return bench.status();
   auto nvrtc = Nvrtc::load(options.nvrtc, options.ptxas);

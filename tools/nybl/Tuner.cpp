@@ -177,6 +177,13 @@ Status Tuner::fillIn(tune::Record &record, const PreparedPlan &plan) {
 /// tuning.
 Status Tuner::examine(Trial &trial, const TuneProblem &problem,
                       const PreparedPlan &plan) {
+  if (std::string own = print(specialise(problem.problem));
+      plan.manifest.problem != own) {
+    trial.outcome = Outcome::Refused;
+    trial.reason = fmt::format("expected a kernel for '{}', got one for '{}'",
+                               own, plan.manifest.problem);
+    return Status::ok();
+  }
   std::vector<tune::Record> open;
   for (int64_t m : problem.rows)
     if (tune::Record r = identify(problem.problem, m, plan); !journal.find(r))

@@ -92,6 +92,7 @@ Workbench::open(const DeviceChoice &choice, const WorkbenchOptions &options) {
   auto libraryOptions = face::sized<nybl_library_options>();
   libraryOptions.jit_path = orNull(options.jit);
   libraryOptions.bundle_path = orNull(options.bundle);
+  libraryOptions.log = logToStderr;
   libraryOptions.tune_path = options.tuneFile.c_str(); // "": none
   if (Status s = check(face::Library::create(libraryOptions, bench->library));
       !s)
@@ -109,6 +110,7 @@ Expected<PreparedPlan> Workbench::prepare(const std::string &problem,
   auto prepare = face::sized<nybl_prepare_options>();
   prepare.schedule = orNull(schedule);
   prepare.ptxas = orNull(options.ptxas);
+  prepare.exact_class = options.exactClass;
   PreparedPlan prepared;
   if (Status s = check(opened.prepare(problem, prepare, prepared.plan)); !s)
     return s;
@@ -121,6 +123,8 @@ Expected<PreparedPlan> Workbench::prepare(const std::string &problem,
   prepared.manifest = std::move(*manifest);
   prepared.fingerprint = details.fingerprint;
   prepared.tuned = details.tuned;
+  prepared.problemClass = details.problem_class;
+  prepared.origin = details.origin;
   return prepared;
 }
 

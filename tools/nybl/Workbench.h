@@ -38,11 +38,12 @@ struct DeviceProduct {
 struct PreparedPlan {
   face::Plan plan;
   Manifest manifest;
-  std::string fingerprint, tuned;
+  std::string fingerprint, tuned, problemClass, origin;
 };
 
 struct WorkbenchOptions {
   std::string jit, ptxas, tuneFile, bundle;
+  bool exactClass = false; ///< nybl_prepare_options
 };
 
 class Workbench {

@@ -161,6 +161,12 @@ typedef struct nybl_prepare_options {
      nybl_dump_launch does. */
   uint32_t check;
   uint32_t reserved; /* 0 */
+  /* 1: a kernel of the problem's own class of M or none. 0: where that cannot
+     be had for want of a compiler, or of what a compiler needs, the kernel of a
+     wider class that is there serves, the log says so as a warning, and each
+     later call looks for its own again. */
+  uint32_t exact_class;
+  uint32_t reserved_2; /* 0 */
 } nybl_prepare_options;
 
 /* Makes one problem launchable: takes its kernel from a bundle, from the cache,
