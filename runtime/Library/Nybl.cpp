@@ -2,7 +2,7 @@
 //
 // The C functions of nybl.h: check the handles and sizes, call, keep the error.
 
-#include "runtime/Library/Handles.h"
+#include "runtime/Library/Preparation.h"
 #include "runtime/Library/Sized.h"
 
 using namespace nybl;
@@ -193,6 +193,63 @@ nybl_status nybl_plan_workspace(const nybl_plan *plan, int64_t m,
     return fail(needed.status());
   *bytes = *needed;
   return NYBL_OK;
+}
+
+nybl_status nybl_prepare_start(nybl_device *device, const char *const *problems,
+                               size_t count,
+                               const nybl_prepare_options *options,
+                               uint32_t threads,
+                               nybl_preparation **preparation) {
+  if (!preparation)
+    return failNull("nybl_prepare_start", "preparation");
+  *preparation = nullptr;
+  if (!device || (!problems && count > 0))
+    return failNull("nybl_prepare_start", device ? "problems" : "device");
+  std::vector<std::string> lines;
+  for (size_t i = 0; i < count; ++i) {
+    if (!problems[i])
+      return failNull("nybl_prepare_start", "a problem");
+    lines.emplace_back(problems[i]);
+  }
+  nybl_prepare_options copy;
+  if (Status status = readOptions(options, copy); !status)
+    return fail(status);
+  auto object =
+      Preparation::start(device->object, std::move(lines), copy, threads);
+  if (!object)
+    return fail(object.status());
+  *preparation = new nybl_preparation{std::move(*object)};
+  return NYBL_OK;
+}
+
+nybl_status nybl_prepare_wait(nybl_preparation *preparation,
+                              int64_t milliseconds, size_t *done) {
+  if (done)
+    *done = 0;
+  if (!preparation)
+    return failNull("nybl_prepare_wait", "preparation");
+  size_t count = preparation->object->wait(milliseconds);
+  if (done)
+    *done = count;
+  return NYBL_OK;
+}
+
+nybl_status nybl_prepare_take(nybl_preparation *preparation, size_t index,
+                              nybl_plan **plan) {
+  if (!plan)
+    return failNull("nybl_prepare_take", "plan");
+  *plan = nullptr;
+  if (!preparation)
+    return failNull("nybl_prepare_take", "preparation");
+  auto object = preparation->object->take(index);
+  if (!object)
+    return fail(object.status());
+  *plan = new nybl_plan{std::move(*object)};
+  return NYBL_OK;
+}
+
+void nybl_preparation_destroy(nybl_preparation *preparation) {
+  delete preparation;
 }
 
 nybl_status nybl_why_not(nybl_device *device, const char *problem,

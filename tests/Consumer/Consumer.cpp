@@ -27,6 +27,16 @@ int main(int argc, char **argv) {
     std::fprintf(stderr, "%s\n", nybl_last_error());
     return 1;
   }
+  Preparation many;
+  size_t done = 0;
+  if (device.start({"gemm n=0 k=64", "nonsense"}, sized<nybl_prepare_options>(),
+                   2, many) != NYBL_OK ||
+      many.wait(-1, done) != NYBL_OK || done != 2 ||
+      many.take(1, plan) != NYBL_INVALID || plan.get() ||
+      many.take(0, plan) != NYBL_OK) {
+    std::fprintf(stderr, "many: %s\n", nybl_last_error());
+    return 1;
+  }
   GemmArgs args(3);
   args.alpha(DecodeScale::host(0.5f)).alpha(EncodeScale::device(0x1000));
   if (args.raw().alpha.convention != NYBL_CONVENTION_ENCODE ||

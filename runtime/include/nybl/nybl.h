@@ -77,7 +77,8 @@ typedef enum nybl_log_level {
 } nybl_log_level;
 
 /* `message` is one line without its newline, valid during the call. Called from
-   the thread that made the call, never by nybl_launch. Must not call Nybl. */
+   the thread that made the call, and from those of nybl_prepare_start, perhaps
+   several at a time; never by nybl_launch. Must not call Nybl. */
 typedef void (*nybl_log_callback)(void *user, nybl_log_level level,
                                   const char *message);
 
@@ -188,6 +189,41 @@ NYBL_API nybl_status nybl_prepare(nybl_device *device, const char *problem,
                                   nybl_plan **plan);
 NYBL_API void nybl_plan_destroy(nybl_plan *plan); /* null: nothing. Launches of
                             the plan must have finished on the device. */
+
+/* Many problems, prepared on threads of the library's own. */
+typedef struct nybl_preparation nybl_preparation;
+
+/* Begins to prepare `count` problems, in their order, and returns. Options are
+   for all of them (may be null). `threads` is how many are prepared at a time
+   (0: one). All strings are copied, and the device may be destroyed meanwhile.
+   As with nybl_prepare a kernel is compiled once, whoever asks for it. What is
+   wrong with a problem is said by nybl_prepare_take. While it goes on, no
+   thread of the process may capture a stream in the mode "global".
+   Errors: INVALID (null, a struct's size); ENVIRONMENT (no thread). */
+NYBL_API nybl_status nybl_prepare_start(nybl_device *device,
+                                        const char *const *problems,
+                                        size_t count,
+                                        const nybl_prepare_options *options,
+                                        uint32_t threads,
+                                        nybl_preparation **preparation);
+
+/* Waits until all are done, well or not, or `milliseconds` have passed (0: only
+   looks; negative: as long as it takes). *done (may be null) becomes how many
+   are. Errors: INVALID (null). */
+NYBL_API nybl_status nybl_prepare_wait(nybl_preparation *preparation,
+                                       int64_t milliseconds, size_t *done);
+
+/* What nybl_prepare would have given for problem `index`, counted from 0; waits
+   for it. The plan is the caller's from then on, as if nybl_prepare had made
+   it, and outlives the preparation. Errors: as nybl_prepare; INVALID (null, no
+   such index, the plan was taken before). */
+NYBL_API nybl_status nybl_prepare_take(nybl_preparation *preparation,
+                                       size_t index, nybl_plan **plan);
+
+/* May be called at any time: problems that nobody has begun are dropped, those
+   begun are waited for, and plans that nobody took are destroyed. Null:
+   nothing. */
+NYBL_API void nybl_preparation_destroy(nybl_preparation *preparation);
 
 /* Strings live as long as the plan; empty where the plan has no kernel. */
 typedef struct nybl_plan_details {

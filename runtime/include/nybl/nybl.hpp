@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nybl::face {
 
@@ -157,7 +158,31 @@ public:
 
 private:
   friend class Device;
+  friend class Preparation;
   std::unique_ptr<nybl_plan, Destroy<nybl_plan, nybl_plan_destroy>> handle;
+};
+
+/// Problems in the making; its end drops what nobody has begun.
+class Preparation {
+public:
+  /// `done` is how many are, after `milliseconds` at most (negative: all).
+  nybl_status wait(int64_t milliseconds, size_t &done) const {
+    return nybl_prepare_wait(handle.get(), milliseconds, &done);
+  }
+  /// Waits for problem `index`.
+  nybl_status take(size_t index, Plan &plan) const {
+    nybl_plan *raw = nullptr;
+    nybl_status status = nybl_prepare_take(handle.get(), index, &raw);
+    plan.handle.reset(raw);
+    return status;
+  }
+  nybl_preparation *get() const { return handle.get(); }
+
+private:
+  friend class Device;
+  std::unique_ptr<nybl_preparation,
+                  Destroy<nybl_preparation, nybl_preparation_destroy>>
+      handle;
 };
 
 class Device {
@@ -169,6 +194,19 @@ public:
     nybl_status status =
         nybl_prepare(handle.get(), problem.c_str(), &options, &raw);
     plan.handle.reset(raw);
+    return status;
+  }
+  /// Prepares on `threads` threads of the library's own; `problems` is copied.
+  nybl_status start(const std::vector<std::string> &problems,
+                    const nybl_prepare_options &options, uint32_t threads,
+                    Preparation &preparation) const {
+    std::vector<const char *> lines;
+    for (const std::string &problem : problems)
+      lines.push_back(problem.c_str());
+    nybl_preparation *raw = nullptr;
+    nybl_status status = nybl_prepare_start(
+        handle.get(), lines.data(), lines.size(), &options, threads, &raw);
+    preparation.handle.reset(raw);
     return status;
   }
   /// Every reason why `problem` cannot be served, one a line; empty: none.
