@@ -4,7 +4,7 @@
 // writes alpha to every element of an f32 D. What it shall do wrong is asked
 // for in the schedule: "unproven", "cubin", "chip", "manifest", "precondition",
 // "refuse", "silent", "ptx", "leak", "refuted", "undecided", "maps", "shared",
-// "elsewhere", separated by spaces.
+// "elsewhere", separated by spaces. With "data" it adds the first word of A.
 
 #include "tests/Runtime/FakeProvider.h"
 #include "runtime/Abi/Manifest.h"
@@ -83,11 +83,18 @@ DONE:
 }}
 )";
 
-/// Adds what lies behind the first row of A, which belongs to nobody.
-std::string leak(const GemmProblem &problem) {
+/// Adds the word that lies `offset` bytes behind the begin of A.
+std::string addWord(int64_t offset) {
   return fmt::format("ld.param.u64 %l9, [a]; ld.global.f32 %f2, [%l9+{}]; "
                      "add.f32 %f1, %f1, %f2;",
-                     problem.k / 2);
+                     offset);
+}
+
+/// "leak" adds what lies behind the first row of A, which belongs to nobody.
+std::string additionOf(std::string_view wish, const GemmProblem &problem) {
+  if (wish.find("leak") != wish.npos)
+    return addWord(problem.k / 2);
+  return wish.find("data") != wish.npos ? addWord(0) : "";
 }
 
 Manifest makeManifest(const GemmProblem &problem, const char *chip) {
@@ -200,7 +207,7 @@ int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
   owner->manifest = wants("manifest") ? "{]" : print(manifest);
   owner->ptx = wants("ptx") ? "this is no PTX"
                             : fmt::format(ptxFormat, request->chip, problem->n,
-                                          wants("leak") ? leak(*problem) : "");
+                                          additionOf(wish, *problem));
   if (wants("cubin"))
     owner->cubin = "\x7f"
                    "ELF, as far as anybody looks";
