@@ -6,6 +6,7 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringRef.h"
+#include <map>
 
 using namespace nybl;
 using namespace nybl::compiler;
@@ -47,6 +48,61 @@ Statement parseStatement(unsigned line, StringRef text) {
   return {line, text, op, rest, predicated};
 }
 
+/// What registers are made of ahead of griddepcontrol.wait: parameters of the
+/// kernel. A register is made of whatever the text there ever puts into it.
+class Origins {
+public:
+  void follow(StringRef operands) {
+    StringRef to = operands.starts_with("{") ? operands.split('}').first
+                                             : operands.split(',').first;
+    std::vector<std::string> from = namesIn(operands);
+    for (std::string &name : namesIn(to))
+      steps.push_back({std::move(name), from});
+  }
+
+  /// Once nothing more follows: a loop may use above what it puts below.
+  void settle() {
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (const auto &[to, from] : steps) {
+        std::set<unsigned> &known = origins[to];
+        size_t before = known.size();
+        known.merge(of(from));
+        changed |= known.size() != before;
+      }
+    }
+  }
+
+  std::set<unsigned> of(const std::vector<std::string> &names) const {
+    std::set<unsigned> parameters;
+    for (const std::string &name : names) {
+      unsigned number;
+      if (!StringRef(name).rsplit("_param_").second.getAsInteger(10, number))
+        parameters.insert(number);
+      if (auto known = origins.find(name); known != origins.end())
+        parameters.insert(known->second.begin(), known->second.end());
+    }
+    return parameters;
+  }
+
+  /// Registers and parameters.
+  static std::vector<std::string> namesIn(StringRef operands) {
+    std::vector<std::string> names;
+    while (!operands.empty()) {
+      StringRef name = operands.take_while(
+          [](char c) { return llvm::isAlnum(c) || c == '_' || c == '%'; });
+      if (name.starts_with("%") || name.contains("_param_"))
+        names.push_back(name.str());
+      operands = operands.drop_front(std::max<size_t>(1, name.size()));
+    }
+    return names;
+  }
+
+private:
+  std::vector<std::pair<std::string, std::vector<std::string>>> steps;
+  std::map<std::string, std::set<unsigned>> origins;
+};
+
 class Linter {
 public:
   Linter(StringRef kernel, PtxCounts &counts)
@@ -56,6 +112,8 @@ public:
     unsigned number = 0;
     for (StringRef text : llvm::split(ptx, '\n'))
       line(++number, text.split("//").first.trim());
+    if (!waited)
+      wait(); // it never comes
     if (!found)
       faults.push_back(("the PTX has no entry '" + kernel + "'").str());
     return std::move(faults);
@@ -71,6 +129,29 @@ private:
   void checkWaited(const Statement &s) {
     if (!waited)
       fault(s, "global memory is touched before griddepcontrol.wait");
+  }
+
+  /// Of a copy ahead of the wait: where from is told when it comes.
+  void checkCopy(const Statement &s) {
+    if (waited)
+      return;
+    ++counts.ahead;
+    size_t before = faults.size();
+    checkWaited(s);
+    ahead.push_back({Origins::namesIn(s.operands), faults.back()});
+    faults.resize(before);
+  }
+
+  void wait() {
+    waited = true;
+    origins.settle();
+    for (const auto &[names, fault] : ahead) {
+      std::set<unsigned> from = origins.of(names);
+      if (from.empty() ||
+          !std::includes(counts.aheadFrom.begin(), counts.aheadFrom.end(),
+                         from.begin(), from.end()))
+        faults.push_back(fault);
+    }
   }
 
   /// What the parts of tiles do in the workspace: always all of it, but for the
@@ -172,7 +253,7 @@ private:
       ++counts.boxes;
       if (!s.predicated)
         fault(s, "expected one thread to copy a box");
-      checkWaited(s);
+      checkCopy(s);
       return;
     }
     if (s.op == "cp.async.mbarrier.arrive.shared.b64") {
@@ -191,7 +272,7 @@ private:
       fault(s, "a copy that no kernel of ours makes");
     if (known && !operands[3].trim().starts_with("%"))
       fault(s, "expected the size of the source in a register");
-    checkWaited(s);
+    checkCopy(s);
   }
 
   void mbarrier(const Statement &s) {
@@ -266,8 +347,11 @@ private:
 
   void instruction(const Statement &s) {
     StringRef family = s.op.split('.').first;
+    if (!waited)
+      origins.follow(s.operands);
     lanesMet |= s.op == "bar.warp.sync";
-    waited |= s.op == "griddepcontrol.wait" && !s.predicated;
+    if (s.op == "griddepcontrol.wait" && !s.predicated && !waited)
+      wait();
     counts.barriers += (family == "bar" && !s.op.starts_with("bar.warp.")) ||
                        family == "barrier";
     counts.warpBarriers += s.op.starts_with("bar.warp.");
@@ -332,6 +416,9 @@ private:
   std::string pending; ///< the begin of a statement
   bool inKernel = false, found = false, waited = false;
   bool lanesMet = false; ///< of a warp, since they left sums
+  Origins origins;
+  /// Copies before the wait: names in their operands, and what to say of them.
+  std::vector<std::pair<std::vector<std::string>, std::string>> ahead;
 };
 
 } // namespace
@@ -360,6 +447,7 @@ static std::string findMiscount(const PtxCounts &found,
       {"barriers", found.barriers, expected.barriers},
       {"copies of data", found.dataCopies, expected.dataCopies},
       {"copies of scale factors", found.scaleCopies, expected.scaleCopies},
+      {"copies before griddepcontrol.wait", found.ahead, expected.ahead},
       {"groups of copies", found.groups, expected.groups},
       {"waits for copies", found.waits, expected.waits},
       {"copies of boxes", found.boxes, expected.boxes},
@@ -402,6 +490,7 @@ static std::string findMiscount(const PtxCounts &found,
 Status nybl::compiler::lintPtx(std::string_view ptx, std::string_view kernel,
                                const PtxCounts &expected) {
   PtxCounts counts;
+  counts.aheadFrom = expected.aheadFrom;
   std::vector<std::string> faults = findPtxFaults(ptx, kernel, counts);
   std::string fault =
       faults.empty() ? findMiscount(counts, expected) : faults.front();

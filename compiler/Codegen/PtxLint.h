@@ -6,6 +6,7 @@
 #define NYBL_COMPILER_CODEGEN_PTXLINT_H
 
 #include "runtime/Abi/Status.h"
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,13 +43,17 @@ struct PtxCounts {
   unsigned tensorAllocs = 0, tensorFrees = 0, tensorCopies = 0,
            tensorCommits = 0, tensorLoads = 0, tensorWaits = 0,
            tensorFences = 0;
+  unsigned ahead = 0; ///< of the copies, those before griddepcontrol.wait
+  /// What their addresses may be made of: numbers of the kernel's parameters.
+  std::set<unsigned> aheadFrom{};
 };
 
 /// Counts of one entry, and a sentence with the PTX line for each rule broken:
 /// a memory operation or any instruction that is not on the list; a load or
 /// store of global memory without a predicate, before griddepcontrol.wait,
 /// widened, or into the register of its address; a copy without a source size
-/// in a register; local memory; a call.
+/// in a register, or before griddepcontrol.wait from an address that is made of
+/// other parameters than counts.aheadFrom; local memory; a call.
 std::vector<std::string>
 findPtxFaults(std::string_view ptx, std::string_view kernel, PtxCounts &counts);
 

@@ -58,6 +58,8 @@ tile::Bindings bind(block_scale::GemmOp gemm, const GemmProblem &problem,
                       {"BM", schedule.tile[0]}, {"BN", schedule.tile[1]},
                       {"BK", schedule.tile[2]}, {"stages", schedule.stages}};
   bindings.arguments = operandsOf(gemm, problem);
+  if (problem.staticWeights)
+    bindings.staticSources = {"b", "sfb"};
   bindings.schedule = attributeOf(gemm.getContext(), schedule);
   return bindings;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Each role gets a loop over tiles of its own, with a copy of the arithmetic
-// around it.
+// around it. What a role copies ahead of the grid's wait is copied there, for
+// the CTA's first tile, and left out of that tile later.
 
 #include "compiler/Conversion/CtaRoles.h"
 #include "compiler/Conversion/CtaShared.h"
@@ -11,6 +12,7 @@
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace nybl;
@@ -21,7 +23,12 @@ namespace {
 class TileRangeExpander {
 public:
   explicit TileRangeExpander(cta::TileRangeOp range)
-      : range(range), builder(range), location(range.getLoc()) {}
+      : range(range), builder(range), location(range.getLoc()) {
+    auto kernel = range->getParentOfType<cta::KernelOp>();
+    auto waits = kernel.getBody().getOps<cta::GridWaitOp>();
+    if (!waits.empty())
+      wait = *waits.begin();
+  }
 
   void run();
 
@@ -35,11 +42,22 @@ private:
   /// number `group` on.
   scf::ForOp makeLoop(ValueRange carried, int64_t groups = 1,
                       Value group = Value());
+  /// How many tiles, or parts of tiles, the grid has to do.
+  Value tasks();
   /// The index of the tile that has this number and, where it has parts, the
   /// part: what the range's arguments are.
   SmallVector<Value> argumentsAt(Value number);
   Value tileAt(Value number);
   void expand(cta::RoleOp role);
+  /// The role's warps go on in a branch, where the builder is from here on.
+  /// Returns the thread's number in the role.
+  Value enter(cta::RoleOp role);
+  // What runs ahead of the grid's wait.
+  void hoistAhead();
+  void fillAhead(cta::RoleOp role);
+  void cloneAhead(scf::ForOp loop, IRMapping &mapping);
+  void cloneIfKnown(Operation &op, IRMapping &mapping);
+  void skipFilled(scf::ForOp tiles);
   void expandTile(cta::RoleOp role, scf::ForOp loop, Value own);
   /// Rings start at this group's first tile, and so do turns.
   SmallVector<Value> firstCounts(cta::RoleOp role, Value group);
@@ -57,20 +75,24 @@ private:
   void shiftIterations(Operation *root, Value ring, Value base);
 
   cta::TileRangeOp range;
+  cta::GridWaitOp wait; ///< null: the kernel has none
   OpBuilder builder;
   Location location;
 };
+
+Value TileRangeExpander::tasks() {
+  if (!range.getPart())
+    return range.getCount();
+  Value parts = number(range.getParts());
+  return arith::MulIOp::create(builder, location, range.getCount(), parts);
+}
 
 scf::ForOp TileRangeExpander::makeLoop(ValueRange carried, int64_t groups,
                                        Value group) {
   Type i32 = builder.getI32Type();
   Value first = NVVM::BlockIdXOp::create(builder, location, i32);
   Value step = NVVM::GridDimXOp::create(builder, location, i32);
-  Value count = range.getCount();
-  if (range.getPart()) {
-    Value parts = number(range.getParts());
-    count = arith::MulIOp::create(builder, location, count, parts);
-  }
+  Value count = tasks();
   // The number cannot wrap: count is proven (L6) to leave room for `groups`
   // grids more.
   if (groups > 1) {
@@ -117,6 +139,8 @@ void TileRangeExpander::run() {
     // All threads see barriers made before any has a role.
     for (auto role : range.getBody().getOps<cta::RoleOp>())
       placeTurns(role);
+    for (auto role : range.getBody().getOps<cta::RoleOp>())
+      fillAhead(role);
     for (auto role : range.getBody().getOps<cta::RoleOp>())
       expand(role);
   }
@@ -292,12 +316,7 @@ void TileRangeExpander::expandTile(cta::RoleOp role, scf::ForOp loop,
     builder.clone(op, mapping);
 }
 
-void TileRangeExpander::expand(cta::RoleOp role) {
-  countArrivals<cta::RingPublishOp>(role, publishingWarps);
-  countArrivals<cta::RingReleaseOp>(role, releasingWarps);
-  countArrivals<cta::TensorPublishOp>(role, publishingWarps, 1);
-  countArrivals<cta::TensorReleaseOp>(role, releasingWarps);
-  OpBuilder::InsertionGuard guard(builder);
+Value TileRangeExpander::enter(cta::RoleOp role) {
   Value thread = cta::ThreadIdOp::create(builder, location);
   // Threads before the first wrap round to large numbers.
   Value own = arith::SubIOp::create(builder, location, thread,
@@ -307,6 +326,127 @@ void TileRangeExpander::expand(cta::RoleOp role) {
                             number(32 * role.getCount()));
   auto branch = scf::IfOp::create(builder, location, has);
   builder.setInsertionPointToStart(branch.thenBlock());
+  return own;
+}
+
+//===----------------------------------------------------------------------===//
+// Ahead of the grid's wait
+//===----------------------------------------------------------------------===//
+
+/// How many steps of a K loop are copied ahead: as many as find empty slots.
+static int64_t stepsAhead(scf::ForOp loop) {
+  int64_t steps = 0;
+  for (Operation &op : *loop.getBody()) {
+    if (!cta::isAhead(&op))
+      continue;
+    auto alloc = cast<cta::StageAccess>(op).getStage().getDefiningOp();
+    auto ring = cast<cta::AllocOp>(alloc).getRing().getDefiningOp();
+    int64_t stages = cast<cta::RingOp>(ring).getStages();
+    steps = steps ? std::min(steps, stages) : stages;
+  }
+  std::optional<int64_t> all = getConstantIntValue(loop.getUpperBound());
+  return std::min(steps, all.value_or(0));
+}
+
+/// Rings, stages and arithmetic need nothing that the wait waits for.
+void TileRangeExpander::hoistAhead() {
+  auto isKnown = [&](Value value) {
+    Operation *from = value.getDefiningOp();
+    return !from || from->isBeforeInBlock(wait);
+  };
+  for (Operation &op : llvm::make_early_inc_range(llvm::make_range(
+           std::next(wait->getIterator()), range->getIterator())))
+    if ((isa<cta::RingOp, cta::AllocOp>(op) || isPure(&op)) &&
+        llvm::all_of(op.getOperands(), isKnown))
+      op.moveBefore(wait);
+}
+
+/// What depends on other than arithmetic is no part of an address.
+void TileRangeExpander::cloneIfKnown(Operation &op, IRMapping &mapping) {
+  auto isKnown = [&](Value value) {
+    return mapping.contains(value) ||
+           !range->isAncestor(value.getParentRegion()->getParentOp());
+  };
+  if (llvm::all_of(op.getOperands(), isKnown))
+    builder.clone(op, mapping);
+}
+
+void TileRangeExpander::cloneAhead(scf::ForOp loop, IRMapping &mapping) {
+  Value zero = number(0), steps = number(stepsAhead(loop)), one = number(1);
+  auto ahead = scf::ForOp::create(builder, location, zero, steps, one);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(ahead.getBody());
+  mapping.map(loop.getInductionVar(), ahead.getInductionVar());
+  for (Operation &op : loop.getBody()->without_terminator())
+    if (isPure(&op) || cta::isAhead(&op))
+      cloneIfKnown(op, mapping);
+}
+
+/// The grid may be larger than the number of tiles.
+void TileRangeExpander::fillAhead(cta::RoleOp role) {
+  auto loops = role.getBody().getOps<scf::ForOp>();
+  if (!wait || llvm::none_of(loops, stepsAhead))
+    return;
+  hoistAhead();
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(wait);
+  Value own = enter(role);
+  Value first =
+      NVVM::BlockIdXOp::create(builder, location, builder.getI32Type());
+  Value hasTile = Index(builder, first) < Index(builder, tasks());
+  auto branch = scf::IfOp::create(builder, location, hasTile);
+  builder.setInsertionPointToStart(branch.thenBlock());
+  IRMapping mapping;
+  mapping.map(range.getBody().getArguments(), argumentsAt(first));
+  mapping.map(role.getBody().getArgument(0), own);
+  for (Operation &op : range.getBody().front())
+    if (!isa<cta::RoleOp>(op))
+      builder.clone(op, mapping);
+  for (Operation &op : role.getBody().front())
+    if (auto loop = dyn_cast<scf::ForOp>(op); loop && stepsAhead(loop))
+      cloneAhead(loop, mapping);
+    else if (isPure(&op))
+      cloneIfKnown(op, mapping);
+}
+
+/// In the CTA's first tile, which the loop over tiles begins with, the first
+/// steps are there already.
+void TileRangeExpander::skipFilled(scf::ForOp tiles) {
+  tiles.walk([&](scf::ForOp loop) {
+    int64_t steps = stepsAhead(loop);
+    if (!wait || !steps)
+      return;
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(loop);
+    Value filled = number(steps), none = number(0);
+    Value isFirst =
+        arith::CmpIOp::create(builder, location, arith::CmpIPredicate::eq,
+                              tiles.getInductionVar(), tiles.getLowerBound());
+    Value begin =
+        arith::SelectOp::create(builder, location, isFirst, filled, none);
+    for (Operation &op : *loop.getBody())
+      llvm::TypeSwitch<Operation *>(&op)
+          .Case<cta::CopyOp, cta::CopyBoxOp, cta::CopyScalesOp>([&](auto copy) {
+            if (!copy.getAhead())
+              return;
+            builder.setInsertionPoint(copy);
+            Value mine = arith::CmpIOp::create(builder, location,
+                                               arith::CmpIPredicate::uge,
+                                               loop.getInductionVar(), begin);
+            if (Value given = copy.getMine())
+              mine = arith::AndIOp::create(builder, location, given, mine);
+            copy.getMineMutable().assign(mine);
+          });
+  });
+}
+
+void TileRangeExpander::expand(cta::RoleOp role) {
+  countArrivals<cta::RingPublishOp>(role, publishingWarps);
+  countArrivals<cta::RingReleaseOp>(role, releasingWarps);
+  countArrivals<cta::TensorPublishOp>(role, publishingWarps, 1);
+  countArrivals<cta::TensorReleaseOp>(role, releasingWarps);
+  OpBuilder::InsertionGuard guard(builder);
+  Value own = enter(role);
   setRegisters(role);
   Value group;
   if (role.getTurns()) {
@@ -317,6 +457,7 @@ void TileRangeExpander::expand(cta::RoleOp role) {
   scf::ForOp loop = makeLoop(counts, role.getGroups(), group);
   builder.setInsertionPointToStart(loop.getBody());
   expandTile(role, loop, own);
+  skipFilled(loop);
   countOn(role, loop);
   if (group)
     shiftOutput(loop, group);

@@ -44,6 +44,13 @@ LogicalResult TileRing::multiply(tile::AccumulateOp op, Index step) {
   return success();
 }
 
+/// Between roles the slots are empty when the kernel begins, and who fills them
+/// has nothing else to do.
+bool TileRing::runsAhead(Value base) {
+  return ring.getDefiningOp<cta::RingOp>().getSteps() &&
+         kernel.isStatic(cast<BlockArgument>(base));
+}
+
 LogicalResult TileRing::convertLoad(tile::LoadOp op, Value isStep) {
   if (failed(checkLoad(op, op.getType().getSizes(), op.getColumn())))
     return failure();
@@ -52,10 +59,10 @@ LogicalResult TileRing::convertLoad(tile::LoadOp op, Value isStep) {
   constexpr int64_t blockBytes = kBlock / 2;
   Staged to = stageFor(op, ring);
   if (Value map = tensorMapOf(op)) {
-    cta::CopyBoxOp::create(builder, op.getLoc(), map, base,
-                           coordinate(op.getRow()),
-                           coordinate(op.getColumn()) / 2, ring, to.stage,
-                           iteration, both(*thread < 1, isStep));
+    cta::CopyBoxOp::create(
+        builder, op.getLoc(), map, base, coordinate(op.getRow()),
+        coordinate(op.getColumn()) / 2, ring, to.stage, iteration,
+        both(*thread < 1, isStep), runsAhead(base));
     return success();
   }
   forEachMove(to.rows, 1, coordinate(op.getRow()), coordinate(op.getColumn()),
@@ -66,7 +73,7 @@ LogicalResult TileRing::convertLoad(tile::LoadOp op, Value isStep) {
                              type.getRowBytes() / blockBytes),
                     to.stage, iteration,
                     move.tileRow * to.pitch + move.tileBlock * blockBytes,
-                    both(move.mine, isStep));
+                    both(move.mine, isStep), runsAhead(base));
               });
   return success();
 }
@@ -98,7 +105,7 @@ LogicalResult TileRing::convertLoadScales(tile::LoadScalesOp op, Value isStep) {
             builder, op.getLoc(), base, *offset, inside[0], inside[1],
             inside[2], inside[3], to.stage, iteration,
             to.scales.byteOf(move.tileRow, move.tileBlock),
-            both(move.mine, isStep));
+            both(move.mine, isStep), runsAhead(base));
       },
       &to.scales);
   return result;

@@ -27,6 +27,8 @@ protected:
   mlir::Value ring; ///< of the accumulate that is being converted
 
 private:
+  /// Whether copies from this operand may run ahead of the grid's wait.
+  bool runsAhead(mlir::Value base);
   mlir::LogicalResult convertLoad(tile::LoadOp op, mlir::Value isStep);
   mlir::LogicalResult convertLoadScales(tile::LoadScalesOp op,
                                         mlir::Value isStep);

@@ -205,11 +205,11 @@ FailureOr<CtaArguments> convertArguments(tile::KernelOp kernel,
 cta::KernelOp makeKernel(OpBuilder &builder, tile::KernelOp source,
                          const CtaArguments &arguments,
                          cta::ScheduleAttr schedule) {
-  auto kernel =
-      cta::KernelOp::create(builder, source.getLoc(), source.getSymName(),
-                            builder.getArrayAttr(arguments.sources),
-                            scheduleOf(schedule).threads(), schedule,
-                            /*certificate=*/nullptr);
+  auto kernel = cta::KernelOp::create(
+      builder, source.getLoc(), source.getSymName(),
+      builder.getArrayAttr(arguments.sources), source.getStaticSourcesAttr(),
+      scheduleOf(schedule).threads(), schedule,
+      /*certificate=*/nullptr);
   Block *body = builder.createBlock(&kernel.getBody());
   body->addArguments(arguments.types, arguments.locations);
   return kernel;

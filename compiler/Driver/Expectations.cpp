@@ -115,6 +115,30 @@ static void countSums(mlir::Operation *op, PtxCounts &counts) {
   counts.sumsLeft += sum.getValues().size() / 4;
 }
 
+/// What runs ahead of the grid's wait stands there, and in its loop.
+static void countCopies(mlir::Operation *op, PtxCounts &counts) {
+  bool boxes = llvm::isa<cta::CopyBoxOp>(op);
+  unsigned times = cta::isAhead(op) ? 2 : 1;
+  counts.dataCopies += times * llvm::isa<cta::CopyOp>(op);
+  counts.scaleCopies += times * llvm::isa<cta::CopyScalesOp>(op);
+  counts.boxes += times * boxes;
+  counts.expectations += times * boxes;
+  counts.elections += times * boxes;
+  counts.ahead += cta::isAhead(op);
+}
+
+/// Static operands with their strides and maps, and M, which counts tiles.
+static std::set<unsigned> parametersAhead(cta::KernelOp kernel) {
+  std::set<unsigned> parameters;
+  for (mlir::BlockArgument argument : kernel.getBody().getArguments()) {
+    llvm::StringRef source = kernel.sourceOf(argument);
+    mlir::BlockArgument operand = kernel.argumentFor(source.split('.').first);
+    if (source == "m" || (operand && kernel.isStatic(operand)))
+      parameters.insert(argument.getArgNumber());
+  }
+  return parameters;
+}
+
 PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
   PtxCounts counts;
   kernel.walk([&](mlir::Operation *op) {
@@ -130,11 +154,7 @@ PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
         llvm::isa<cta::StoreFactorOp, cta::ClearFactorOp>(op);
     counts.barriers += llvm::isa<cta::BarrierOp>(op);
     counts.multiplies += llvm::isa<cta::MmaOp>(op);
-    counts.dataCopies += llvm::isa<cta::CopyOp>(op);
-    counts.boxes += llvm::isa<cta::CopyBoxOp>(op);
-    counts.expectations += llvm::isa<cta::CopyBoxOp>(op);
-    counts.elections += llvm::isa<cta::CopyBoxOp>(op);
-    counts.scaleCopies += llvm::isa<cta::CopyScalesOp>(op);
+    countCopies(op, counts);
     countRing(op, counts);
     countTurns(op, counts);
     countOutput(op, counts);
@@ -143,6 +163,7 @@ PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
     countTensorFences(op, counts);
   });
   countTensorMemory(kernel, counts);
+  counts.aheadFrom = parametersAhead(kernel);
   return counts;
 }
 

@@ -53,6 +53,11 @@ LogicalResult nybl::compiler::checkOperands(cta::KernelOp kernel,
     return kernel.emitError("expected the arguments ")
            << reference.getSources() << ", as the problem has them, got "
            << kernel.getSources();
+  if (kernel.getStaticSourcesAttr() != reference.getStaticSourcesAttr())
+    return kernel.emitError("expected ")
+           << (reference.getStaticSources() ? "\"b\" and \"sfb\" as static"
+                                            : "no operands as static")
+           << ", as `weights` of the problem says";
   for (auto [argument, expected] : llvm::zip_equal(
            kernel.getBody().getArguments(), reference.getBody().getArguments()))
     if (argument.getType() != expected.getType())

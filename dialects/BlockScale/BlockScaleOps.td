@@ -10,7 +10,8 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 def BlockScale_GemmOp : Op<BlockScale_Dialect, "gemm", [Pure]> {
   let summary = "D[M,N] = alpha * A[M,K] * B[N,K]^T, rounded once";
   let description = [{
-    Without alpha it is 1.
+    Without alpha it is 1. `static_weights`: b is whole before any grid begins
+    that the product may overlap with, and stays as it is until it is over.
     ```mlir
     %d = block_scale.gemm %a, %b scaled_by %alpha :
         !block_scale.tensor<?x384xf4E2M1FN, f8E4M3FN per 16 in "128x4">,
@@ -19,7 +20,7 @@ def BlockScale_GemmOp : Op<BlockScale_Dialect, "gemm", [Pure]> {
     ```
   }];
   let arguments = (ins BlockScale_TensorType:$a, BlockScale_TensorType:$b,
-                       Optional<F32>:$alpha);
+                       Optional<F32>:$alpha, UnitAttr:$static_weights);
   let results = (outs RankedTensorOf<[BF16, F16, F32]>:$d);
   let assemblyFormat = [{
     $a `,` $b (`scaled_by` $alpha^)? attr-dict `:` type($a) `,` type($b) `->` type($d)

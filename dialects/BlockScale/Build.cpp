@@ -49,8 +49,9 @@ nybl::block_scale::buildModule(MLIRContext &context,
   Block *body = function.addEntryBlock();
   builder.setInsertionPointToEnd(body);
   Value alpha = inputs.size() == 3 ? Value(body->getArgument(2)) : Value();
-  auto gemm = GemmOp::create(builder, location, output, body->getArgument(0),
-                             body->getArgument(1), alpha);
+  auto gemm =
+      GemmOp::create(builder, location, output, body->getArgument(0),
+                     body->getArgument(1), alpha, problemClass.staticWeights);
   func::ReturnOp::create(builder, location, gemm.getResult());
   return module;
 }
@@ -124,5 +125,6 @@ GemmProblem nybl::block_scale::problemOf(GemmOp gemm) {
   problem.sfb = *parseScaleLayout(b.getLayout().getValue());
   problem.d = typeOf(gemm.getD().getType().getElementType());
   problem.alpha = gemm.getAlpha() ? AlphaKind::Tensor : AlphaKind::None;
+  problem.staticWeights = gemm.getStaticWeights();
   return problem;
 }

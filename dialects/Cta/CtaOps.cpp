@@ -27,8 +27,13 @@ ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &state) {
       parser.parseArgumentList(arguments, AsmParser::Delimiter::Paren,
                                /*allowType=*/true) ||
       parser.parseKeyword("sources") ||
-      parser.parseAttribute(sources, "sources", state.attributes) ||
-      parser.parseKeyword("threads") || parser.parseInteger(threads) ||
+      parser.parseAttribute(sources, "sources", state.attributes))
+    return failure();
+  ArrayAttr statics;
+  if (succeeded(parser.parseOptionalKeyword("static")) &&
+      parser.parseAttribute(statics, "static_sources", state.attributes))
+    return failure();
+  if (parser.parseKeyword("threads") || parser.parseInteger(threads) ||
       parser.parseKeyword("schedule") ||
       parser.parseAttribute(schedule, "schedule", state.attributes))
     return failure();
@@ -47,8 +52,10 @@ void KernelOp::print(OpAsmPrinter &printer) {
   llvm::interleaveComma(
       getBody().getArguments(), printer,
       [&](BlockArgument argument) { printer.printRegionArgument(argument); });
-  printer << ") sources " << getSources() << " threads " << getThreads()
-          << " schedule " << getSchedule();
+  printer << ") sources " << getSources();
+  if (getStaticSources())
+    printer << " static " << *getStaticSources();
+  printer << " threads " << getThreads() << " schedule " << getSchedule();
   if (getCertificate())
     printer << " certificate " << *getCertificate();
   printer << " ";
@@ -190,6 +197,21 @@ LogicalResult KernelOp::verifySources() {
   return success();
 }
 
+/// What the kernel itself writes is not whole before it begins.
+LogicalResult KernelOp::verifyStaticSources() {
+  if (!getStaticSources())
+    return success();
+  for (StringRef source : getStaticSources()->getAsValueRange<StringAttr>()) {
+    BlockArgument operand = argumentFor(source);
+    if (!operand || !isa<MatrixType, ScalesType>(operand.getType()) ||
+        isOutput(operand))
+      return emitOpError("expected matrices and scales that the kernel only "
+                         "reads as static, got \"")
+             << source << "\"";
+  }
+  return success();
+}
+
 /// Operands of `?` rows have M of them.
 LogicalResult KernelOp::verifyRows() {
   if (argumentFor("m"))
@@ -206,8 +228,8 @@ LogicalResult KernelOp::verifyRows() {
 }
 
 LogicalResult KernelOp::verifyRegions() {
-  if (failed(verifySources()) || failed(verifyRows()) ||
-      failed(verifyTensorColumns(*this)))
+  if (failed(verifySources()) || failed(verifyStaticSources()) ||
+      failed(verifyRows()) || failed(verifyTensorColumns(*this)))
     return failure();
   if (getThreads() == 0 || getThreads() % 32 != 0 || getThreads() > 1024)
     return emitOpError("expected whole warps, at most 1024 threads, got ")
@@ -246,6 +268,19 @@ bool KernelOp::hasRoles() {
   return llvm::any_of(getBody().getOps<TileRangeOp>(), [](TileRangeOp range) {
     return !range.getBody().getOps<RoleOp>().empty();
   });
+}
+
+bool KernelOp::isStatic(BlockArgument argument) {
+  return getStaticSources() &&
+         llvm::is_contained(getStaticSources()->getAsValueRange<StringAttr>(),
+                            sourceOf(argument));
+}
+
+bool nybl::cta::isAhead(Operation *op) {
+  return TypeSwitch<Operation *, bool>(op)
+      .Case<CopyOp, CopyBoxOp, CopyScalesOp>(
+          [](auto copy) { return copy.getAhead(); })
+      .Default([](Operation *) { return false; });
 }
 
 /// In the generic form, which leaves nothing out.

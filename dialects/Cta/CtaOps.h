@@ -48,6 +48,9 @@ int64_t registersAtLaunch(KernelOp kernel);
 /// once. Part of the kernel's verifier.
 mlir::LogicalResult verifyTensorUsers(mlir::Value value);
 
+/// True of a copy that runs `ahead` (cta.ring).
+bool isAhead(mlir::Operation *op);
+
 } // namespace nybl::cta
 
 #endif // NYBL_DIALECTS_CTA_CTAOPS_H

@@ -32,9 +32,12 @@ def Cta_KernelOp : Cta_Op<"kernel", [
     (runtime/Abi/Manifest.h): an operand "a", "sfa", "alpha", ...; "a.stride"
     (i64) of a matrix; "alpha.value" (f32) and "alpha.reciprocal" (i32) of a
     scalar; "m" (i32), the number of rows that operands of `?` rows have;
-    "workspace". No source is named twice.
+    "workspace". No source is named twice. `static` names operands that no grid
+    writes that may still run when the kernel begins: copies may run `ahead` of
+    cta.grid_wait from these alone.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$sources,
+                       OptionalAttr<StrArrayAttr>:$static_sources,
                        I64Attr:$threads, Cta_ScheduleAttr:$schedule,
                        OptionalAttr<Cta_CertificateAttr>:$certificate);
   let regions = (region SizedRegion<1>:$body);
@@ -42,6 +45,7 @@ def Cta_KernelOp : Cta_Op<"kernel", [
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
     ::llvm::LogicalResult verifySources();
+    ::llvm::LogicalResult verifyStaticSources();
     ::llvm::LogicalResult verifyRows();
     /// The argument the runtime fills from `source`, or null.
     ::mlir::BlockArgument argumentFor(::llvm::StringRef source);
@@ -49,6 +53,8 @@ def Cta_KernelOp : Cta_Op<"kernel", [
     ::llvm::StringRef sourceOf(::mlir::BlockArgument argument);
     /// Whether warps have roles, in any of its tile ranges.
     bool hasRoles();
+    /// True of an operand that is whole before the kernel begins.
+    bool isStatic(::mlir::BlockArgument argument);
     /// SHA-256 of the kernel's text, less its certificate.
     std::string hash();
     /// True if the kernel writes this operand; all others it may only read.
@@ -329,6 +335,10 @@ def Cta_RingOp : Cta_Op<"ring", [HasParent<"KernelOp">]> {
     publishes, another waits, reads and releases, both each of the iterations 0
     to `steps` - 1 of a tile, in order. The next tile's iterations follow on
     those of the last: no slot is skipped and nobody meets in between.
+
+    Copies that run `ahead` fill the slots that are empty when a CTA begins, of
+    the first iterations of its first tile, before cta.grid_wait; all else of
+    these iterations follows behind it, in the order in which it stands.
   }];
   let arguments = (ins ConfinedAttr<I64Attr, [IntMinValue<1>, IntMaxValue<16>]>:$stages,
                        OptionalAttr<ConfinedAttr<I64Attr, [IntPositive]>>:$steps);
@@ -376,14 +386,15 @@ def Cta_CopyOp : Cta_Op<"copy", [
   let summary = "8 bytes of a matrix into a slot, while the thread goes on";
   let description = [{
     Where `mine` holds, or is not given, the slot gets the bytes where `inside`
-    holds and zeros where it does not; elsewhere nothing happens.
+    holds and zeros where it does not; elsewhere nothing happens. For `ahead` see
+    cta.ring.
   }];
   let arguments = (ins Cta_MatrixType:$base, I64:$offset, I1:$inside,
                        Cta_StageType:$stage, I32:$iteration, I32:$to,
-                       Optional<I1>:$mine);
+                       Optional<I1>:$mine, UnitAttr:$ahead);
   let assemblyFormat = [{
     $base `[` $offset `]` `if` $inside `,` $stage `at` $iteration `[` $to `]`
-    (`when` $mine^)? attr-dict `:` type($base) `,` type($stage)
+    (`when` $mine^)? (`ahead` $ahead^)? attr-dict `:` type($base) `,` type($stage)
   }];
 }
 
@@ -394,14 +405,14 @@ def Cta_CopyBoxOp : Cta_Op<"copy_box", [
     The box of `map` whose first byte is byte `column` of row `row`, into the slot
     from its byte 0 on; what is not real becomes zero. The one thread for which
     `mine` holds does it, or another of its warp in its place, and the iteration
-    is not whole before it is done.
+    is not whole before it is done. For `ahead` see cta.ring.
   }];
   let arguments = (ins Cta_TensorMapType:$map, Cta_MatrixType:$base, I32:$row,
                        I32:$column, Cta_RingType:$ring, Cta_StageType:$stage,
-                       I32:$iteration, I1:$mine);
+                       I32:$iteration, I1:$mine, UnitAttr:$ahead);
   let assemblyFormat = [{
     $map `of` $base `[` $row `,` $column `]` `,` $stage `in` $ring `at` $iteration
-    `when` $mine attr-dict `:` type($map) `,` type($base) `,` type($stage)
+    `when` $mine (`ahead` $ahead^)? attr-dict `:` type($map) `,` type($base) `,` type($stage)
   }];
   let hasVerifier = 1;
 }
@@ -415,14 +426,14 @@ def Cta_CopyScalesOp : Cta_Op<"copy_scales", [
     where it does not, the slot gets a zero. A factor is inside only if those
     before it are: the hardware copies the first ones and fills the rest.
     `offset` and `to` are multiples of 4. Where `mine` does not hold, nothing
-    happens.
+    happens. For `ahead` see cta.ring.
   }];
   let arguments = (ins Cta_ScalesType:$base, I64:$offset, I1:$inside0, I1:$inside1,
                        I1:$inside2, I1:$inside3, Cta_ScaleStageType:$stage,
-                       I32:$iteration, I32:$to, Optional<I1>:$mine);
+                       I32:$iteration, I32:$to, Optional<I1>:$mine, UnitAttr:$ahead);
   let assemblyFormat = [{
     $base `[` $offset `]` `if` `(` $inside0 `,` $inside1 `,` $inside2 `,` $inside3 `)` `,`
-    $stage `at` $iteration `[` $to `]` (`when` $mine^)? attr-dict `:` type($base) `,` type($stage)
+    $stage `at` $iteration `[` $to `]` (`when` $mine^)? (`ahead` $ahead^)? attr-dict `:` type($base) `,` type($stage)
   }];
   let extraClassDeclaration = [{
     ::std::array<::mlir::Value, 4> getInside() {

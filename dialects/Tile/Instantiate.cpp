@@ -73,7 +73,12 @@ static LogicalResult bindArguments(KernelOp kernel, const Bindings &bindings) {
     value.setType(argument.type);
     sources.push_back(argument.source);
   }
-  kernel.setSourcesAttr(Builder(kernel.getContext()).getStrArrayAttr(sources));
+  Builder builder(kernel.getContext());
+  kernel.setSourcesAttr(builder.getStrArrayAttr(sources));
+  kernel.removeStaticSourcesAttr(); // a template cannot promise it
+  if (!bindings.staticSources.empty())
+    kernel.setStaticSourcesAttr(
+        builder.getStrArrayAttr(bindings.staticSources));
   return success();
 }
 

@@ -22,6 +22,8 @@ struct Bindings {
     mlir::Type type;
   };
   llvm::SmallVector<Argument> arguments;
+  /// Of these sources, those that are whole before the kernel begins.
+  llvm::SmallVector<llvm::StringRef> staticSources;
   mlir::Attribute schedule; ///< kept on the kernel, opaque to Tile
 };
 

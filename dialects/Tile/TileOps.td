@@ -24,7 +24,8 @@ def Tile_KernelOp : Tile_Op<"kernel", [
     `dims` are sizes of the problem, `params` are chosen by the schedule. Every
     name used inside is declared here. An instance keeps the name of M, the
     dimension that is free at launch, and says in `sources` which operand of
-    the problem each argument is. The symbol is the kernel's name in PTX: a
+    the problem each argument is, and in `static_sources` which of them no grid
+    writes that may still run when the kernel begins. The symbol is the kernel's name in PTX: a
     letter, then letters, digits and `_`.
 
     ```mlir
@@ -35,6 +36,7 @@ def Tile_KernelOp : Tile_Op<"kernel", [
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$dims,
                        StrArrayAttr:$params,
                        OptionalAttr<StrArrayAttr>:$sources,
+                       OptionalAttr<StrArrayAttr>:$static_sources,
                        OptionalAttr<AnyAttr>:$schedule);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;

@@ -28,6 +28,14 @@ Status parseAlpha(const Word &word, GemmProblem &problem) {
                               word.value()));
 }
 
+Status parseWeights(const Word &word, GemmProblem &problem) {
+  problem.staticWeights = word.value() == "static";
+  if (problem.staticWeights || word.value() == "stream")
+    return Status::ok();
+  return at(word, fmt::format("expected weights=stream or static, got '{}'",
+                              word.value()));
+}
+
 Status parseWord(const Word &word, GemmProblem &problem) {
   std::string_view key = word.key();
   if (key == "m")
@@ -48,9 +56,11 @@ Status parseWord(const Word &word, GemmProblem &problem) {
     return parseAlpha(word, problem);
   if (key == "bias" || key == "act")
     return parseOneOf(word, "none");
+  if (key == "weights")
+    return parseWeights(word, problem);
   return at(word,
             fmt::format("unknown key '{}': expected m, n, k, a, b, sfa, sfb, "
-                        "d, alpha, bias or act",
+                        "d, alpha, bias, act or weights",
                         key));
 }
 
@@ -123,9 +133,10 @@ std::vector<Status> words::gemmFaults(std::string_view line) {
 std::string nybl::print(const GemmProblem &p) {
   return fmt::format(
       "gemm m={} n={} k={} a={} b={} sfa={} sfb={} d={} alpha={} "
-      "bias=none act=none",
+      "bias=none act=none{}",
       words::print(p.m), p.n, p.k, name(p.a), name(p.b), name(p.sfa),
-      name(p.sfb), name(p.d), name(p.alpha));
+      name(p.sfb), name(p.d), name(p.alpha),
+      p.staticWeights ? " weights=static" : "");
 }
 
 GemmProblem nybl::specialise(const GemmProblem &problem) {

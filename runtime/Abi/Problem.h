@@ -4,7 +4,7 @@
 // line, benchmarks, tests, manifests and keys all use it.
 //
 //   gemm m=? n=4096 k=7168 a=nvfp4 b=nvfp4 sfa=128x4 sfb=128x4 d=bf16
-//        alpha=tensor bias=none act=none
+//        alpha=tensor bias=none act=none [weights=static]
 //
 // D[M,N] = alpha * A[M,K] * B[N,K]^T. A and B are e2m1, two a byte, the even
 // element in the low nibble, K contiguous; one ue4m3 scale per 16 elements of
@@ -57,17 +57,24 @@ struct GemmProblem {
   ScaleLayout sfa = ScaleLayout::T128x4, sfb = ScaleLayout::T128x4;
   OutputType d = OutputType::BF16;
   AlphaKind alpha = AlphaKind::Tensor;
+  /// weights=static: B and its scale factors are whole before any grid begins
+  /// that a launch may overlap with, and stay as they are until it is over. A
+  /// kernel may read them ahead of griddepcontrol.wait. Without it (stream) all
+  /// operands may be what the grid before has just written.
+  bool staticWeights = false;
 
   int64_t blocks() const { return k / kBlock; }
   friend bool operator==(const GemmProblem &, const GemmProblem &) = default;
 };
 
 /// Parses one line: `gemm key=value ...`, keys in any order; m, sfa, sfb, d,
-/// alpha, bias, act, a and b have the defaults above, n and k are required.
+/// alpha, bias, act, a, b and weights have the defaults above, n and k are
+/// required.
 /// The error points at the word: "at word 4 'kk=64': ...".
 Expected<GemmProblem> parseProblem(std::string_view line);
 
-/// The canonical line: every key, in the order shown on top.
+/// The canonical line: every key, in the order shown on top; weights only where
+/// they are static.
 /// parseProblem(print(p)) == p.
 std::string print(const GemmProblem &problem);
 

@@ -21,6 +21,16 @@ TEST(Problem, CanonicalForm) {
             "d=bf16 alpha=tensor bias=none act=none");
 }
 
+TEST(Problem, WeightsAreNamedOnlyWhereTheyAreStatic) {
+  auto stream = parseProblem("gemm weights=stream n=8 k=16");
+  auto other = parseProblem("gemm weights=static n=8 k=16");
+  ASSERT_TRUE(stream && other);
+  EXPECT_EQ(print(*stream), print(*parseProblem("gemm n=8 k=16")));
+  EXPECT_EQ(print(*other), print(*stream) + " weights=static");
+  EXPECT_TRUE(specialise(*other).staticWeights);
+  EXPECT_FALSE(*stream == *other);
+}
+
 TEST(Problem, Extents) {
   EXPECT_TRUE(parseProblem("gemm m=? n=8 k=16")->m.isFree());
   EXPECT_EQ(parseProblem("gemm m=5 n=8 k=16")->m, Extent::fixed(5));
@@ -45,6 +55,7 @@ GemmProblem randomProblem(std::mt19937 &random) {
   p.sfb = static_cast<ScaleLayout>(pick(1, 3));
   p.d = static_cast<OutputType>(pick(1, 3));
   p.alpha = static_cast<AlphaKind>(pick(1, 2));
+  p.staticWeights = pick(0, 1);
   return p;
 }
 
@@ -126,7 +137,10 @@ TEST(Problem, ErrorsPointAtTheWord) {
        "covers 16 elements), got 0"},
       {"gemm n=8 kk=16", "at word 3 'kk=16': unknown key 'kk': expected m, n, "
                          "k, a, b, sfa, sfb, d, "
-                         "alpha, bias or act"},
+                         "alpha, bias, act or weights"},
+      {"gemm n=8 k=16 weights=late",
+       "at word 4 'weights=late': expected weights=stream or static, got "
+       "'late'"},
       {"gemm n=8 k=16 n=9", "at word 4 'n=9': 'n' was given before, at word 2"},
       {"gemm n=8", "expected k=NUMBER in 'gemm n=8'"},
       {"gemm k=16", "expected n=NUMBER in 'gemm k=16'"},

@@ -96,6 +96,9 @@ TEST_P(Enumeration, Cooperative) {
           std::string("kind=cooperative tile=32x32x64 warps=2x2 stages=") +
               stages,
           {1, 40, 97}, GetParam() % 2 + 1);
+    problem.staticWeights = true; // copies that run ahead
+    expectGemm(problem, "kind=cooperative tile=32x32x64 warps=2x2 stages=2",
+               {40}, 1);
   }
 }
 

@@ -125,7 +125,7 @@ Padded padScales(const oracle::QuantizedMatrix &m, ScaleLayout layout) {
 /// Everything of one M.
 struct Operands {
   static constexpr size_t count = 6;
-  Padded list[count]; ///< a, sfa, b, sfb, alpha, d
+  Padded list[count]; ///< a, sfa, b, sfb, alpha, d: as bits of Trial::late
   std::vector<uint8_t> expected;
   int64_t m;
 
@@ -217,8 +217,8 @@ private:
                                  const CtaShape &cta);
   int launch(CUfunction function, unsigned grid, const CtaShape &cta,
              void **parameters, void *stream, bool dependent);
-  Status spoil();
-  int launchCopier(void *stream);
+  Status spoil(unsigned which);
+  int launchCopier(void *stream, unsigned which);
   Status addWorkspace(const launch::Recipe &recipe, nybl_gemm_args &args,
                       driver::Buffer &workspace) const;
   std::optional<Symptom> finding();
@@ -354,9 +354,12 @@ int TestBed::launch(CUfunction function, unsigned grid, const CtaShape &cta,
 }
 
 /// What a dependent grid sees if it does not wait: NaN scales, other data.
-Status TestBed::spoil() {
-  for (Padded &p : late.list) {
+Status TestBed::spoil(unsigned which) {
+  for (size_t i = 0; i < Operands::count; ++i) {
+    Padded &p = late.list[i];
     Padded spoilt = padded(static_cast<int64_t>(p.bytes.size()));
+    if (!(which >> i & 1))
+      spoilt.bytes = p.bytes;
     spoilt.buffer = std::move(p.buffer);
     Status s = upload(spoilt, false);
     p.buffer = std::move(spoilt.buffer);
@@ -366,13 +369,13 @@ Status TestBed::spoil() {
   return Status::ok();
 }
 
-int TestBed::launchCopier(void *on) {
+int TestBed::launchCopier(void *on, unsigned which) {
   uint64_t values[3 * Operands::count];
   void *parameters[3 * Operands::count];
   for (size_t i = 0; i < Operands::count; ++i) {
     values[3 * i] = late.list[i].buffer.address();
     values[3 * i + 1] = source.list[i].buffer.address();
-    values[3 * i + 2] = source.list[i].buffer.bytes();
+    values[3 * i + 2] = which >> i & 1 ? source.list[i].buffer.bytes() : 0;
   }
   for (size_t i = 0; i < 3 * Operands::count; ++i)
     parameters[i] = &values[i];
@@ -443,7 +446,7 @@ std::optional<Symptom> TestBed::runOnce(CUfunction function, const Trial &trial,
                                         const launch::Recipe &recipe,
                                         const CtaShape &cta) {
   Operands &on = trial.dependent ? late : operands.at(trial.m);
-  Status ready = trial.dependent ? spoil()
+  Status ready = trial.dependent ? spoil(trial.late)
                                  : on.d().buffer.upload(0, on.d().bytes.data(),
                                                         on.d().bytes.size());
   nybl_gemm_args args = argumentsFor(on, trial.encode);
@@ -464,7 +467,7 @@ std::optional<Symptom> TestBed::runOnce(CUfunction function, const Trial &trial,
   if (trial.dependent) {
     result = machine.cuLaunchHostFunc(static_cast<CUstream>(stream->handle()),
                                       Gate::wait, &gate);
-    result = result ? result : launchCopier(stream->handle());
+    result = result ? result : launchCopier(stream->handle(), trial.late);
   }
   unsigned tiles = static_cast<unsigned>(recipe.tasks(on.m));
   unsigned grid = trial.grid ? std::min(trial.grid, tiles) : tiles;

@@ -40,7 +40,14 @@ struct Trial {
   bool dependent = false;
   /// Alpha is a number of the host's that divides.
   bool encode = false;
+  /// Of a dependent grid: the operands that are written late; the others
+  /// are there.
+  unsigned late = ~0u;
 };
+
+/// Bits of Trial::late.
+constexpr unsigned lateA = 1 << 0, lateScalesA = 1 << 1, lateB = 1 << 2,
+                   lateScalesB = 1 << 3;
 
 /// Trials, those that find most first.
 std::vector<Trial> defaultTrials();

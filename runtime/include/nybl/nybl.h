@@ -177,7 +177,7 @@ typedef struct nybl_prepare_options {
    May not be called under stream capture; runs no device work.
      problem  "gemm m=? n=4096 k=7168 sfa=128x4 sfb=128x4 d=bf16 alpha=tensor":
               D[M,N] = alpha * A[M,K] * B[N,K]^T. The range of m is the plan's.
-              Or "quantize ...": see nybl_quantize.
+              weights=static: docs/trust.md. Or "quantize ...": nybl_quantize.
      options  may be null.
    n = 0 gives a plan without a kernel, and needs no compiler.
    Errors: INVALID (problem, schedule, template), REFUSED (the chip lacks a

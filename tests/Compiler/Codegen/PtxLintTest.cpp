@@ -142,6 +142,38 @@ TEST(PtxLint, SilentOnCopiesAndCountsThem) {
   expectFault(copies, expected(), "expected 0 copies of data, got 1");
 }
 
+/// A copy ahead of the wait, from what these lines put into %rd8.
+std::string ahead(const std::string &before, const std::string &after = "") {
+  return with("griddepcontrol.wait;",
+              before + "cp.async.ca.shared.global [%r1], [%rd8], 8, %r2;\n" +
+                  after + "griddepcontrol.wait;");
+}
+
+TEST(PtxLint, CopiesAheadOfTheWaitAreOfStaticOperands) {
+  const std::string stream = "ld.param.b64 %rd8, [gemm_param_0];\n",
+                    fixed = "ld.param.b64 %rd7, [gemm_param_3];\n"
+                            "cvta.to.global.u64 %rd6, %rd7;\n"
+                            "add.s64 %rd8, %rd6, 16;\n";
+  PtxCounts counts = expected();
+  counts.dataCopies = counts.ahead = 1;
+  counts.aheadFrom = {3, 4};
+  auto status = lintPtx(ahead(fixed), "gemm", counts);
+  EXPECT_TRUE(status) << status.message();
+  const std::string early = "before griddepcontrol.wait";
+  expectFault(ahead(stream), counts, early);
+  expectFault(ahead(fixed + stream), counts, early);
+  expectFault(ahead(fixed, stream), counts, early); // as in a loop
+  expectFault(ahead(fixed + "ld.param.b64 %rd3, [gemm_param_2];\n"
+                            "mov.b64 {%r5, %r6}, %rd3;\n"
+                            "cvt.u64.u32 %rd8, %r6;\n"),
+              counts, early);
+  expectFault(ahead("mov.b64 %rd8, 4096;\n"), counts, early);
+  PtxCounts behind = counts;
+  behind.ahead = 0;
+  expectFault(ahead(fixed), behind,
+              "expected 0 copies before griddepcontrol.wait, got 1");
+}
+
 const std::string boxStore =
     "cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group "
     "[%rd1, {%r1, %r2}], [%r3];";

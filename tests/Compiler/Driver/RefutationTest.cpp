@@ -117,6 +117,26 @@ TEST(Refutation, AKernelsTextStandsForTheKernel) {
   EXPECT_NE(before->key, after->key) << "made from another text";
 }
 
+/// The problem says it, and a kernel does not say it for itself.
+TEST(Refutation, AKernelsTextCannotCallWeightsStatic) {
+  const std::string fixed = std::string(line) + " weights=static";
+  const std::pair<std::string, std::string> table[] = {{fixed, line},
+                                                       {line, fixed}};
+  for (const auto &[from, to] : table) {
+    auto text = compile(from, "sm_120a", emitting("cta"));
+    ASSERT_TRUE(text) << text.message();
+    CompileOptions options = emitting("ptx");
+    options.ctaText = text->text;
+    EXPECT_TRUE(compile(from, "sm_120a", options));
+    auto other = compile(to, "sm_120a", options);
+    ASSERT_FALSE(other);
+    EXPECT_EQ(other.status().code(), ErrorCode::Invalid);
+    EXPECT_NE(other.message().find("as `weights` of the problem says"),
+              std::string::npos)
+        << other.message();
+  }
+}
+
 TEST(Refutation, AKernelsTextStandsAlone) {
   auto expectInvalid = [](const CompileOptions &options) {
     auto artefact = compile(line, "sm_120a", options);

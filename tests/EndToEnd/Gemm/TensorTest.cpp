@@ -55,6 +55,7 @@ TEST_P(Tensor, IsTheOracleBitForBit) {
     if (number % 3 == 0)
       p.k -= 32;
     p.n = number % 2 ? 200 : 256;
+    p.staticWeights = number % 2;
     expectOracle(p, number % 3 ? 300 : 256, scheduleOf(step, 2 + number % 3),
                  number, road::allOrders);
   }
