@@ -288,13 +288,14 @@ private:
       fault(s, "an operation on an mbarrier that no kernel of ours makes");
   }
 
-  /// Tensor memory. What one thread asks for it alone asks for; the alloc, the
-  /// dealloc and what goes with them are a warp's.
+  /// Tensor memory. What one thread asks for it alone asks for, by a predicate
+  /// or behind a branch of those that were not elected; the alloc, the dealloc
+  /// and what goes with them are a warp's.
   void tensorStep(const Statement &s) {
     struct Kind {
       StringRef op;
       unsigned PtxCounts::*count;
-      bool predicated;
+      bool predicated, branched = false;
     };
     constexpr Kind kinds[] = {
         {"tcgen05.alloc.cta_group::1.sync.aligned.shared::cta.b32",
@@ -302,9 +303,9 @@ private:
         {"tcgen05.dealloc.cta_group::1.sync.aligned.b32",
          &PtxCounts::tensorFrees, true},
         {"tcgen05.cp.cta_group::1.32x128b.warpx4", &PtxCounts::tensorCopies,
-         true},
+         false, true},
         {"tcgen05.mma.cta_group::1.kind::mxf4nvf4.block_scale.scale_vec::4X",
-         &PtxCounts::multiplies, true},
+         &PtxCounts::multiplies, false, true},
         {"tcgen05.commit.cta_group::1.mbarrier::arrive::one.shared::cluster."
          "b64",
          &PtxCounts::tensorCommits, true},
@@ -323,7 +324,10 @@ private:
     ++(counts.*kind->count);
     if (s.predicated != kind->predicated)
       fault(s, kind->predicated ? "expected a predicate: not all threads do it"
-                                : "expected no predicate: all threads do it");
+                                : "expected no predicate");
+    if (kind->branched && branch != Elected)
+      fault(s, "expected to be behind an elected thread's branch: not all "
+               "threads do it");
   }
 
   void memoryAccess(const Statement &s) {
@@ -358,6 +362,10 @@ private:
     counts.multiplies += family == "mma";
     counts.elections += s.op == "elect.sync";
     counts.pairs += s.op == "st.shared.b32" || s.op == "st.shared.v2.b32";
+    if (s.op == "elect.sync")
+      branch = Elects;
+    else if (family == "bra")
+      branch = branch == Elects && s.predicated ? Elected : Any;
     counts.proxyFences += s.op == "fence.proxy.async.shared::cta";
     if (family == "ld" || family == "st")
       memoryAccess(s);
@@ -395,8 +403,10 @@ private:
       statement(number, StringRef(pending).take_front(end).trim());
       pending.erase(0, end + 1);
     }
-    if (StringRef(pending).trim("(){} ").empty() ||
-        StringRef(pending).ends_with(":"))
+    bool label = StringRef(pending).ends_with(":");
+    if (label) // somebody else may come from there
+      branch = Any;
+    if (label || StringRef(pending).trim("(){} ").empty())
       pending.clear();
     else
       pending += ' ';
@@ -404,8 +414,10 @@ private:
 
   void statement(unsigned number, StringRef text) {
     text = text.ltrim("(){} \t");
-    if (text.starts_with("$")) // a label
+    if (text.starts_with("$")) { // a label
       text = text.split(':').second.ltrim();
+      branch = Any;
+    }
     if (!text.empty() && !text.starts_with("."))
       instruction(parseStatement(number, text));
   }
@@ -415,6 +427,8 @@ private:
   std::vector<std::string> faults;
   std::string pending; ///< the begin of a statement
   bool inKernel = false, found = false, waited = false;
+  /// Who is here: any, any behind an election, or the elected one.
+  enum { Any, Elects, Elected } branch = Any;
   bool lanesMet = false; ///< of a warp, since they left sums
   Origins origins;
   /// Copies before the wait: names in their operands, and what to say of them.

@@ -3,15 +3,18 @@
 // Tensor memory and its multiplies, of the pass cta-to-sm100 (PTX ISA,
 // tcgen05).
 //
-// Who asks for something is elected anew each time: elect.sync names the same
-// lane for the same lanes, and only of such a thread ptxas knows that it is
-// one.
+// Who asks for something is elected: elect.sync names the same lane for the
+// same lanes, and only of such a thread ptxas knows that it is one. What is
+// asked for in a row stands under one branch: of a predicate ptxas does not
+// know that much for a warp that has parted, and has all of it a second time,
+// lane by lane.
 
 #include "compiler/Conversion/CtaShared.h"
 #include "compiler/Conversion/CtaToSM120.h"
 #include "dialects/Cta/CtaOps.h"
 #include "dialects/Cta/CtaTensor.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/bit.h"
 
 using namespace mlir;
@@ -169,6 +172,52 @@ struct LowerTensorAlloc : Lowering<cta::TensorAllocOp> {
 // What one thread asks for
 //===----------------------------------------------------------------------===//
 
+constexpr StringLiteral askedFor = "asked_for";
+
+/// Moves the builder under the branch of the one thread.
+void enterAsked(OpBuilder &b, Location loc, Value mine) {
+  Value elected = electFor(b, loc, mine);
+  auto branch = scf::IfOp::create(b, loc, elected, /*withElseRegion=*/false);
+  branch->setAttr(askedFor, b.getUnitAttr());
+  b.setInsertionPointToStart(branch.thenBlock());
+}
+
+/// The branch's election: nothing else uses that.
+LLVM::InlineAsmOp electionOf(scf::IfOp branch) {
+  return branch.getCondition().getDefiningOp<LLVM::InlineAsmOp>();
+}
+
+bool isElection(Operation &op) {
+  return isa<LLVM::InlineAsmOp>(op) && op.hasOneUse() &&
+         (*op.user_begin())->hasAttr(askedFor);
+}
+
+/// What the first asks for is asked for at the begin of the second.
+void join(scf::IfOp first, scf::IfOp second) {
+  Block *from = first.thenBlock(), *to = second.thenBlock();
+  to->getOperations().splice(to->begin(), from->getOperations(), from->begin(),
+                             std::prev(from->end()));
+  LLVM::InlineAsmOp election = electionOf(first);
+  first.erase();
+  election.erase();
+}
+
+/// Branches with nothing but arithmetic between them.
+void joinIn(Block &block) {
+  scf::IfOp last;
+  for (Operation &op : llvm::make_early_inc_range(block)) {
+    auto branch = dyn_cast<scf::IfOp>(op);
+    if (branch && branch->hasAttr(askedFor)) {
+      if (last &&
+          electionOf(last).getOperands() == electionOf(branch).getOperands())
+        join(last, branch);
+      last = branch;
+    } else if (!isElection(op) && !isPure(&op)) {
+      last = {};
+    }
+  }
+}
+
 struct LowerTensorCopy : Lowering<cta::TensorCopyOp> {
   using Lowering::Lowering;
   LogicalResult matchAndRewrite(cta::TensorCopyOp op, OpAdaptor a,
@@ -181,14 +230,15 @@ struct LowerTensorCopy : Lowering<cta::TensorCopyOp> {
         makeDescriptor(b, loc, address, descriptorOf(rowBytes, /*swizzle=*/0));
     Value columns =
         columnsAt(b, loc, op.getColumns(), a.getColumns(), a.getIteration());
-    Value elected = electFor(b, loc, a.getMine());
+    OpBuilder::InsertionGuard guard(b);
+    enterAsked(b, loc, a.getMine());
     for (int64_t atom = 0; atom < op.getStageBytes() / atomBytes; ++atom) {
       Value to = LLVM::AddOp::create(b, loc, columns,
                                      number(b, loc, atom * atomColumns));
       Value from = advance(b, loc, descriptor, atom * atomBytes);
-      inlinePtx(b, loc, {}, {to, from, elected},
-                "@$2 tcgen05.cp.cta_group::1.32x128b.warpx4 [$0], $1;",
-                "r,l,b,~{memory}");
+      inlinePtx(b, loc, {}, {to, from},
+                "tcgen05.cp.cta_group::1.32x128b.warpx4 [$0], $1;",
+                "r,l,~{memory}");
     }
     b.replaceOp(op, columns);
     return success();
@@ -222,13 +272,15 @@ struct LowerTensorMma : Lowering<cta::TensorMmaOp> {
     Value leftScales = scalesAt(a.getSa(), op.getA().getType());
     Value rightScales = scalesAt(a.getSb(), op.getB().getType());
     Value instruction = number(b, loc, instructionOf(op));
-    Value elected = electFor(b, loc, a.getMine());
-    inlinePtx(b, loc, {},
-              {to, left, right, instruction, leftScales, rightScales,
-               a.getAcc(), elected},
-              "@$7 tcgen05.mma.cta_group::1.kind::mxf4nvf4.block_scale"
-              ".scale_vec::4X [$0], $1, $2, $3, [$4], [$5], $6;",
-              "r,l,l,r,r,r,b,b,~{memory}");
+    OpBuilder::InsertionGuard guard(b);
+    enterAsked(b, loc, a.getMine());
+    inlinePtx(
+        b, loc, {},
+        {to, left, right, instruction, leftScales, rightScales, a.getAcc()},
+        "tcgen05.mma.cta_group::1.kind::mxf4nvf4.block_scale"
+        ".scale_vec::4X [$0], $1, $2, $3, [$4], [$5], $6;",
+        "r,l,l,r,r,r,b,~{memory}");
+    b.setInsertionPoint(op);
     b.replaceOpWithNewOp<LLVM::ConstantOp>(op, b.getBoolAttr(true));
     return success();
   }
@@ -374,6 +426,10 @@ LogicalResult nybl::compiler::placeTensorMemory(cta::KernelOp kernel) {
   b.setInsertionPointToEnd(&kernel.getBody().front());
   cta::TensorCloseOp::create(b, loc, memory, columns);
   return success();
+}
+
+void nybl::compiler::joinAsked(ModuleOp module) {
+  module.walk([](Block *block) { joinIn(*block); });
 }
 
 void nybl::compiler::addTensorPatterns(TypeConverter &types,

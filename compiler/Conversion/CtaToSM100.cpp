@@ -31,7 +31,8 @@ struct CtaToSM100Pass : public compiler::impl::CtaToSM100Base<CtaToSM100Pass> {
           scf::populateSCFStructuralTypeConversionsAndLegality(types, patterns,
                                                                target);
         })))
-      signalPassFailure();
+      return signalPassFailure();
+    joinAsked(getOperation());
   }
 };
 

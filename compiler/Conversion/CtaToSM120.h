@@ -85,6 +85,10 @@ mlir::LogicalResult placeTensorMemory(cta::KernelOp kernel);
 void fenceTensorMemory(mlir::OpBuilder &builder, mlir::Location loc,
                        cta::RingOp ring, bool isFilled);
 
+/// What one thread asks of tensor memory in a row it does by one election and
+/// under one branch (CtaTensorToSM100.cpp).
+void joinAsked(mlir::ModuleOp module);
+
 /// Tensor memory and its multiplies (CtaTensorToSM100.cpp).
 void addTensorPatterns(mlir::TypeConverter &types,
                        mlir::RewritePatternSet &patterns);

@@ -62,6 +62,17 @@ static void countOutput(mlir::Operation *op, PtxCounts &counts) {
   counts.warpBarriers += acquires || publishes;
 }
 
+/// Copies and multiplies with nothing but arithmetic between them have one
+/// election.
+static bool followsAsked(mlir::Operation *op) {
+  while ((op = op->getPrevNode()))
+    if (llvm::isa<cta::TensorCopyOp, cta::TensorMmaOp>(op))
+      return true;
+    else if (!mlir::isPure(op) && !llvm::isa<cta::SmemDescOp>(op))
+      return false;
+  return false;
+}
+
 /// Tensor memory is asked for by a warp, and given back when all threads are
 /// done with it; what one thread asks for it is elected for.
 static void countTensor(mlir::Operation *op, PtxCounts &counts) {
@@ -75,7 +86,8 @@ static void countTensor(mlir::Operation *op, PtxCounts &counts) {
   counts.multiplies += multiplies;
   counts.tensorCommits += commits;
   counts.arrivals += releases; // of the warps that did not ask
-  counts.elections += bool(copy) || multiplies || commits;
+  bool asks = copy || multiplies;
+  counts.elections += commits || (asks && !followsAsked(op));
   counts.tensorLoads += loads;
   counts.tensorWaits += loads;
 }

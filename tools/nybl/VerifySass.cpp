@@ -104,21 +104,8 @@ const sass::Code *firstWithout(const std::vector<sass::Code> &ptx,
   return found == cubin.end() ? nullptr : &*found;
 }
 
-/// ptxas has what one thread asks for a second time, lane by lane, for a warp
-/// that has parted. Here that looks like multiplies that were added.
-Status checkKnown(const Pair &pair) {
-  if (pair.ptx.find("tcgen05.") == std::string::npos)
-    return Status::ok();
-  return Status::error(ErrorCode::Unproven,
-                       "verify-sass does not know kernels of tensor memory "
-                       "(tcgen05: sm_100a, sm_103a, sm_110a) yet; it knows "
-                       "those of sm_120a, sm_120f and sm_121a");
-}
-
 Expected<std::vector<Kernel>> check(const Pair &pair,
                                     const sass::NvDisasm &tool) {
-  if (Status known = checkKnown(pair); !known)
-    return known;
   auto ptx = sass::parsePtx(pair.ptx);
   if (!ptx)
     return ptx.status();

@@ -174,6 +174,10 @@ TEST(PtxLint, CopiesAheadOfTheWaitAreOfStaticOperands) {
               "expected 0 copies before griddepcontrol.wait, got 1");
 }
 
+const std::string elected = "elect.sync _|%p1, 0xffffffff;\n";
+const std::string tensorCopy =
+    "tcgen05.cp.cta_group::1.32x128b.warpx4 [%r1], %rd1;";
+
 const std::string boxStore =
     "cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group "
     "[%rd1, {%r1, %r2}], [%r3];";
@@ -249,6 +253,13 @@ TEST(PtxLint, FindsEachFault) {
       {with("ret;", "@%p1 vote.sync.any.pred %p2, %p1, 0xffffffff;"),
        "expected all lanes of a warp to take part"},
       {with("ret;", "elect.sync _|%p1, 0xffffffff;"),
+       "expected 0 elections of a thread, got 1"},
+      {with("ret;", elected + tensorCopy),
+       "expected to be behind an elected thread's branch"},
+      {with("ret;",
+            elected + "@!%p1 bra $L__BB0_3;\n$L__BB0_2:\n" + tensorCopy),
+       "expected to be behind an elected thread's branch"},
+      {with("ret;", elected + "@!%p1 bra $L__BB0_3;\n" + tensorCopy),
        "expected 0 elections of a thread, got 1"},
       {with("	griddepcontrol.wait;\n",
             "	cp.async.ca.shared.global [%r1], [%rd1], 8, %r2;\n"

@@ -24,8 +24,8 @@
 // CHECK-NEXT: llvm.add %{{.*}}, %[[COLUMN]]
 
 // Accumulators are written behind a fence of the wait for their slot. Of scale factors, which threads have written, each
-// wait has one fence; two atoms of each operand are copied; then two multiplies, of which the first of the tile adds to
-// nothing.
+// wait has one fence; of each operand one thread has two atoms copied; then two multiplies, of which the first of the
+// tile adds to nothing. It is elected once.
 // CHECK: "tcgen05.fence::after_thread_sync;"
 // CHECK-NEXT: llvm.mlir.constant(false)
 // CHECK: scf.for {{.*}} iter_args(%[[ADDS:.*]] = %{{.*}}) -> (i1)
@@ -33,11 +33,15 @@
 // CHECK-NEXT: "fence.proxy.async.shared::cta;"
 // CHECK-NEXT: "tcgen05.fence::after_thread_sync;"
 // CHECK-NOT: fence
-// CHECK-COUNT-4: "@$2 tcgen05.cp.cta_group::1.32x128b.warpx4 [$0], $1;"
-// CHECK-NOT: fence
-// CHECK: "@$7 tcgen05.mma.cta_group::1.kind::mxf4nvf4.block_scale.scale_vec::4X [$0], $1, $2, $3, [$4], [$5], $6;"{{.*}}%[[ADDS]], %{{.*}}
 // CHECK: %[[TRUE:.*]] = llvm.mlir.constant(true)
-// CHECK: "@$7 tcgen05.mma{{.*}}%[[TRUE]], %{{.*}}
+// CHECK: %[[ELECTED:.*]] = llvm.inline_asm{{.*}}elect.sync
+// CHECK: scf.if %[[ELECTED]] {
+// CHECK-NOT: {{fence|elect|scf.if}}
+// CHECK-COUNT-4: "tcgen05.cp.cta_group::1.32x128b.warpx4 [$0], $1;"
+// CHECK-NOT: {{fence|elect|scf.if}}
+// CHECK: "tcgen05.mma.cta_group::1.kind::mxf4nvf4.block_scale.scale_vec::4X [$0], $1, $2, $3, [$4], [$5], $6;"{{.*}}, %[[ADDS]] :
+// CHECK-NOT: {{fence|elect|scf.if}}
+// CHECK: "tcgen05.mma{{.*}}, %[[TRUE]] :
 // CHECK: tcgen05.commit.cta_group::1.mbarrier::arrive::one.shared::cluster.b64 [$0];\0A\09@other mbarrier.arrive
 // CHECK: scf.yield %{{.*}} : i1
 // CHECK: "@$1 tcgen05.commit
