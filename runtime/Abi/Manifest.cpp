@@ -3,6 +3,7 @@
 // The manifest's JSON. A field is named once: the same list prints and parses.
 
 #include "runtime/Abi/Manifest.h"
+#include "runtime/Abi/BoundedJson.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -309,7 +310,7 @@ std::string nybl::print(const Manifest &manifest) {
 }
 
 Expected<Manifest> nybl::parseManifest(std::string_view text) {
-  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  Json json = parseBoundedJson<Json>(text);
   if (json.is_discarded() || !json.is_object())
     return Status::invalid("expected a manifest as a JSON object");
   Reader reader(json, "");

@@ -3,6 +3,7 @@
 // The table as JSON, and the parts behind it.
 
 #include "runtime/Bundle/Bundle.h"
+#include "runtime/Abi/BoundedJson.h"
 #include "runtime/Support/Digest.h"
 #include "runtime/Support/OffloadBinary.h"
 #include <algorithm>
@@ -80,7 +81,7 @@ Expected<Row> parseRow(const Json &json, size_t index) {
 }
 
 Expected<std::vector<Row>> parseTable(std::string_view text) {
-  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  Json json = parseBoundedJson<Json>(text);
   if (!json.is_object() || !json.contains("version") ||
       !json.contains("kernels") || !json["kernels"].is_array())
     return Status::invalid("the bundle's table: expected a JSON object with "

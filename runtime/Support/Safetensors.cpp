@@ -3,6 +3,7 @@
 // Reading trusts nothing; writing is deterministic.
 
 #include "runtime/Support/Safetensors.h"
+#include "runtime/Abi/BoundedJson.h"
 #include "runtime/Support/File.h"
 
 #include <algorithm>
@@ -46,11 +47,14 @@ public:
       : path(path), data(data) {}
 
   Expected<std::vector<Tensor>> read(std::string_view header) {
-    bool duplicate = false;
+    bool duplicate = false, isTooDeep = false;
     std::map<int, std::set<std::string>> names; // by depth
     Json json = Json::parse(
         header,
         [&](int depth, Json::parse_event_t event, Json &parsed) {
+          isTooDeep |= depth > deepestJson;
+          if (isTooDeep)
+            return false;
           if (event == Json::parse_event_t::object_start)
             names[depth + 1].clear();
           if (event == Json::parse_event_t::key)
@@ -58,6 +62,8 @@ public:
           return true;
         },
         /*allow_exceptions=*/false);
+    if (isTooDeep)
+      return bad("its header nests too deeply");
     if (json.is_discarded() || !json.is_object())
       return bad("its header is no JSON object");
     if (duplicate)

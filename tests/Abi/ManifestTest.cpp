@@ -3,6 +3,7 @@
 // The manifest's JSON: round trips, canonical bytes, one error per fault.
 
 #include "runtime/Abi/Manifest.h"
+#include "runtime/Abi/BoundedJson.h"
 
 #include <fstream>
 #include <gtest/gtest.h>
@@ -192,3 +193,13 @@ TEST(Manifest, EveryTruncationIsAnError) {
 }
 
 } // namespace
+
+TEST(BoundedJson, RefusesWhatNestsTooDeeply) {
+  auto nested = [](size_t levels) {
+    return std::string(levels, '[') + std::string(levels, ']');
+  };
+  EXPECT_FALSE(parseBoundedJson(nested(size_t(deepestJson))).is_discarded());
+  EXPECT_TRUE(parseBoundedJson(nested(size_t(deepestJson) + 2)).is_discarded());
+  EXPECT_TRUE(parseBoundedJson(nested(1000000)).is_discarded());
+  EXPECT_TRUE(parseBoundedJson("[1").is_discarded());
+}

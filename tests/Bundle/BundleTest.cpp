@@ -4,6 +4,7 @@
 // be changed without somebody saying so.
 
 #include "runtime/Bundle/Bundle.h"
+#include "runtime/Support/Digest.h"
 #include "runtime/Support/OffloadBinary.h"
 #include "tests/Bundle/Kernels.h"
 #include "tests/Tools/Folder.h"
@@ -182,5 +183,22 @@ TEST(Bundle, LlvmsOwnToolTakesItApart) {
   }
 }
 #endif
+
+TEST(Bundle, ATableThatNestsDeeplyIsRefused) {
+  constexpr size_t levels = 1000000;
+  std::string table = R"({"kernels": [], "version": )" +
+                      std::string(levels, '[') + std::string(levels, ']') + "}";
+  OffloadImage image;
+  image.kind = ImageKind::None;
+  image.words = {{"content", "table"}, {"sha256", sha256(table)}};
+  image.image = table;
+  std::string bytes;
+  append(image, bytes);
+  auto read = Bundle::read(std::move(bytes));
+  ASSERT_FALSE(read);
+  EXPECT_NE(read.message().find("the bundle's table: expected a JSON object"),
+            std::string::npos)
+      << read.message();
+}
 
 } // namespace
