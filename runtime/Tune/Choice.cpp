@@ -56,8 +56,9 @@ std::string describe(const Series &series,
 
 } // namespace
 
-std::optional<Choice> tune::choose(const std::vector<Record> &records,
+std::optional<Choice> tune::choose(const std::vector<Record> &all,
                                    const GemmProblem &problem, const Gpu &gpu) {
+  std::vector<Record> records = latest(all);
   std::string wanted = print(specialise(problem));
   std::vector<const Record *> fitting;
   std::optional<Series> series;

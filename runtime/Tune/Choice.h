@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// From records to a schedule. Pure: whoever reads the same records, in any
-// order, chooses the same.
+// From records to a schedule. Pure: whoever reads the same file chooses the
+// same.
 #ifndef NYBL_RUNTIME_TUNE_CHOICE_H
 #define NYBL_RUNTIME_TUNE_CHOICE_H
 
@@ -20,7 +20,8 @@ struct Choice {
 };
 
 /// The best kernel for the problem, whose range of M counts, on that GPU. None
-/// where there is no record of it.
+/// where there is no record of it. Of each schedule the kernel that was timed
+/// last counts alone (latest).
 ///
 /// Times are compared within one driver and policy: the newest driver's, and
 /// measured ones before estimates. Of the kernels with records at most values

@@ -16,19 +16,23 @@ public:
   /// line that nobody finished. Errors: Invalid (not a tune file: it is left as
   /// it is), Environment (another process tunes into it, among others).
   static Expected<Journal> open(const std::string &path);
+  /// Keeps others from writing to the file, if it is there, and reads nothing:
+  /// for who replaces it. Errors: Environment (another process tunes into it).
+  static Expected<Journal> hold(const std::string &path);
   Journal(Journal &&other) noexcept { *this = std::move(other); }
   Journal &operator=(Journal &&other) noexcept;
   ~Journal();
 
   const std::vector<Record> &records() const { return all; }
 
-  /// The record of the same identity, or null.
-  const Record *find(const Record &wanted) const;
+  /// Whether the latest of the records have one of the same identity.
+  bool find(const Record &wanted) const;
 
   Status append(const Record &record);
 
 private:
   Journal() = default;
+  Status lock() const;
 
   std::string path;
   int handle = -1;

@@ -3,11 +3,13 @@
 // Records as lines of JSON.
 
 #include "runtime/Tune/Record.h"
+#include "runtime/Abi/BoundedJson.h"
 #include "runtime/Abi/Problem.h"
 #include "runtime/Support/Digest.h"
 #include "runtime/Support/File.h"
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <tuple>
 
@@ -119,7 +121,7 @@ Expected<Record> tune::parseRecord(std::string_view line) {
     return Status::invalid(fmt::format("expected a line of at most {} bytes, "
                                        "got {}",
                                        longestLine, line.size()));
-  Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  Json json = parseBoundedJson<Json>(line);
   if (!json.is_object())
     return Status::invalid(
         "expected a JSON object, as `nybl tune` writes them");
@@ -176,7 +178,22 @@ Expected<tune::File> tune::readRecords(const std::string &path) {
   return file;
 }
 
-std::vector<Record> tune::merge(std::vector<Record> records) {
+std::vector<Record> tune::latest(const std::vector<Record> &records) {
+  auto key = [](const Record &r) {
+    return std::tie(r.problem, r.gpu, r.driver, r.policy, r.schedule);
+  };
+  std::map<decltype(key(records.front())), const std::string *> kernels;
+  for (const Record &r : records)
+    kernels[key(r)] = &r.kernel;
+  std::vector<Record> kept;
+  for (const Record &r : records)
+    if (*kernels[key(r)] == r.kernel)
+      kept.push_back(r);
+  return kept;
+}
+
+std::vector<Record> tune::merge(const std::vector<Record> &all) {
+  std::vector<Record> records = latest(all);
   std::sort(records.begin(), records.end());
   records.erase(std::unique(records.begin(), records.end(),
                             [](const Record &a, const Record &b) {

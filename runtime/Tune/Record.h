@@ -61,9 +61,15 @@ Expected<File> parseFile(std::string_view text);
 /// As parseFile; errors name the path. Errors: Environment besides.
 Expected<File> readRecords(const std::string &path);
 
-/// Sorted, each identity once: of several that with the shortest time. So the
-/// order of what is merged makes no difference.
-std::vector<Record> merge(std::vector<Record> records);
+/// The records, in their order, whose kernel is the last that has one of its
+/// problem, GPU, driver, policy and schedule: what was timed of the kernels
+/// that another compiler had made of them is of no more use.
+std::vector<Record> latest(const std::vector<Record> &records);
+
+/// The latest of them, sorted, each identity once: of several that with the
+/// shortest time. So the order of what is merged makes no difference where the
+/// kernels are the same.
+std::vector<Record> merge(const std::vector<Record> &records);
 
 } // namespace nybl::tune
 

@@ -4,7 +4,7 @@
 // whose kernels write alpha everywhere: right if one of them is the reference,
 // wrong if a naive kernel is.
 
-#include "runtime/Tune/Record.h"
+#include "runtime/Tune/Journal.h"
 #include "tests/Tools/Command.h"
 #include <csignal>
 #include <filesystem>
@@ -161,6 +161,17 @@ TEST_F(TuneCommand, BadInput) {
   EXPECT_EQ(said.code, 2);
   expectPart(said.err, "line 1: expected a JSON object");
   EXPECT_EQ(contentOf(db), "notes\n");
+}
+
+TEST_F(TuneCommand, MergeLeavesTheFileOfARunningTuner) {
+  EXPECT_EQ(tune({"--m", "3", "--candidates", "1"}).code, 0);
+  std::string before = contentOf(db);
+  auto journal = nybl::tune::Journal::open(db);
+  ASSERT_TRUE(journal) << journal.message();
+  Outcome said = nyblCommand({"tune", "merge", db, "-o", db});
+  EXPECT_EQ(said.code, 3);
+  expectPart(said.err, "another process tunes into");
+  EXPECT_EQ(contentOf(db), before);
 }
 
 TEST_F(TuneCommand, MergeInAnyOrder) {

@@ -168,6 +168,50 @@ TEST(TuneChoice, TheLeastProductOfRelativeTimes) {
             "measured, 0.015 us at M = 1, 0.100 us at M = 1024");
 }
 
+TEST(TuneChoice, ARetuneSupersedesTheKernelsOfAnotherCompiler) {
+  std::vector<Record> records = {record(1, "kind=plain", keyB, 10),
+                                 record(16, "kind=plain", keyB, 10),
+                                 record(16, "kind=plain", keyA, 1500),
+                                 record(16, "kind=other", keyB, 2000)};
+  auto choice = choose(records, problem(), gpu);
+  ASSERT_TRUE(choice);
+  EXPECT_EQ(choice->schedule, "kind=plain");
+  EXPECT_EQ(choice->kernel, keyA) << "though it was slower, at fewer rows";
+  std::vector<Record> merged = merge(records);
+  ASSERT_EQ(merged.size(), 2u);
+  EXPECT_EQ(choose(merged, problem(), gpu), choice);
+  records.push_back(record(16, "kind=plain", keyB, 9)); // and back again
+  EXPECT_EQ(choose(records, problem(), gpu)->kernel, keyB);
+}
+
+TEST(TuneJournal, FindsNoRecordOfAKernelThatWasSuperseded) {
+  Folder folder;
+  std::string path = folder / "tune.jsonl";
+  Record older = record(16, "kind=plain", keyA, 1500),
+         newer = record(16, "kind=plain", keyB, 1400);
+  writeText(path, fileOf({older, newer}));
+  auto journal = Journal::open(path);
+  ASSERT_TRUE(journal) << journal.message();
+  EXPECT_FALSE(journal->find(older)) << "it is to be timed anew";
+  EXPECT_TRUE(journal->find(newer));
+  EXPECT_TRUE(journal->append(older));
+  EXPECT_TRUE(journal->find(older));
+  EXPECT_FALSE(journal->find(newer));
+}
+
+TEST(TuneJournal, WhoHoldsItIsAloneAndWhatIsNotThereNeedsNoHold) {
+  Folder folder;
+  std::string path = folder / "tune.jsonl";
+  EXPECT_TRUE(Journal::hold(path));
+  EXPECT_TRUE(folder.files().empty()) << "it makes none";
+  auto journal = Journal::open(path);
+  ASSERT_TRUE(journal) << journal.message();
+  auto second = Journal::hold(path);
+  ASSERT_FALSE(second);
+  EXPECT_NE(second.message().find("another process tunes into"),
+            std::string::npos);
+}
+
 TEST(TuneChoice, OtherGpusDoNotCount) {
   std::vector<Record> records = {record(1, "a", keyA, 10)};
   for (Gpu other : {Gpu{"another", "sm_120a", 170},

@@ -232,6 +232,9 @@ Status runTune(Options options) {
 }
 
 Status runMerge(const MergeOptions &options) {
+  auto held = tune::Journal::hold(options.out); // until it is written
+  if (!held)
+    return held.status();
   std::vector<tune::Record> records;
   for (const std::string &path : options.files) {
     auto file = tune::readRecords(path);
@@ -240,7 +243,7 @@ Status runMerge(const MergeOptions &options) {
     records.insert(records.end(), file->records.begin(), file->records.end());
   }
   std::string text;
-  records = tune::merge(std::move(records));
+  records = tune::merge(records);
   for (const tune::Record &record : records)
     text += print(record) + "\n";
   if (Status status = writeOutput(options.out, text); !status)
@@ -254,8 +257,8 @@ void addMerge(CLI::App &verb, int &code) {
   auto options = std::make_shared<MergeOptions>();
   CLI::App *merge = verb.add_subcommand(
       "merge", "Records of several tune files in one, each once: of those that "
-               "say the same of one kernel the shortest time. The order of the "
-               "files makes no difference.");
+               "say the same of one kernel the shortest time; of the kernels "
+               "that compilers made of one schedule that which comes last.");
   merge->add_option("files", options->files, "tune files")
       ->required()
       ->check(expectFileName);
