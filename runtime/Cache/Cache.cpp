@@ -4,6 +4,7 @@
 
 #include "runtime/Cache/Cache.h"
 #include "runtime/Support/Digest.h"
+#include "runtime/Support/Environment.h"
 #include "runtime/Support/File.h"
 #include <algorithm>
 #include <charconv>
@@ -27,17 +28,6 @@ constexpr uint64_t largestEntry = uint64_t(64) << 20;
 
 constexpr int64_t hour = int64_t(3600) * 1'000'000'000;
 
-std::string fromEnvironment(const char *name) {
-  const char *value = std::getenv(name);
-  return value ? value : "";
-}
-
-/// As by a setuid program or capabilities, or since.
-bool hasRaisedRights() {
-  return getauxval(AT_SECURE) != 0 || getuid() != geteuid() ||
-         getgid() != getegid();
-}
-
 std::vector<std::string> split(std::string_view text) {
   std::vector<std::string> parts;
   for (size_t begin = 0; begin < text.size();) {
@@ -50,10 +40,10 @@ std::vector<std::string> split(std::string_view text) {
 }
 
 std::string defaultFolder() {
-  if (std::string home = fromEnvironment("XDG_CACHE_HOME");
+  if (std::string home = environmentVariable("XDG_CACHE_HOME");
       home.starts_with("/"))
     return home + "/nybl";
-  if (std::string home = fromEnvironment("HOME"); home.starts_with("/"))
+  if (std::string home = environmentVariable("HOME"); home.starts_with("/"))
     return home + "/.cache/nybl";
   return "";
 }
@@ -90,12 +80,12 @@ std::optional<uint64_t> nybl::cache::parseSize(std::string_view text) {
 Settings Settings::find(const char *path) {
   Settings settings;
   std::string named =
-      path ? std::string(path) : fromEnvironment("NYBL_CACHE_PATH");
-  std::string wish = path ? "" : fromEnvironment("NYBL_CACHE");
+      path ? std::string(path) : environmentVariable("NYBL_CACHE_PATH");
+  std::string wish = path ? "" : environmentVariable("NYBL_CACHE");
   if (wish != "" && wish != "on" && wish != "off")
     settings.warning =
         fmt::format("NYBL_CACHE: expected on or off, got '{}'", wish);
-  std::string size = fromEnvironment("NYBL_CACHE_SIZE");
+  std::string size = environmentVariable("NYBL_CACHE_SIZE");
   if (auto bytes = parseSize(size))
     settings.limit = *bytes;
   else if (!size.empty())

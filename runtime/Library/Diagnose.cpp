@@ -4,10 +4,10 @@
 // file, for `nybl run` to replay.
 
 #include "runtime/Library/Handles.h"
+#include "runtime/Support/Environment.h"
 #include "runtime/Support/Safetensors.h"
 #include <atomic>
 #include <cstdio>
-#include <cstdlib>
 #include <fmt/format.h>
 #include <functional>
 #include <initializer_list>
@@ -119,8 +119,8 @@ private:
 /// A name that nobody else uses, in the folder that NYBL_CHECK_DUMP names.
 std::string dumpName() {
   static std::atomic<unsigned> number;
-  const char *folder = std::getenv("NYBL_CHECK_DUMP");
-  if (!folder || !*folder)
+  std::string folder = environmentVariable("NYBL_CHECK_DUMP");
+  if (folder.empty())
     return "";
   return fmt::format("{}/nybl-{}-{}.safetensors", folder, getpid(), number++);
 }

@@ -4,7 +4,7 @@
 // what was tuned.
 
 #include "runtime/Library/Handles.h"
-#include <cstdlib>
+#include "runtime/Support/Environment.h"
 #include <fmt/format.h>
 
 using namespace nybl;
@@ -61,9 +61,9 @@ nybl::library::openLibrary(const nybl_library_options &options) {
           addBundles(library->artefacts, orEmpty(options.bundle_path));
       !status)
     return status;
-  const char *path =
-      options.tune_path ? options.tune_path : std::getenv("NYBL_TUNE");
-  if (path && *path) {
+  std::string path =
+      options.tune_path ? options.tune_path : environmentVariable("NYBL_TUNE");
+  if (!path.empty()) {
     auto file = tune::readRecords(path);
     if (!file)
       return file.status();

@@ -5,8 +5,8 @@
 
 #include "runtime/Library/Handles.h"
 #include "runtime/Support/Digest.h"
+#include "runtime/Support/Environment.h"
 #include <chrono>
-#include <cstdlib>
 #include <fmt/format.h>
 
 using namespace nybl;
@@ -172,8 +172,8 @@ bool takeTuned(Plan &plan, const nybl_prepare_options &options) {
 }
 
 bool isCheckOn() {
-  const char *text = std::getenv("NYBL_CHECK");
-  return text && *text && std::string_view(text) != "0";
+  std::string text = environmentVariable("NYBL_CHECK");
+  return !text.empty() && text != "0";
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 // Finds, loads and calls libnybl_jit.
 
 #include "runtime/Library/Provider.h"
+#include "runtime/Support/Environment.h"
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
@@ -36,8 +37,7 @@ std::string ownFolder() {
 std::vector<std::string> placesOf(const std::string &path) {
   if (!path.empty())
     return {path};
-  const char *named = std::getenv("NYBL_JIT");
-  if (named && *named)
+  if (std::string named = environmentVariable("NYBL_JIT"); !named.empty())
     return {named};
   // An absolute path only: the current folder is nobody's to trust.
   std::string folder = ownFolder();

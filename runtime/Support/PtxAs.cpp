@@ -3,6 +3,7 @@
 // Looks for ptxas, and asks it for its version.
 
 #include "runtime/Support/PtxAs.h"
+#include "runtime/Support/Environment.h"
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
@@ -22,8 +23,7 @@ extern char **environ;
 namespace {
 
 void addFromPath(std::vector<std::string> &paths) {
-  const char *text = std::getenv("PATH");
-  std::string path = text ? text : "";
+  std::string path = environmentVariable("PATH");
   for (size_t begin = 0; begin < path.size();) {
     size_t end = std::min(path.find(':', begin), path.size());
     // An absolute path only: the current folder is nobody's to trust.
@@ -42,11 +42,11 @@ std::vector<std::string> candidates(const std::string &given,
                                     const std::string &compiler) {
   if (!given.empty())
     return {given};
-  if (const char *named = std::getenv("NYBL_PTXAS"); named && *named)
+  if (std::string named = environmentVariable("NYBL_PTXAS"); !named.empty())
     return {named};
   std::vector<std::string> paths;
-  if (const char *home = std::getenv("CUDA_HOME"); home && *home)
-    paths.push_back(std::string(home) + "/bin/ptxas");
+  if (std::string home = environmentVariable("CUDA_HOME"); !home.empty())
+    paths.push_back(home + "/bin/ptxas");
   if (std::string folder = parentOf(compiler); !folder.empty())
     paths.push_back(folder + "/../cuda/bin/ptxas");
   paths.push_back("/usr/local/cuda/bin/ptxas");
