@@ -78,7 +78,9 @@ typedef enum nybl_log_level {
 
 /* `message` is one line without its newline, valid during the call. Called from
    the thread that made the call, and from those of nybl_prepare_start, perhaps
-   several at a time; never by nybl_launch. Must not call Nybl. */
+   several at a time; by a launch only where its plan is checked
+   (nybl_prepare_options.check, NYBL_CHECK). Must not call Nybl. `user` must
+   outlive the library and every device, plan and preparation made from it. */
 typedef void (*nybl_log_callback)(void *user, nybl_log_level level,
                                   const char *message);
 
@@ -262,6 +264,9 @@ NYBL_API nybl_status nybl_plan_info(const nybl_plan *plan,
        other, of this plan or of others.
      - It belongs to one launch at a time: launches that may run at the same
        time (on two streams) need one each.
+     - Two such launches that may run at the same time are on streams of one
+       priority: of two priorities the one's CTAs may hold the room that the
+       other's need, and both wait for ever.
      - After a launch that failed on the device, set it to zero again.
      - All CTAs of such a launch must find room on the device at once, as they
        do unless something that never ends holds multiprocessors.
@@ -401,8 +406,8 @@ typedef struct nybl_reasons {
    told without a kernel is left out where there is none. A kernel that a tune
    file would choose is not looked at.
    Takes as long as nybl_prepare; keeps nothing but what the cache does. May not
-   be called under stream capture. Errors: INVALID (null, a struct's size).
-   Reasons are none. */
+   be called under stream capture. Errors: INVALID (null, a struct's size): then
+   needed and count are 0 and the text is empty. Reasons are no errors. */
 NYBL_API nybl_status nybl_why_not(nybl_device *device, const char *problem,
                                   const nybl_prepare_options *options,
                                   const nybl_gemm_args *args,
