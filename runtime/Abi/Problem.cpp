@@ -110,7 +110,7 @@ Expected<GemmProblem> nybl::parseProblem(std::string_view line) {
 }
 
 std::vector<Status> words::gemmFaults(std::string_view line) {
-  auto words = split(line);
+  auto words = splitAny(line);
   if (!words)
     return {words.status()};
   std::vector<Status> faults;
@@ -118,8 +118,9 @@ std::vector<Status> words::gemmFaults(std::string_view line) {
   bool haveN = false, haveK = false;
   for (size_t i = 1; i < words->size(); ++i) {
     const Word &word = (*words)[i];
-    if (Status status = parseWord(word, problem); !status)
-      faults.push_back(std::move(status));
+    for (Status status : {checkFirst(*words, i), parseWord(word, problem)})
+      if (!status)
+        faults.push_back(std::move(status));
     haveN |= word.key() == "n";
     haveK |= word.key() == "k";
   }

@@ -30,16 +30,15 @@ static Status checkText(std::string_view line) {
   return Status::ok();
 }
 
-static Status checkUnique(const std::vector<Word> &words) {
-  for (size_t i = 1; i < words.size(); ++i)
-    for (size_t j = 1; j < i; ++j)
-      if (words[j].key() == words[i].key())
-        return at(words[i], fmt::format("'{}' was given before, at word {}",
-                                        words[i].key(), words[j].number));
+Status words::checkFirst(const std::vector<Word> &words, size_t i) {
+  for (size_t j = 1; j < i; ++j)
+    if (words[j].key() == words[i].key())
+      return at(words[i], fmt::format("'{}' was given before, at word {}",
+                                      words[i].key(), words[j].number));
   return Status::ok();
 }
 
-Expected<std::vector<Word>> words::split(std::string_view line) {
+Expected<std::vector<Word>> words::splitAny(std::string_view line) {
   if (Status status = checkText(line); !status)
     return status;
   std::vector<Word> words;
@@ -52,8 +51,16 @@ Expected<std::vector<Word>> words::split(std::string_view line) {
   if (words.empty())
     return Status::invalid("expected a problem line such as 'gemm m=? n=4096 "
                            "k=7168', got nothing");
-  if (Status status = checkUnique(words); !status)
-    return status;
+  return words;
+}
+
+Expected<std::vector<Word>> words::split(std::string_view line) {
+  auto words = splitAny(line);
+  if (!words)
+    return words;
+  for (size_t i = 1; i < words->size(); ++i)
+    if (Status status = checkFirst(*words, i); !status)
+      return status;
   return words;
 }
 

@@ -25,6 +25,10 @@ Status at(const Word &word, std::string what);
 
 /// The words of a line of printable ASCII: at least one, each key once.
 Expected<std::vector<Word>> split(std::string_view line);
+/// As split, keys as often as they come.
+Expected<std::vector<Word>> splitAny(std::string_view line);
+/// No word before word i, the operation aside, has its key.
+Status checkFirst(const std::vector<Word> &words, size_t i);
 
 Expected<int64_t> parseNumber(const Word &word, std::string_view text);
 Status parseM(const Word &word, Extent &m);

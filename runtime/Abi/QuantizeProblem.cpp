@@ -130,7 +130,7 @@ Expected<AnyProblem> nybl::parseAnyProblem(std::string_view line) {
 }
 
 std::vector<Status> words::quantizeFaults(std::string_view line) {
-  auto words = split(line);
+  auto words = splitAny(line);
   if (!words)
     return {words.status()};
   std::vector<Status> faults;
@@ -138,8 +138,9 @@ std::vector<Status> words::quantizeFaults(std::string_view line) {
   bool haveK = false;
   for (size_t i = 1; i < words->size(); ++i) {
     const Word &word = (*words)[i];
-    if (Status status = parseWord(word, problem); !status)
-      faults.push_back(std::move(status));
+    for (Status status : {checkFirst(*words, i), parseWord(word, problem)})
+      if (!status)
+        faults.push_back(std::move(status));
     haveK |= word.key() == "k";
   }
   if (!haveK)
@@ -149,7 +150,7 @@ std::vector<Status> words::quantizeFaults(std::string_view line) {
 }
 
 std::vector<Status> words::faultsOf(std::string_view line) {
-  auto words = split(line);
+  auto words = splitAny(line);
   std::string_view operation = words ? words->front().text : "";
   if (operation == "gemm")
     return gemmFaults(line);

@@ -380,7 +380,6 @@ Status nybl::launch::checkRows(const Extent &range, int64_t m) {
 }
 
 /// Tells `report` of each check, until it returns false.
-template <typename Report>
 void Recipe::checkEach(const nybl_gemm_args &args, Report report) const {
   if (!report(checkRows(asked.m, args.m)) || args.m < 0 || tiles(args.m) == 0)
     return;
@@ -388,9 +387,9 @@ void Recipe::checkEach(const nybl_gemm_args &args, Report report) const {
     if (!report(checkMatrixPointer(operand, *matrixOf(operand, args))))
       return;
   for (Operand operand : {Operand::ScalesA, Operand::ScalesB})
-    if (!report(checkScales(operand, args)))
+    if (!checkScales(operand, args, report))
       return;
-  if (!report(checkAlpha(args.alpha)) || !report(checkWorkspace(args)))
+  if (!checkAlpha(args.alpha, report) || !checkWorkspace(args, report))
     return;
   for (const Condition &condition : conditions)
     if (!holds(condition, args) && !report(refusal(condition, args)))
@@ -416,43 +415,49 @@ std::vector<Status> Recipe::faults(const nybl_gemm_args &args) const {
   return all;
 }
 
-Status Recipe::checkScales(Operand operand, const nybl_gemm_args &args) const {
+bool Recipe::checkScales(Operand operand, const nybl_gemm_args &args,
+                         Report report) const {
   bool isA = operand == Operand::ScalesA;
   ScaleExpectation expected{fieldName(operand), isA ? asked.sfa : asked.sfb,
                             isA ? args.m : asked.n, asked.blocks()};
-  return checkScaleTensor(expected, isA ? args.a_scales : args.b_scales);
+  return checkScaleTensor(expected, isA ? args.a_scales : args.b_scales,
+                          report);
 }
 
-Status Recipe::checkAlpha(const nybl_scalar &alpha) const {
+bool Recipe::checkAlpha(const nybl_scalar &alpha, Report report) const {
   if (asked.alpha == AlphaKind::None)
-    return alpha.kind == NYBL_SCALAR_NONE
-               ? Status::ok()
-               : Status::refused(fmt::format(
-                     "alpha.kind: expected 0 (none), since the problem says "
-                     "alpha=none, got {}",
-                     alpha.kind));
-  if (alpha.reserved != 0)
-    return Status::refused(
-        fmt::format("alpha.reserved: expected 0, got {}", alpha.reserved));
-  if (alpha.kind != NYBL_SCALAR_DEVICE && alpha.kind != NYBL_SCALAR_HOST)
-    return Status::refused(fmt::format(
-        "alpha.kind: expected 1 (device pointer) or 2 (host value), since the "
-        "problem says alpha=tensor, got {}",
-        alpha.kind));
+    return alpha.kind == NYBL_SCALAR_NONE ||
+           report(Status::refused(
+               fmt::format("alpha.kind: expected 0 (none), since the problem "
+                           "says alpha=none, got {}",
+                           alpha.kind)));
+  if (alpha.reserved != 0 &&
+      !report(Status::refused(
+          fmt::format("alpha.reserved: expected 0, got {}", alpha.reserved))))
+    return false;
+  bool onHost = alpha.kind == NYBL_SCALAR_HOST,
+       onDevice = alpha.kind == NYBL_SCALAR_DEVICE;
+  if (!onHost && !onDevice &&
+      !report(Status::refused(fmt::format(
+          "alpha.kind: expected 1 (device pointer) or 2 (host value), since "
+          "the problem says alpha=tensor, got {}",
+          alpha.kind))))
+    return false;
   if (alpha.convention != NYBL_CONVENTION_DECODE &&
-      alpha.convention != NYBL_CONVENTION_ENCODE)
-    return Status::refused(fmt::format("alpha.convention: expected 1 (decode: "
-                                       "the product is multiplied by it) or "
-                                       "2 (encode: divided by it), got {}",
-                                       alpha.convention));
-  if (alpha.kind == NYBL_SCALAR_HOST)
-    return checkHostScalar(alpha.value);
-  if (alpha.pointer == 0 || alpha.pointer % sizeof(float) != 0)
-    return Status::refused(
-        fmt::format("alpha.pointer: expected the address of one f32 in device "
-                    "memory, a multiple of 4, got {:#x}",
-                    alpha.pointer));
-  return Status::ok();
+      alpha.convention != NYBL_CONVENTION_ENCODE &&
+      !report(Status::refused(
+          fmt::format("alpha.convention: expected 1 (decode: the product is "
+                      "multiplied by it) or 2 (encode: divided by it), got {}",
+                      alpha.convention))))
+    return false;
+  if (onHost)
+    return report(checkHostScalar(alpha.value));
+  bool isAddress = alpha.pointer != 0 && alpha.pointer % sizeof(float) == 0;
+  return !onDevice || isAddress ||
+         report(Status::refused(fmt::format(
+             "alpha.pointer: expected the address of one f32 in device "
+             "memory, a multiple of 4, got {:#x}",
+             alpha.pointer)));
 }
 
 /// No text is made here: every launch comes this way.
@@ -533,20 +538,20 @@ Status Recipe::refusedFit(const Condition &condition,
                   rows, condition.value, matrix.row_stride, matrix.bytes));
 }
 
-Status Recipe::checkWorkspace(const nybl_gemm_args &args) const {
-  if (Status status =
-          workspace.check(args.workspace, args.workspace_bytes, tiles(args.m));
-      !status || !workspace.isNeeded())
-    return status;
+bool Recipe::checkWorkspace(const nybl_gemm_args &args, Report report) const {
+  if (!report(
+          workspace.check(args.workspace, args.workspace_bytes, tiles(args.m))))
+    return false;
+  if (!workspace.isNeeded())
+    return true;
   for (Operand operand : {Operand::A, Operand::ScalesA, Operand::B,
                           Operand::ScalesB, Operand::D, Operand::Alpha})
-    if (Status status =
+    if (!report(
             checkApart({Workspace::name, args.workspace, args.workspace_bytes},
                        {fieldName(operand), pointerOf(operand, args),
-                        bytesOf(operand, args)});
-        !status)
-      return status;
-  return Status::ok();
+                        bytesOf(operand, args)})))
+      return false;
+  return true;
 }
 
 /// Of a matrix.

@@ -9,6 +9,7 @@
 #include "nybl/nybl.h"
 #include "runtime/Abi/Manifest.h"
 #include "runtime/Abi/Problem.h"
+#include "runtime/Launch/Report.h"
 #include "runtime/Launch/TensorMaps.h"
 #include "runtime/Launch/Workspace.h"
 #include <array>
@@ -125,7 +126,6 @@ private:
     std::shared_ptr<MapMemory> memory; ///< copies of a recipe share it
   };
 
-  template <typename Report>
   void checkEach(const nybl_gemm_args &args, Report report) const;
   Status addCondition(const Precondition &precondition);
   Status addSlot(const KernelParameter &parameter);
@@ -138,9 +138,10 @@ private:
   Status refusal(const Condition &condition, const nybl_gemm_args &args) const;
   Status refusedFit(const Condition &condition,
                     const nybl_gemm_args &args) const;
-  Status checkScales(Operand operand, const nybl_gemm_args &args) const;
-  Status checkAlpha(const nybl_scalar &alpha) const;
-  Status checkWorkspace(const nybl_gemm_args &args) const;
+  bool checkScales(Operand operand, const nybl_gemm_args &args,
+                   Report report) const;
+  bool checkAlpha(const nybl_scalar &alpha, Report report) const;
+  bool checkWorkspace(const nybl_gemm_args &args, Report report) const;
   int64_t rowsOf(Operand operand, const nybl_gemm_args &args) const;
   Status encodeMap(Operand operand, const nybl_gemm_args &args,
                    const driver::Driver &api, CUtensorMap &to) const;

@@ -30,11 +30,24 @@ Status checkTag(const ScaleExpectation &expected, const nybl_scales &scales) {
         "got a "
         "tensor in {}: repack it, or prepare the problem with its layout",
         expected.name, name(expected.layout), name(tag)));
-  if (scales.trust_layout > 1)
-    return Status::refused(
-        fmt::format("{}.trust_layout: expected 0 or 1, got {}", expected.name,
-                    scales.trust_layout));
   return Status::ok();
+}
+
+Status checkTrust(const ScaleExpectation &expected, const nybl_scales &scales) {
+  if (scales.trust_layout <= 1)
+    return Status::ok();
+  return Status::refused(fmt::format("{}.trust_layout: expected 0 or 1, got {}",
+                                     expected.name, scales.trust_layout));
+}
+
+Status checkPointer(const ScaleExpectation &expected,
+                    const nybl_scales &scales) {
+  if (scales.pointer != 0 && scales.pointer + scales.bytes >= scales.pointer)
+    return Status::ok();
+  return Status::refused(fmt::format("{}.pointer: expected a device address "
+                                     "with {} bytes behind it, got {:#x}",
+                                     expected.name, scales.bytes,
+                                     scales.pointer));
 }
 
 Status checkRowsAllocated(const ScaleExpectation &expected,
@@ -83,23 +96,9 @@ bool sizeDecides(const ScaleExpectation &expected, const nybl_scales &scales) {
   return true;
 }
 
-} // namespace
-
-Status nybl::launch::checkScaleTensor(const ScaleExpectation &expected,
-                                      const nybl_scales &scales) {
-  if (Status status = checkTag(expected, scales); !status)
-    return status;
-  if (Status status = checkRowsAllocated(expected, scales); !status)
-    return status;
-  int64_t bytes =
-      byteSize(expected.layout, scales.rows_allocated, expected.blocks);
-  if (scales.bytes != uint64_t(bytes))
-    return sizeMismatch(expected, scales, bytes);
-  if (scales.pointer == 0 || scales.pointer + scales.bytes < scales.pointer)
-    return Status::refused(fmt::format("{}.pointer: expected a device address "
-                                       "with {} bytes behind it, got {:#x}",
-                                       expected.name, scales.bytes,
-                                       scales.pointer));
+/// Where the tag fits.
+Status checkDecided(const ScaleExpectation &expected,
+                    const nybl_scales &scales) {
   if (scales.trust_layout || sizeDecides(expected, scales))
     return Status::ok();
   return Status::refused(fmt::format(
@@ -109,4 +108,35 @@ Status nybl::launch::checkScaleTensor(const ScaleExpectation &expected,
       "whoever wrote the scales says that they are in {}",
       expected.name, scales.bytes, scales.rows_allocated, expected.blocks,
       name(expected.layout), rivals(expected, scales), name(expected.layout)));
+}
+
+} // namespace
+
+bool nybl::launch::checkScaleTensor(const ScaleExpectation &expected,
+                                    const nybl_scales &scales, Report report) {
+  Status tag = checkTag(expected, scales);
+  Status rows = checkRowsAllocated(expected, scales);
+  bool isTagged = tag.isOk(), hasRows = rows.isOk();
+  if (!report(std::move(tag)) || !report(checkTrust(expected, scales)) ||
+      !report(std::move(rows)))
+    return false;
+  int64_t bytes = hasRows ? byteSize(expected.layout, scales.rows_allocated,
+                                     expected.blocks)
+                          : 0;
+  bool fits = hasRows && scales.bytes == uint64_t(bytes);
+  if (hasRows && !fits && !report(sizeMismatch(expected, scales, bytes)))
+    return false;
+  if (!report(checkPointer(expected, scales)))
+    return false;
+  return !isTagged || !fits || report(checkDecided(expected, scales));
+}
+
+Status nybl::launch::checkScaleTensor(const ScaleExpectation &expected,
+                                      const nybl_scales &scales) {
+  Status first;
+  checkScaleTensor(expected, scales, [&](Status status) {
+    first = std::move(status);
+    return first.isOk();
+  });
+  return first;
 }

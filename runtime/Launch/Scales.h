@@ -7,6 +7,7 @@
 
 #include "nybl/nybl.h"
 #include "runtime/Abi/ScaleLayout.h"
+#include "runtime/Launch/Report.h"
 #include <string>
 
 namespace nybl::launch {
@@ -19,7 +20,12 @@ struct ScaleExpectation {
   int64_t blocks; ///< K blocks a row
 };
 
-/// The tag, the size, and the trust. Errors: Refused, naming both layouts.
+/// The tag, the size, and the trust: reports each, and returns whether to go on
+/// behind them.
+bool checkScaleTensor(const ScaleExpectation &expected,
+                      const nybl_scales &scales, Report report);
+
+/// The first that is wrong. Errors: Refused, naming both layouts.
 Status checkScaleTensor(const ScaleExpectation &expected,
                         const nybl_scales &scales);
 

@@ -42,6 +42,14 @@ Status readOptions(const nybl_prepare_options *options,
   return readSized(options, least, "nybl_prepare_options", to);
 }
 
+/// What says "nothing" where the call ends early.
+void clear(nybl_reasons &reasons) {
+  reasons.needed = 0;
+  reasons.count = 0;
+  if (reasons.text && reasons.text_bytes != 0)
+    reasons.text[0] = '\0';
+}
+
 void write(const std::vector<Status> &all, nybl_reasons &reasons) {
   std::string text;
   for (const Status &reason : all)
@@ -255,16 +263,20 @@ void nybl_preparation_destroy(nybl_preparation *preparation) {
 nybl_status nybl_why_not(nybl_device *device, const char *problem,
                          const nybl_prepare_options *options,
                          const nybl_gemm_args *args, nybl_reasons *reasons) {
-  if (!device || !problem || !reasons)
-    return failNull("nybl_why_not", !device    ? "device"
-                                    : !problem ? "problem"
-                                               : "reasons");
+  if (!reasons)
+    return failNull("nybl_why_not", "reasons");
   nybl_reasons known;
+  if (Status status = readSized(reasons, sizeof known, "nybl_reasons", known);
+      !status)
+    return fail(status);
+  clear(known);
+  writeSized(known, reasons);
+  if (!device || !problem)
+    return failNull("nybl_why_not", device ? "problem" : "device");
   nybl_prepare_options copy;
   nybl_gemm_args launch;
   for (Status status :
-       {readSized(reasons, sizeof known, "nybl_reasons", known),
-        readOptions(options, copy),
+       {readOptions(options, copy),
         readSized(args, sizeof launch, "nybl_gemm_args", launch)})
     if (!status)
       return fail(status);

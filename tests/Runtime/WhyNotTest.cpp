@@ -93,6 +93,46 @@ TEST_F(WhyNotTest, EachBadWordAndEachBadOption) {
   expectStarts(whyNot(""), {"NYBL_INVALID: expected a problem line"});
 }
 
+TEST_F(WhyNotTest, AWordThatIsGivenTwiceHidesNoOther) {
+  expectStarts(whyNot("gemm m=9..3 n=8 n=16 k=70"),
+               {"NYBL_INVALID: at word 2 'm=9..3'",
+                "NYBL_INVALID: at word 4 'n=16': 'n' was given before",
+                "NYBL_INVALID: at word 5 'k=70'"});
+}
+
+TEST_F(WhyNotTest, EachFaultOfOneOperand) {
+  nybl_gemm_args args = argumentsFor(*parseProblem(line), 5);
+  args.a_scales = {0, 1, 5, 9, 2};
+  args.b_scales = {0, 1, -1, 9, 0};
+  args.alpha = {9, 9, 0, 0, 9};
+  expectStarts(
+      whyNot(line, &args),
+      {"NYBL_REFUSED: a_scales.layout", "NYBL_REFUSED: a_scales.trust_layout",
+       "NYBL_REFUSED: a_scales.bytes", "NYBL_REFUSED: a_scales.pointer",
+       "NYBL_REFUSED: b_scales.layout", "NYBL_REFUSED: b_scales.rows_allocated",
+       "NYBL_REFUSED: b_scales.pointer", "NYBL_REFUSED: alpha.reserved",
+       "NYBL_REFUSED: alpha.kind", "NYBL_REFUSED: alpha.convention"});
+}
+
+TEST_F(WhyNotTest, WhatIsInvalidLeavesNoReasonsOfAnEarlierCall) {
+  char text[64] = "left over";
+  auto reasons = face::sized<nybl_reasons>();
+  reasons.text = text;
+  reasons.text_bytes = sizeof text;
+  reasons.count = 7;
+  reasons.needed = 7;
+  nybl_gemm_args args = {};
+  args.size = 3;
+  EXPECT_EQ(nybl_why_not(device, line, nullptr, &args, &reasons), NYBL_INVALID);
+  EXPECT_EQ(reasons.count, 0u);
+  EXPECT_EQ(reasons.needed, 0u);
+  EXPECT_STREQ(text, "");
+  reasons.count = 7;
+  EXPECT_EQ(nybl_why_not(device, nullptr, nullptr, nullptr, &reasons),
+            NYBL_INVALID);
+  EXPECT_EQ(reasons.count, 0u);
+}
+
 TEST_F(WhyNotTest, WhatTheCompilerSays) {
   options.schedule = "refuse";
   expectStarts(whyNot(line), {"NYBL_REFUSED: the fake refuses"});
