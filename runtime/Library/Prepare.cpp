@@ -104,7 +104,9 @@ Status loadInto(KernelSlot &slot, Device &device) {
   artefact.kernel.cubin.clear();
   artefact.kernel.ptx.clear();
   if (slot.kernel->ptxFallback())
-    device.library->log(NYBL_LOG_WARNING,
+    // The emulated driver runs nothing but PTX.
+    device.library->log(device.gpu->driver().isEmulated() ? NYBL_LOG_INFO
+                                                          : NYBL_LOG_WARNING,
                         fmt::format("the driver has no binary for the cubin of "
                                     "'{}': it compiled the PTX",
                                     artefact.manifest.problem));
