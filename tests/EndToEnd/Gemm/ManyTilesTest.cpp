@@ -61,8 +61,9 @@ protected:
     nybl_plan_details details{};
     details.size = sizeof details;
     ASSERT_EQ(nybl_plan_info(plan, &details), NYBL_OK);
-    if (const char *asked = std::getenv("NYBL_EMU_SMS"))
+    if (const char *asked = std::getenv("NYBL_EMU_SMS")) {
       ASSERT_EQ(details.multiprocessors, unsigned(std::atoi(asked)));
+    }
     int64_t rows = rowsForThree(details, schedule, p.n);
     SCOPED_TRACE(print(p) + ", M = " + std::to_string(rows));
     auto a = oracle::randomMatrix(rows, p.k, number);
