@@ -110,25 +110,9 @@ Expected<GemmProblem> nybl::parseProblem(std::string_view line) {
 }
 
 std::vector<Status> words::gemmFaults(std::string_view line) {
-  auto words = splitAny(line);
-  if (!words)
-    return {words.status()};
-  std::vector<Status> faults;
   GemmProblem problem;
-  bool haveN = false, haveK = false;
-  for (size_t i = 1; i < words->size(); ++i) {
-    const Word &word = (*words)[i];
-    for (Status status : {checkFirst(*words, i), parseWord(word, problem)})
-      if (!status)
-        faults.push_back(std::move(status));
-    haveN |= word.key() == "n";
-    haveK |= word.key() == "k";
-  }
-  for (auto [have, key] : {std::pair(haveN, 'n'), {haveK, 'k'}})
-    if (!have)
-      faults.push_back(Status::invalid(
-          fmt::format("expected {}=NUMBER in '{}'", key, line)));
-  return faults;
+  auto parse = [&](const Word &word) { return parseWord(word, problem); };
+  return allFaults(line, parse, {"n", "k"});
 }
 
 std::string nybl::print(const GemmProblem &p) {

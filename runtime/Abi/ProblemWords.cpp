@@ -4,6 +4,7 @@
 
 #include "runtime/Abi/ProblemWords.h"
 
+#include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
 
@@ -62,6 +63,26 @@ Expected<std::vector<Word>> words::split(std::string_view line) {
     if (Status status = checkFirst(*words, i); !status)
       return status;
   return words;
+}
+
+std::vector<Status>
+words::allFaults(std::string_view line,
+                 const std::function<Status(const Word &)> &parse,
+                 std::initializer_list<std::string_view> required) {
+  auto words = splitAny(line);
+  if (!words)
+    return {words.status()};
+  std::vector<Status> faults;
+  for (size_t i = 1; i < words->size(); ++i)
+    for (Status status : {checkFirst(*words, i), parse((*words)[i])})
+      if (!status)
+        faults.push_back(std::move(status));
+  for (std::string_view key : required)
+    if (std::none_of(words->begin() + 1, words->end(),
+                     [&](const Word &word) { return word.key() == key; }))
+      faults.push_back(Status::invalid(
+          fmt::format("expected {}=NUMBER in '{}'", key, line)));
+  return faults;
 }
 
 Expected<int64_t> words::parseNumber(const Word &word, std::string_view text) {

@@ -5,6 +5,8 @@
 #define NYBL_RUNTIME_ABI_PROBLEMWORDS_H
 
 #include "runtime/Abi/Problem.h"
+#include <functional>
+#include <initializer_list>
 #include <vector>
 
 namespace nybl::words {
@@ -36,6 +38,12 @@ Status parseK(const Word &word, int64_t &k);
 Status parseOneOf(const Word &word, std::string_view only);
 Status parseLayout(const Word &word, ScaleLayout &layout);
 Status parseType(const Word &word, OutputType &type);
+
+/// What `parse` says of each word behind the operation, keys that come twice,
+/// and keys of `required` that do not come.
+std::vector<Status> allFaults(std::string_view line,
+                              const std::function<Status(const Word &)> &parse,
+                              std::initializer_list<std::string_view> required);
 
 /// All that is wrong with a line of the operation, in the order of its words;
 /// none where parsing it succeeds.

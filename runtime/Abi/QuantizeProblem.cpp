@@ -130,23 +130,9 @@ Expected<AnyProblem> nybl::parseAnyProblem(std::string_view line) {
 }
 
 std::vector<Status> words::quantizeFaults(std::string_view line) {
-  auto words = splitAny(line);
-  if (!words)
-    return {words.status()};
-  std::vector<Status> faults;
   QuantizeProblem problem;
-  bool haveK = false;
-  for (size_t i = 1; i < words->size(); ++i) {
-    const Word &word = (*words)[i];
-    for (Status status : {checkFirst(*words, i), parseWord(word, problem)})
-      if (!status)
-        faults.push_back(std::move(status));
-    haveK |= word.key() == "k";
-  }
-  if (!haveK)
-    faults.push_back(
-        Status::invalid(fmt::format("expected k=NUMBER in '{}'", line)));
-  return faults;
+  auto parse = [&](const Word &word) { return parseWord(word, problem); };
+  return allFaults(line, parse, {"k"});
 }
 
 std::vector<Status> words::faultsOf(std::string_view line) {

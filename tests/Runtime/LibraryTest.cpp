@@ -11,8 +11,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <dlfcn.h>
-#include <memory>
 #include <thread>
 
 using namespace nybl;
@@ -20,23 +18,13 @@ using namespace nybl::tests;
 
 namespace {
 
-template <typename Function>
-Function *symbolOf(const char *file, const char *name) {
-  void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-  return handle ? reinterpret_cast<Function *>(dlsym(handle, name)) : nullptr;
-}
-
 class LibraryTest : public ApiTest {
 protected:
   void SetUp() override {
-    auto *stateOf = symbolOf<RecordingStateEntry>(NYBL_TEST_RECORDING_DRIVER,
-                                                  "nyblTestState");
+    state = restartRecording(NYBL_TEST_RECORDING_DRIVER);
     compilations =
         symbolOf<CompilationsEntry>(NYBL_TEST_FAKE_JIT, "nyblTestCompilations");
-    ASSERT_TRUE(stateOf && compilations);
-    state = stateOf();
-    std::construct_at(state);
-    state->settings = RecordingSettings();
+    ASSERT_TRUE(state && compilations);
     state->settings.parameterCount = 6;
     ASSERT_NO_FATAL_FAILURE(open(NYBL_TEST_RECORDING_DRIVER));
   }

@@ -4,9 +4,7 @@
 
 #include "runtime/Driver/Memory.h"
 #include "tests/Runtime/RecordingDriver.h"
-#include <dlfcn.h>
 #include <gtest/gtest.h>
-#include <memory>
 
 using namespace nybl;
 
@@ -15,11 +13,8 @@ namespace {
 class MemoryTest : public testing::Test {
 protected:
   void SetUp() override {
-    void *handle = dlopen(NYBL_TEST_RECORDING_DRIVER, RTLD_NOW | RTLD_LOCAL);
-    ASSERT_TRUE(handle);
-    state = reinterpret_cast<RecordingStateEntry *>(
-        dlsym(handle, "nyblTestState"))();
-    std::construct_at(state);
+    state = restartRecording(NYBL_TEST_RECORDING_DRIVER);
+    ASSERT_TRUE(state);
     auto api = driver::Driver::open(NYBL_TEST_RECORDING_DRIVER);
     ASSERT_TRUE(api) << api.message();
     auto device = driver::Device::open(*api, 0);

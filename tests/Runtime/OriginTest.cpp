@@ -7,8 +7,8 @@
 #include "tests/Runtime/ApiFixture.h"
 #include "tests/Runtime/Arguments.h"
 #include "tests/Runtime/FakeProvider.h"
+#include "tests/Runtime/Symbol.h"
 #include "tests/Tools/Folder.h"
-#include <dlfcn.h>
 #include <elf.h>
 #include <filesystem>
 #include <sys/stat.h>
@@ -38,9 +38,8 @@ bool isLoaded(const std::string &file) {
 class OriginTest : public ApiTest {
 protected:
   void SetUp() override {
-    void *handle = dlopen(NYBL_TEST_FAKE_JIT, RTLD_NOW | RTLD_LOCAL);
-    compilations = reinterpret_cast<CompilationsEntry *>(
-        handle ? dlsym(handle, "nyblTestCompilations") : nullptr);
+    compilations =
+        symbolOf<CompilationsEntry>(NYBL_TEST_FAKE_JIT, "nyblTestCompilations");
     ASSERT_TRUE(compilations);
     writePtxas(ptxas, "13.0.88");
   }

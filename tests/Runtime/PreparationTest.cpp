@@ -7,8 +7,6 @@
 #include "tests/Runtime/Arguments.h"
 #include "tests/Runtime/FakeProvider.h"
 #include "tests/Runtime/RecordingDriver.h"
-#include <dlfcn.h>
-#include <memory>
 #include <thread>
 
 using namespace nybl;
@@ -18,23 +16,13 @@ namespace {
 
 constexpr const char *line = "gemm m=? n=24 k=64 sfa=128x4 sfb=8x4 d=f32";
 
-template <typename Function>
-Function *symbolOf(const char *file, const char *name) {
-  void *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-  return handle ? reinterpret_cast<Function *>(dlsym(handle, name)) : nullptr;
-}
-
 class PreparationTest : public ApiTest {
 protected:
   void SetUp() override {
-    auto *stateOf = symbolOf<RecordingStateEntry>(NYBL_TEST_RECORDING_DRIVER,
-                                                  "nyblTestState");
+    state = restartRecording(NYBL_TEST_RECORDING_DRIVER);
     compilations =
         symbolOf<CompilationsEntry>(NYBL_TEST_FAKE_JIT, "nyblTestCompilations");
-    ASSERT_TRUE(stateOf && compilations);
-    state = stateOf();
-    std::construct_at(state);
-    state->settings = RecordingSettings();
+    ASSERT_TRUE(state && compilations);
     // Threads log side by side, and the fixture's log is one thread's.
     auto libraryOptions = face::sized<nybl_library_options>();
     libraryOptions.jit_path = NYBL_TEST_FAKE_JIT;

@@ -4,8 +4,10 @@
 #ifndef NYBL_TESTS_RUNTIME_RECORDINGDRIVER_H
 #define NYBL_TESTS_RUNTIME_RECORDINGDRIVER_H
 
+#include "tests/Runtime/Symbol.h"
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 /// The last cuLaunchKernel. Parameters are copied as 8 bytes each as long as
 /// the test said how many there are, and whole where it said they are maps.
@@ -66,5 +68,13 @@ struct RecordingState {
 
 /// extern "C" RecordingState *nyblTestState(void);
 using RecordingStateEntry = RecordingState *();
+
+/// The state of the recording driver `library`, as it was when loaded first;
+/// null where the library has none.
+inline RecordingState *restartRecording(const char *library) {
+  auto *entry =
+      nybl::tests::symbolOf<RecordingStateEntry>(library, "nyblTestState");
+  return entry ? std::construct_at(entry()) : nullptr;
+}
 
 #endif // NYBL_TESTS_RUNTIME_RECORDINGDRIVER_H

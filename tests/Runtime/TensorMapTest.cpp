@@ -7,7 +7,6 @@
 #include "tests/Runtime/Arguments.h"
 #include "tests/Runtime/Manifests.h"
 #include "tests/Runtime/RecordingDriver.h"
-#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <memory>
 
@@ -23,11 +22,8 @@ protected:
     auto opened = driver::Driver::open(NYBL_TEST_RECORDING_DRIVER);
     ASSERT_TRUE(opened) << opened.message();
     api = *opened;
-    auto *stateOf = api->extension<RecordingStateEntry>("nyblTestState");
-    ASSERT_TRUE(stateOf);
-    state = stateOf();
-    std::construct_at(state);
-    state->settings = RecordingSettings();
+    state = restartRecording(NYBL_TEST_RECORDING_DRIVER);
+    ASSERT_TRUE(state);
   }
 
   /// The message of the refusal.

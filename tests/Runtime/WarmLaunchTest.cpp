@@ -10,7 +10,6 @@
 #include "tests/Runtime/RecordingDriver.h"
 #include "tests/Runtime/SystemCalls.h"
 #include <cstring>
-#include <dlfcn.h>
 #include <map>
 #include <thread>
 
@@ -26,9 +25,8 @@ class WarmLaunch : public ApiTest {
 protected:
   void SetUp() override {
     ASSERT_NO_FATAL_FAILURE(open(NYBL_TEST_RECORDING_DRIVER));
-    void *handle = dlopen(NYBL_TEST_RECORDING_DRIVER, RTLD_NOW | RTLD_LOCAL);
-    state = reinterpret_cast<RecordingStateEntry *>(
-        dlsym(handle, "nyblTestState"))();
+    state = symbolOf<RecordingStateEntry>(NYBL_TEST_RECORDING_DRIVER,
+                                          "nyblTestState")();
     state->settings = RecordingSettings();
     state->settings.parameterCount = 9;
     state->settings.mapParameters = 1 << aMap | 1 << dMap;

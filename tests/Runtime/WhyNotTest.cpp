@@ -5,8 +5,6 @@
 #include "tests/Runtime/ApiFixture.h"
 #include "tests/Runtime/Arguments.h"
 #include "tests/Runtime/RecordingDriver.h"
-#include <dlfcn.h>
-#include <memory>
 
 using namespace nybl;
 using namespace nybl::tests;
@@ -18,11 +16,8 @@ constexpr const char *line = "gemm m=? n=24 k=64 sfa=128x4 sfb=8x4 d=f32";
 class WhyNotTest : public ApiTest {
 protected:
   void SetUp() override {
-    void *driver = dlopen(NYBL_TEST_RECORDING_DRIVER, RTLD_NOW | RTLD_LOCAL);
-    state = reinterpret_cast<RecordingStateEntry *>(
-        dlsym(driver, "nyblTestState"))();
-    std::construct_at(state);
-    state->settings = RecordingSettings();
+    state = restartRecording(NYBL_TEST_RECORDING_DRIVER);
+    ASSERT_TRUE(state);
     options.allow_unproven = 0;
     ASSERT_NO_FATAL_FAILURE(open(NYBL_TEST_RECORDING_DRIVER));
   }
