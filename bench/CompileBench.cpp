@@ -4,6 +4,7 @@
 // peer on the same tile. Loads the compiler as the runtime does.
 //   nybl-bench-compile [--problem LINE] [--chip sm_120a] [--schedule TEXT]
 //     [--repeats 15] [--jit PATH] [--peer COMMAND] [--json]
+#include "bench/Arguments.h"
 #include "bench/LoadProvider.h"
 #include "runtime/Abi/Manifest.h"
 #include "runtime/Abi/Status.h"
@@ -69,18 +70,11 @@ Expected<Options> parse(int argc, char **argv) {
       {"--problem", &options.problem},   {"--chip", &options.chip},
       {"--schedule", &options.schedule}, {"--jit", &options.jit},
       {"--peer", &options.peer},         {"--repeats", &repeats}};
-  for (int i = 1; i < argc; ++i) {
-    auto found = texts.find(argv[i]);
-    if (std::string(argv[i]) == "--json")
-      options.isJson = true;
-    else if (found == texts.end() || i + 1 == argc)
-      return Status::invalid(fmt::format(
-          "expected --problem, --chip, --schedule, --repeats, --jit or --peer "
-          "with a value, or --json, got '{}'",
-          argv[i]));
-    else
-      *found->second = argv[++i];
-  }
+  if (Status status = readArguments(
+          argc, argv, texts, options.isJson,
+          "--problem, --chip, --schedule, --repeats, --jit or --peer");
+      !status)
+    return status;
   options.repeats = std::atoi(repeats.c_str());
   if (options.repeats < 1)
     return Status::invalid("expected a positive number after --repeats, got '" +

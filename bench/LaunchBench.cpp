@@ -8,6 +8,7 @@
 // Encoding a tensor map takes N on the stub; without --encode-ns as long as the
 // emulated driver takes for one here, since no real one is at hand. Exit code 1
 // if launches encode more or fewer maps than documented (docs/runtime.md).
+#include "bench/Arguments.h"
 #include "bench/LoadProvider.h"
 #include "bench/StubDriver.h"
 #include "nybl/nybl.hpp"
@@ -50,19 +51,12 @@ Expected<Options> parse(int argc, char **argv) {
       {"--stub", &options.stub},       {"--emulator", &options.emulator},
       {"--launches", &launches},       {"--batches", &batches},
       {"--encode-ns", &encode}};
-  for (int i = 1; i < argc; ++i) {
-    auto found = texts.find(argv[i]);
-    if (std::string(argv[i]) == "--json")
-      options.isJson = true;
-    else if (found == texts.end() || i + 1 == argc)
-      return Status::invalid(
-          fmt::format("expected --problem, --schedule, --launches, --batches, "
-                      "--encode-ns, --stub or --emulator with a value, or "
-                      "--json, got '{}'",
-                      argv[i]));
-    else
-      *found->second = argv[++i];
-  }
+  if (Status status =
+          readArguments(argc, argv, texts, options.isJson,
+                        "--problem, --schedule, --launches, --batches, "
+                        "--encode-ns, --stub or --emulator");
+      !status)
+    return status;
   options.launches = std::atoll(launches.c_str());
   options.batches = std::atoll(batches.c_str());
   options.encodeNanoseconds = std::atoll(encode.c_str());
@@ -379,11 +373,6 @@ Status run(const Options &options) {
 
 int main(int argc, char **argv) {
   Expected<Options> options = parse(argc, argv);
-  Status status = options ? run(*options) : options.status();
-  if (status)
-    return 0;
-  fmt::print(stderr, "nybl-bench-launch: {}\n", status.message());
-  return status.code() == ErrorCode::Invalid   ? 2
-         : status.code() == ErrorCode::Refused ? 1
-                                               : 3;
+  return exitCode("nybl-bench-launch",
+                  options ? run(*options) : options.status());
 }

@@ -9,6 +9,7 @@
 // time of whole processes; of the peer its import and first compile alone, as
 // its own clock has them, without the interpreter's start. Exit code 1 if a
 // kernel came from elsewhere than it should.
+#include "bench/Arguments.h"
 #include "bench/LoadProvider.h"
 #include "nybl/nybl.hpp"
 #include <algorithm>
@@ -45,18 +46,10 @@ Expected<Options> parse(int argc, char **argv) {
       {"--problem", &options.problem}, {"--stub", &options.stub},
       {"--peer", &options.peer},       {"--once", &options.once},
       {"--cache", &options.cache},     {"--repeats", &repeats}};
-  for (int i = 1; i < argc; ++i) {
-    auto found = texts.find(argv[i]);
-    if (std::string(argv[i]) == "--json")
-      options.isJson = true;
-    else if (found == texts.end() || i + 1 == argc)
-      return Status::invalid(fmt::format(
-          "expected --problem, --repeats, --stub or --peer with a value, or "
-          "--json, got '{}'",
-          argv[i]));
-    else
-      *found->second = argv[++i];
-  }
+  if (Status status = readArguments(argc, argv, texts, options.isJson,
+                                    "--problem, --repeats, --stub or --peer");
+      !status)
+    return status;
   options.repeats = std::atoi(repeats.c_str());
   if (options.repeats < 1)
     return Status::invalid("expected a positive number after --repeats, got '" +
@@ -230,11 +223,6 @@ Status run(const Options &options) {
 
 int main(int argc, char **argv) {
   Expected<Options> options = parse(argc, argv);
-  Status status = options ? run(*options) : options.status();
-  if (status)
-    return 0;
-  fmt::print(stderr, "nybl-bench-start: {}\n", status.message());
-  return status.code() == ErrorCode::Invalid   ? 2
-         : status.code() == ErrorCode::Refused ? 1
-                                               : 3;
+  return exitCode("nybl-bench-start",
+                  options ? run(*options) : options.status());
 }
