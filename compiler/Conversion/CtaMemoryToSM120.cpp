@@ -167,11 +167,10 @@ Value nybl::compiler::stageAddress(OpBuilder &b, cta::StageAccess op,
   if (!iteration)
     return address;
   auto alloc = op.getStage().getDefiningOp<cta::AllocOp>();
-  auto number = [&](int64_t value) -> Value {
-    return LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(value));
-  };
-  Value slot = LLVM::URemOp::create(b, loc, iteration, number(slotsOf(alloc)));
-  Value skipped = LLVM::MulOp::create(b, loc, slot, number(slotBytes(alloc)));
+  Value slots = number(b, loc, slotsOf(alloc));
+  Value slot = LLVM::URemOp::create(b, loc, iteration, slots);
+  Value bytes = number(b, loc, slotBytes(alloc));
+  Value skipped = LLVM::MulOp::create(b, loc, slot, bytes);
   return addressOf(b, loc, address, skipped);
 }
 
@@ -245,8 +244,7 @@ struct LowerCopy : Lowering<cta::CopyOp> {
     Location loc = op.getLoc();
     Value to = stageAddress(b, op, a.getStage(), a.getIteration(), a.getTo());
     Value from = addressOf(b, loc, a.getBase(), a.getOffset());
-    Value all = LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(8));
-    Value none = LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(0));
+    Value all = number(b, loc, 8), none = number(b, loc, 0);
     Value size = LLVM::SelectOp::create(b, loc, a.getInside(), all, none);
     copyAsync(b, loc, to, from, 8, size, a.getMine());
     b.eraseOp(op);
@@ -325,8 +323,8 @@ struct LowerLoadScaleWords : Lowering<cta::LoadScaleWordsOp> {
         /*alignment=*/4 * words);
     SmallVector<Value> results;
     for (int64_t i = 0; i < words; ++i) {
-      Value number = LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(i));
-      results.push_back(LLVM::ExtractElementOp::create(b, loc, loaded, number));
+      Value word = number(b, loc, i);
+      results.push_back(LLVM::ExtractElementOp::create(b, loc, loaded, word));
     }
     b.replaceOp(op, results);
     return success();

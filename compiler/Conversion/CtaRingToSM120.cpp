@@ -54,9 +54,7 @@ public:
   }
 
 private:
-  Value number(int64_t value) {
-    return LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(value));
-  }
+  Value number(int64_t value) { return compiler::number(b, loc, value); }
   Value parity() {
     Value round = LLVM::UDivOp::create(b, loc, iteration, number(stages));
     return LLVM::AndOp::create(b, loc, round, number(1));
@@ -107,7 +105,7 @@ Value placeBarriers(OpBuilder &b, Operation *op, ArrayRef<int64_t> arrivals,
   Value barriers = sharedArray(b, loc, op->getParentOfType<ModuleOp>(),
                                arrivals.size() * mbarrierBytes, name);
   Value thread = NVVM::ThreadIdXOp::create(b, loc, b.getI32Type());
-  Value zero = LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(0));
+  Value zero = number(b, loc, 0);
   Value first =
       LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::eq, thread, zero);
   for (auto [i, count] : llvm::enumerate(arrivals)) {
@@ -165,8 +163,7 @@ struct LowerTakeTurn : Lowering<cta::TakeTurnOp> {
                                 ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     int64_t groups = groupsOf(op.getTurns());
-    Value back =
-        LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(2 * groups - 1));
+    Value back = number(b, loc, 2 * groups - 1);
     Value before = LLVM::AddOp::create(b, loc, a.getNumber(), back);
     Step(b, loc, groups, a.getTurns(), before).waitFull();
     b.eraseOp(op);

@@ -95,9 +95,7 @@ public:
   Value isLast;
 
 private:
-  Value number(int64_t value) {
-    return LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(value));
-  }
+  Value number(int64_t value) { return compiler::number(b, loc, value); }
   Value at(Value from, Value offset) {
     return LLVM::GEPOp::create(b, loc, from.getType(), b.getI8Type(), from,
                                ArrayRef<LLVM::GEPArg>{offset});

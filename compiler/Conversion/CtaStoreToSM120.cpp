@@ -29,8 +29,7 @@ Value addressIn(OpBuilder &b, Location loc, Value stage, Value offset) {
 }
 
 void syncWarp(OpBuilder &b, Location loc) {
-  Value all = LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(-1));
-  NVVM::SyncWarpOp::create(b, loc, all);
+  NVVM::SyncWarpOp::create(b, loc, number(b, loc, -1));
 }
 
 /// A plain store of both, which is one instruction: no padding is in a stage.
@@ -40,12 +39,9 @@ struct LowerStorePair : Lowering<cta::StorePairOp> {
                                 ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     Value address = addressIn(b, loc, a.getStage(), a.getOffset());
-    auto number = [&](int64_t value) -> Value {
-      return LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(value));
-    };
     Type type = VectorType::get(2, a.getFirst().getType());
     Value pair = LLVM::PoisonOp::create(b, loc, type);
-    Value zero = number(0), one = number(1);
+    Value zero = number(b, loc, 0), one = number(b, loc, 1);
     pair = LLVM::InsertElementOp::create(b, loc, pair, a.getFirst(), zero);
     pair = LLVM::InsertElementOp::create(b, loc, pair, a.getSecond(), one);
     int64_t bytes = 2 * op.getElementBytes();

@@ -23,10 +23,6 @@ using namespace nybl::compiler;
 
 namespace {
 
-Value number(OpBuilder &b, Location loc, int64_t value) {
-  return LLVM::ConstantOp::create(b, loc, b.getI32IntegerAttr(value));
-}
-
 Value wideNumber(OpBuilder &b, Location loc, uint64_t value) {
   return LLVM::ConstantOp::create(b, loc, b.getI64IntegerAttr(value));
 }

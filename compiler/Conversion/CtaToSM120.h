@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What the parts of the pass cta-to-sm120 share.
+// What the parts of the passes cta-to-sm120 and cta-to-sm100 share.
 #ifndef NYBL_COMPILER_CONVERSION_CTATOSM120_H
 #define NYBL_COMPILER_CONVERSION_CTATOSM120_H
 
@@ -16,6 +16,13 @@ template <typename Op>
 struct Lowering : mlir::OpConversionPattern<Op> {
   using mlir::OpConversionPattern<Op>::OpConversionPattern;
 };
+
+/// An i32.
+inline mlir::Value number(mlir::OpBuilder &builder, mlir::Location loc,
+                          int64_t value) {
+  return mlir::LLVM::ConstantOp::create(builder, loc,
+                                        builder.getI32IntegerAttr(value));
+}
 
 /// One asm statement with a side effect, so that it stays where it is.
 mlir::LLVM::InlineAsmOp inlinePtx(mlir::OpBuilder &builder, mlir::Location loc,
