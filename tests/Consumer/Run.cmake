@@ -18,3 +18,15 @@ run(${CMAKE_COMMAND} -E env NYBL_CACHE=off ${NYBL} bundle ${WORK}/problems.txt -
   -o ${WORK}/kernels.nybl)
 run(${WORK}/build/consumer_c ${DRIVER} ${WORK}/kernels.nybl)
 run(${WORK}/build/consumer_cpp ${DRIVER})
+
+# The same without CMake: what pkg-config says is all that is on the command line.
+set(ENV{PKG_CONFIG_LIBDIR} ${WORK}/prefix/lib/pkgconfig)
+execute_process(COMMAND pkg-config --cflags --libs nybl RESULT_VARIABLE code OUTPUT_VARIABLE said ERROR_VARIABLE said)
+if(code OR NOT said MATCHES "-lnybl" OR said MATCHES "LLVM|MLIR")
+  message(FATAL_ERROR "expected pkg-config to name nybl and no LLVM, it says: ${said}")
+endif()
+separate_arguments(said UNIX_COMMAND "${said}")
+separate_arguments(flags UNIX_COMMAND "${FLAGS}")
+run(${C} -std=c99 -Wall -Wextra -pedantic -Werror ${flags} ${SOURCE}/Consumer.c -o ${WORK}/consumer_pc ${said}
+  -Wl,-rpath,${WORK}/prefix/lib)
+run(${WORK}/consumer_pc ${DRIVER} ${WORK}/kernels.nybl)
