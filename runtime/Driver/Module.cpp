@@ -48,6 +48,7 @@ Module::load(std::shared_ptr<const Device> device, const Image &image,
     return Status::invalid(fmt::format(
         "expected a cubin or PTX for kernel '{}', got neither", kernel));
   std::string log;
+  result->fellBack = image.cubin.empty();
   CUresult loaded =
       result->loadImage(image.cubin.empty() ? image.ptx : image.cubin, log);
   if (loaded == CUDA_ERROR_NO_BINARY_FOR_GPU && !image.cubin.empty() &&

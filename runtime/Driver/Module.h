@@ -22,7 +22,8 @@ struct LaunchShape {
 /// Owns a CUmodule. Immutable after load, shared by threads.
 class Module {
 public:
-  /// Loads the cubin; where the driver has no binary for this GPU, the PTX.
+  /// Loads the cubin; where there is none, or the driver has no binary for this
+  /// GPU, the PTX.
   /// Errors: Environment, with the driver's own log.
   static Expected<std::shared_ptr<const Module>>
   load(std::shared_ptr<const Device> device, const Image &image,

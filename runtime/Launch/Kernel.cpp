@@ -3,6 +3,7 @@
 // Load once, launch often.
 
 #include "runtime/Launch/Kernel.h"
+#include "runtime/Abi/LeastDriver.h"
 #include <algorithm>
 #include <fmt/format.h>
 
@@ -29,14 +30,39 @@ static Status checkResources(const driver::Device &device,
       device.name(), device.chip(), most));
 }
 
+static Status checkDriver(const driver::Driver &driver,
+                          const Manifest &manifest) {
+  int least = leastDriverOfPtx(manifest);
+  if (driver.version() >= least)
+    return Status::ok();
+  return Status::environment(fmt::format(
+      "kernel '{}' for {}: expected a driver of CUDA {} or later, which knows "
+      "PTX {}, got one of CUDA {}: install a newer driver of the GPU",
+      manifest.kernel, manifest.chip, driverText(least), manifest.ptxVersion,
+      driverText(driver.version())));
+}
+
+/// A cubin of a newer toolkit than the driver's is not shown to it.
+static Expected<std::shared_ptr<const driver::Module>>
+loadModule(std::shared_ptr<const driver::Device> device,
+           const Manifest &manifest, const driver::Image &image) {
+  int version = device->driver().version();
+  if (version >= leastDriverOfCubin(manifest) || image.ptx.empty())
+    return driver::Module::load(std::move(device), image, manifest.kernel);
+  return driver::Module::load(std::move(device), {"", image.ptx},
+                              manifest.kernel);
+}
+
 Expected<std::shared_ptr<const Kernel>>
 Kernel::load(std::shared_ptr<const driver::Device> device,
              const Manifest &manifest, const driver::Image &image) {
   if (Status status = checkResources(*device, manifest); !status)
     return status;
+  if (Status status = checkDriver(device->driver(), manifest); !status)
+    return status;
   if (Status status = checkMapSupport(device->driver(), manifest); !status)
     return status;
-  auto module = driver::Module::load(std::move(device), image, manifest.kernel);
+  auto module = loadModule(std::move(device), manifest, image);
   if (!module)
     return module.status();
   Expected<int64_t> resident =
@@ -64,7 +90,9 @@ std::vector<Status> Kernel::whyNot(std::shared_ptr<const driver::Device> device,
   };
   bool fits = add(checkResources(*device, manifest));
   add(checkMapSupport(device->driver(), manifest));
-  auto module = driver::Module::load(std::move(device), image, manifest.kernel);
+  if (!add(checkDriver(device->driver(), manifest)))
+    return reasons; // it could not but fail
+  auto module = loadModule(std::move(device), manifest, image);
   // What asks for too much finds no room either: once is enough.
   if (add(module.status()) && fits)
     add((*module)

@@ -180,9 +180,11 @@ Expected<Artefacts::Tools> Artefacts::findTools(const Wish &wish) const {
   if (!fingerprint)
     return fingerprint.status();
   auto ptxas = findPtxAs(orEmpty(wish.ptxas), *file);
-  if (!ptxas)
-    return ptxas.status();
-  return Tools{*fingerprint, ptxas->path, ptxas->version};
+  if (ptxas)
+    return Tools{*fingerprint, ptxas->path, ptxas->version};
+  if (ptxas.status().code() == ErrorCode::NotFound && !wish.driver.empty())
+    return Tools{*fingerprint, "", wish.driver};
+  return ptxas.status();
 }
 
 std::optional<Artefact>
@@ -200,7 +202,7 @@ Artefacts::findInCache(const KernelRequest &request) const {
 }
 
 Expected<Artefact> Artefacts::compile(const Wish &wish, KernelRequest request,
-                                      const std::string &ptxas,
+                                      const Expected<Tools> &tools,
                                       bool &isAnswered) {
   auto provider = this->provider();
   if (!provider)
@@ -211,7 +213,9 @@ Expected<Artefact> Artefacts::compile(const Wish &wish, KernelRequest request,
   asked.schedule = wish.schedule;
   asked.template_text = wish.templateText;
   asked.dump_dir = wish.dumpDir;
-  asked.ptxas = ptxas.empty() ? wish.ptxas : ptxas.c_str();
+  bool isForDriver = tools && tools->ptxasPath.empty();
+  asked.ptxas = tools && !isForDriver ? tools->ptxasPath.c_str() : wish.ptxas;
+  asked.emit = isForDriver ? "ptx" : nullptr;
   asked.verify_each = wish.verifyEach;
   auto compilation = provider->compile(asked);
   if (!compilation)
@@ -230,7 +234,8 @@ Expected<Artefact> Artefacts::compile(const Wish &wish, KernelRequest request,
   artefact.manifest = std::move(*manifest);
   if (artefact.kernel.request.compiler.empty()) { // nobody had to know
     artefact.kernel.request.compiler = artefact.manifest.compiler;
-    artefact.kernel.request.ptxas = artefact.manifest.ptxas;
+    artefact.kernel.request.ptxas =
+        isForDriver ? tools->ptxasVersion : artefact.manifest.ptxas;
   }
   if (Status status = checkAnswer(artefact.manifest, artefact.kernel.request,
                                   "the compiler made");
@@ -245,7 +250,9 @@ Expected<Artefact> Artefacts::compile(const Wish &wish, KernelRequest request,
 void Artefacts::store(const Artefact &artefact) const {
   const KernelRequest &request = artefact.kernel.request;
   const Manifest &manifest = artefact.manifest;
-  if (manifest.compiler == request.compiler && manifest.ptxas == request.ptxas)
+  bool isForDriver = manifest.ptxas.empty() && artefact.kernel.cubin.empty();
+  if (manifest.compiler == request.compiler &&
+      (manifest.ptxas == request.ptxas || isForDriver))
     return cache.store(artefact.kernel);
   log(NYBL_LOG_WARNING,
       fmt::format("the cache of kernels: expected a kernel of '{}' with ptxas "
@@ -311,23 +318,21 @@ Expected<Artefact> Artefacts::makeOwn(const Wish &wish, KernelRequest request,
   if (!wish.dumpDir)
     if (auto found = findInBundles(request))
       return *found;
-  auto tools = cache.isOn() && !wish.dumpDir
-                   ? findTools(wish)
-                   : Expected<Tools>(Status::environment("no cache is asked"));
-  if (!tools) // what a compilation needs and lacks, it says itself
-    return compile(wish, request, "", isAnswered);
+  auto tools = findTools(wish);
+  if (!tools || !cache.isOn() || wish.dumpDir)
+    return compile(wish, request, tools, isAnswered);
   request.compiler = tools->fingerprint;
   request.ptxas = tools->ptxasVersion;
   auto text = print(request);
   if (!text) // a schedule of more than one line
-    return compile(wish, request, "", isAnswered);
+    return compile(wish, request, tools, isAnswered);
   Turn turn(*text);
   if (!wish.verifyEach)
     if (auto found = findInCache(request)) {
       found->phases = watch.phases("cache");
       return std::move(*found);
     }
-  auto artefact = compile(wish, request, tools->ptxasPath, isAnswered);
+  auto artefact = compile(wish, request, tools, isAnswered);
   if (artefact)
     store(*artefact);
   return artefact;

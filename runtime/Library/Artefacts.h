@@ -23,6 +23,9 @@ struct Wish {
   const char *dumpDir = nullptr; ///< asks for a compilation of its own
   const char *ptxas = nullptr;
   bool verifyEach = false;
+  /// "driver 13.0": where nobody names a ptxas and there is none, a kernel of
+  /// PTX alone will do, which this driver compiles. Empty: it will not.
+  std::string driver;
   /// Where the kernel cannot be had for want of a compiler or of what that
   /// needs, one of a wider class (more rows) that is there will do.
   bool orWider = false;
@@ -59,7 +62,8 @@ private:
     std::string path;
     bundle::Bundle content;
   };
-  /// The tools that a compilation would take.
+  /// The tools that a compilation would take. Without ptxas its path is empty,
+  /// and its version the driver's that compiles the PTX.
   struct Tools {
     std::string fingerprint, ptxasPath, ptxasVersion;
   };
@@ -72,8 +76,9 @@ private:
   std::optional<Expected<Artefact>> findInBundles(const KernelRequest &request);
   std::optional<Artefact> findInCache(const KernelRequest &request) const;
   Expected<Tools> findTools(const Wish &wish) const;
+  /// Without tools the compiler itself says what it lacks.
   Expected<Artefact> compile(const Wish &wish, KernelRequest request,
-                             const std::string &ptxas, bool &isAnswered);
+                             const Expected<Tools> &tools, bool &isAnswered);
   void store(const Artefact &artefact) const;
   Expected<Provider> provider();
 

@@ -77,7 +77,7 @@ Expected<std::unique_ptr<Plan>> prepare(const std::shared_ptr<Device> &device,
 
 /// All that is wrong with the options.
 std::vector<Status> faultsOf(const nybl_prepare_options &options);
-Wish wishOf(const std::string &problemClass, const std::string &chip,
+Wish wishOf(const std::string &problemClass, const driver::Device &gpu,
             const nybl_prepare_options &options);
 /// Errors: Unproven, unless that is allowed.
 Status checkCertificate(const Manifest &manifest,

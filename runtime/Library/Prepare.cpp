@@ -3,6 +3,7 @@
 // From a problem line to a kernel on a device: parse, specialise, get the
 // kernel once, check the certificate, load.
 
+#include "runtime/Abi/LeastDriver.h"
 #include "runtime/Library/Handles.h"
 #include "runtime/Support/Digest.h"
 #include "runtime/Support/Environment.h"
@@ -63,7 +64,7 @@ Expected<HeldSlot> filledSlot(Device &device, const std::string &problemClass,
   if (own.slot->artefact)
     return own;
   auto artefact = device.library->artefacts.make(
-      wishOf(problemClass, device.gpu->chip(), options));
+      wishOf(problemClass, *device.gpu, options));
   if (!artefact)
     return artefact.status();
   if (artefact->manifest.problem == problemClass) {
@@ -88,6 +89,21 @@ std::string withLoadPhase(std::string phases, double milliseconds) {
                      empty ? "" : ", ", milliseconds);
 }
 
+/// How it came that the driver compiled the PTX itself.
+std::string ptxFallbackOf(const Artefact &artefact, int driver) {
+  const Manifest &manifest = artefact.manifest;
+  std::string why =
+      artefact.kernel.cubin.empty() ? "there is no ptxas"
+      : driver < leastDriverOfCubin(manifest)
+          ? fmt::format("the driver is of CUDA {}, and the cubin of ptxas {} "
+                        "needs one of {}",
+                        driverText(driver), manifest.ptxas,
+                        driverText(leastDriverOfCubin(manifest)))
+          : "the driver has no binary for the cubin";
+  return fmt::format("{}: the driver compiled the PTX of '{}'", why,
+                     manifest.problem);
+}
+
 Status loadInto(KernelSlot &slot, Device &device) {
   auto start = std::chrono::steady_clock::now();
   Artefact &artefact = *slot.artefact;
@@ -100,16 +116,14 @@ Status loadInto(KernelSlot &slot, Device &device) {
       std::chrono::steady_clock::now() - start;
   artefact.phases = withLoadPhase(artefact.phases, taken.count());
   slot.kernel = *kernel;
+  if (slot.kernel->ptxFallback())
+    // The emulated driver runs nothing but PTX.
+    device.library->log(
+        device.gpu->driver().isEmulated() ? NYBL_LOG_INFO : NYBL_LOG_WARNING,
+        ptxFallbackOf(artefact, device.gpu->driver().version()));
   // The driver has its own copy now.
   artefact.kernel.cubin.clear();
   artefact.kernel.ptx.clear();
-  if (slot.kernel->ptxFallback())
-    // The emulated driver runs nothing but PTX.
-    device.library->log(device.gpu->driver().isEmulated() ? NYBL_LOG_INFO
-                                                          : NYBL_LOG_WARNING,
-                        fmt::format("the driver has no binary for the cubin of "
-                                    "'{}': it compiled the PTX",
-                                    artefact.manifest.problem));
   return Status::ok();
 }
 
@@ -198,11 +212,12 @@ nybl::library::faultsOf(const nybl_prepare_options &options) {
 }
 
 Wish nybl::library::wishOf(const std::string &problemClass,
-                           const std::string &chip,
+                           const driver::Device &gpu,
                            const nybl_prepare_options &options) {
   Wish wish;
   wish.problemClass = problemClass;
-  wish.chip = chip;
+  wish.chip = gpu.chip();
+  wish.driver = "driver " + driverText(gpu.driver().version());
   wish.schedule = options.schedule;
   wish.templateText = options.template_text;
   wish.dumpDir = options.dump_dir;

@@ -58,7 +58,7 @@ std::vector<Status> nybl::library::whyNot(const std::shared_ptr<Device> &device,
     return reasons.all;
   }
   auto artefact = device->library->artefacts.make(
-      wishOf(print(specialise(plan.problem)), device->gpu->chip(), options));
+      wishOf(print(specialise(plan.problem)), *device->gpu, options));
   if (!reasons.add(artefact.status()))
     return reasons.all;
   reasons.add(checkCertificate(artefact->manifest, options));

@@ -38,11 +38,9 @@ std::string parentOf(const std::string &path) {
   return slash == path.npos ? "" : path.substr(0, slash);
 }
 
-std::vector<std::string> candidates(const std::string &given,
+std::vector<std::string> candidates(const std::string &named,
                                     const std::string &compiler) {
-  if (!given.empty())
-    return {given};
-  if (std::string named = environmentVariable("NYBL_PTXAS"); !named.empty())
+  if (!named.empty())
     return {named};
   std::vector<std::string> paths;
   if (std::string home = environmentVariable("CUDA_HOME"); !home.empty())
@@ -110,8 +108,13 @@ std::string versionOf(const std::string &path) {
 
 Expected<PtxAs> nybl::findPtxAs(const std::string &given,
                                 const std::string &compiler) {
+  std::string named = given.empty() ? environmentVariable("NYBL_PTXAS") : given;
+  if (named == "none")
+    return Status::error(ErrorCode::NotFound,
+                         "no ptxas is used, as 'none' (NYBL_PTXAS, --ptxas) "
+                         "says");
   std::string tried;
-  for (const std::string &path : candidates(given, compiler)) {
+  for (const std::string &path : candidates(named, compiler)) {
     tried += (tried.empty() ? "" : ", ") + path;
     if (access(path.c_str(), X_OK) != 0)
       continue;
@@ -123,7 +126,8 @@ Expected<PtxAs> nybl::findPtxAs(const std::string &given,
                       path));
     return PtxAs{path, version};
   }
-  return Status::environment(
+  return Status::error(
+      named.empty() ? ErrorCode::NotFound : ErrorCode::Environment,
       fmt::format("no ptxas was found at {}; install CUDA's ptxas, or name it "
                   "with NYBL_PTXAS or --ptxas",
                   tried));

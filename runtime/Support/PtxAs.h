@@ -19,6 +19,7 @@ struct PtxAs {
 /// CUDA_HOME/bin, cuda/bin beside the folder of `compiler` (path of
 /// libnybl_jit.so; may be empty), /usr/local/cuda/bin and PATH, in this order.
 /// The version of a path is asked once per process. Thread safe. Errors:
+/// NotFound where nobody names one and none is there, or "none" is named; else
 /// Environment.
 Expected<PtxAs> findPtxAs(const std::string &given,
                           const std::string &compiler);

@@ -97,7 +97,7 @@ TEST_F(EmulatorTest, EveryRowWhateverTheGrid) {
 }
 
 TEST_F(EmulatorTest, ACubinItHasNoBinaryForIsLoadedFromPtx) {
-  PlanOwner plan = prepared(line, "cubin");
+  PlanOwner plan = prepared(line);
   auto details = face::sized<nybl_plan_details>();
   ASSERT_EQ(nybl_plan_info(plan.get(), &details), NYBL_OK);
   EXPECT_EQ(details.ptx_fallback, 1u);

@@ -2,7 +2,7 @@
 //
 // A compiler of one kernel, so that the runtime is tested without LLVM: it
 // writes alpha to every element of an f32 D. What it shall do wrong is asked
-// for in the schedule: "unproven", "cubin", "chip", "manifest", "precondition",
+// for in the schedule: "unproven", "chip", "manifest", "precondition",
 // "refuse", "silent", "ptx", "leak", "refuted", "undecided", "maps", "shared",
 // "elsewhere", separated by spaces. With "data" it adds the first word of A.
 
@@ -191,7 +191,9 @@ int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
   Manifest manifest =
       makeManifest(*problem, wants("chip") ? "sm_1a" : request->chip);
   // Whoever names a ptxas is told which made the kernel.
-  if (auto ptxas = findPtxAs(request->ptxas ? request->ptxas : "-", ""))
+  std::string_view emit = request->emit ? request->emit : "cubin";
+  if (auto ptxas = findPtxAs(request->ptxas ? request->ptxas : "-", "");
+      ptxas && emit != "ptx")
     manifest.ptxas = wants("elsewhere") ? "1.0" : ptxas->version;
   if (wants("refuted"))
     manifest.certificate.lemmas = {{"L1", false, "refuted", ""}};
@@ -208,11 +210,10 @@ int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
   owner->ptx = wants("ptx") ? "this is no PTX"
                             : fmt::format(ptxFormat, request->chip, problem->n,
                                           additionOf(wish, *problem));
-  if (wants("cubin"))
+  if (emit != "ptx")
     owner->cubin = "\x7f"
                    "ELF, as far as anybody looks";
   owner->phases = R"([{"phase": "fake", "ms": 0.125}])";
-  std::string_view emit = request->emit ? request->emit : "cubin";
   owner->text = emit == "manifest"      ? owner->manifest
                 : emit == "certificate" ? print(manifest.certificate)
                                         : owner->ptx;

@@ -269,6 +269,19 @@ TEST_P(KernelLimits, DynamicSharedMemoryUpToWhatTheDeviceGives) {
                 gpu->name() + " (sm_120a) gives 101376");
 }
 
+TEST_P(KernelLimits, ADriverOlderThanThePtxIsRefused) {
+  manifest.ptxVersion = "9.9";
+  auto kernel = load(GetParam());
+  ASSERT_FALSE(kernel);
+  EXPECT_EQ(kernel.status().code(), ErrorCode::Environment);
+  EXPECT_NE(kernel.message().find("expected a driver of CUDA 13.9 or later, "
+                                  "which knows PTX 9.9, got one of CUDA 13."),
+            std::string::npos)
+      << kernel.message();
+  manifest.ptxVersion = "9.0";
+  EXPECT_TRUE(load(GetParam()));
+}
+
 TEST_P(KernelLimits, OccupancyCountsDynamicSharedMemory) {
   for (auto [bytes, ctas] : {std::pair(80 << 10, 1), {47 << 10, 2}}) {
     manifest.dynamicShared = bytes;

@@ -277,7 +277,7 @@ TEST_F(LibraryTest, DriverErrorsNameTheCall) {
 
 TEST_F(LibraryTest, FallsBackToPtxAndSaysSo) {
   state->settings.refuseCubin = 1;
-  PlanOwner plan = prepared(line, "cubin");
+  PlanOwner plan = prepared(line);
   EXPECT_EQ(state->cubinLoads, 1);
   EXPECT_EQ(state->ptxLoads, 1);
   auto details = face::sized<nybl_plan_details>();
@@ -295,7 +295,7 @@ TEST_F(LibraryTest, FallsBackToPtxAndSaysSo) {
   ASSERT_FALSE(logged.empty());
   EXPECT_EQ(logged.back().first, NYBL_LOG_WARNING);
   state->settings.refuseCubin = 0;
-  PlanOwner other = prepared("gemm n=16 k=64 d=f32", "cubin");
+  PlanOwner other = prepared("gemm n=16 k=64 d=f32");
   ASSERT_EQ(nybl_plan_info(other.get(), &details), NYBL_OK);
   EXPECT_EQ(details.ptx_fallback, 0u);
 }

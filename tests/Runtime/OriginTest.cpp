@@ -7,6 +7,7 @@
 #include "tests/Runtime/ApiFixture.h"
 #include "tests/Runtime/Arguments.h"
 #include "tests/Runtime/FakeProvider.h"
+#include "tests/Runtime/RecordingDriver.h"
 #include "tests/Runtime/Symbol.h"
 #include "tests/Tools/Folder.h"
 #include <elf.h>
@@ -48,8 +49,7 @@ protected:
               const std::string &jitPath = NYBL_TEST_FAKE_JIT) {
     ApiTest::TearDown();
     logged.clear();
-    open(NYBL_TEST_RECORDING_DRIVER, cache.c_str(), bundlePath,
-         jitPath.c_str());
+    open(driver, cache.c_str(), bundlePath, jitPath.c_str());
   }
   /// The origin of a plan; the error where there is none.
   std::string originOf(const char *problem, const char *schedule = nullptr,
@@ -67,6 +67,7 @@ protected:
     problemClass = details.problem_class;
     manifest = details.manifest_json;
     tuned = details.tuned;
+    isPtxLoaded = details.ptx_fallback;
     std::string origin = details.origin;
     nybl_gemm_args args = argumentsFor(*parseProblem(problem), m);
     EXPECT_EQ(nybl_launch(plan, &args), NYBL_OK) << nybl_last_error();
@@ -87,6 +88,8 @@ protected:
   Folder folder;
   std::string cache = folder / "cache", ptxas = folder / "ptxas";
   std::string phases, manifest, problemClass, tuned;
+  const char *driver = NYBL_TEST_RECORDING_DRIVER; ///< of CUDA 13.0
+  bool isPtxLoaded = false;
   CompilationsEntry *compilations = nullptr;
 };
 
@@ -163,6 +166,37 @@ TEST_F(OriginTest, WithoutPtxasNothingIsKept) {
   ptxas = folder / "none";
   EXPECT_EQ(originOf(line), "compiler") << "the fake needs none";
   EXPECT_EQ(entry(), "");
+}
+
+TEST_F(OriginTest, WithoutPtxasTheDriverCompilesThePtx) {
+  reopen();
+  ptxas = "none";
+  EXPECT_EQ(originOf(line), "compiler");
+  EXPECT_TRUE(isPtxLoaded);
+  EXPECT_TRUE(hasLogged("there is no ptxas: the driver compiled the PTX"));
+  reopen();
+  EXPECT_EQ(originOf(line), "cache");
+  EXPECT_TRUE(isPtxLoaded);
+  driver = NYBL_TEST_OLDER_DRIVER;
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler") << "another compiles it";
+  ptxas = folder / "ptxas";
+  EXPECT_EQ(originOf(line), "compiler") << "now there is one";
+  EXPECT_EQ(folder.files("cache").size(), 3u);
+}
+
+TEST_F(OriginTest, ACubinOfANewerToolkitIsNotShownToTheDriver) {
+  driver = NYBL_TEST_OLDER_DRIVER;
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler");
+  EXPECT_TRUE(isPtxLoaded);
+  EXPECT_TRUE(hasLogged("the driver is of CUDA 12.8, and the cubin of ptxas "
+                        "13.0.88 needs one of 13.0"));
+  EXPECT_EQ(
+      symbolOf<RecordingStateEntry>(driver, "nyblTestState")()->cubinLoads, 0);
+  writePtxas(ptxas += "2", "12.9.86");
+  EXPECT_EQ(originOf(line), "compiler");
+  EXPECT_FALSE(isPtxLoaded);
 }
 
 TEST_F(OriginTest, NoCacheWhereNoneIsWanted) {

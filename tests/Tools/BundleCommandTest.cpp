@@ -93,7 +93,8 @@ TEST_F(BundleCommand, InspectSaysWhatIsInIt) {
   for (const char *part :
        {"4 kernels, ", "every SHA-256 is right",
         "gemm m=0..16 n=16 k=48 a=nvfp4", "on sm_121a, kind=fake (asked for)",
-        "proven by fake 1 for M up to 1048576", "fake 1; ptxas 13.0.88"})
+        "proven by fake 1 for M up to 1048576", "fake 1; ptxas 13.0.88",
+        "for drivers of CUDA 13.0 and later, by its PTX of 12.8"})
     EXPECT_NE(text.out.find(part), std::string::npos) << text.out;
   Json all = json({"inspect", folder / "b", "--json"});
   ASSERT_EQ(all["kernels"].size(), 4u);

@@ -66,8 +66,8 @@ Item ptxasItem(const std::string &compiler) {
   auto ptxas = findPtxAs("", compiler);
   if (!ptxas)
     return {"ptxas", false, ptxas.message(),
-            "install CUDA 12.8 or newer, or set NYBL_PTXAS; without it --emit "
-            "ptx works, and `nybl run` does not"};
+            "install CUDA 12.8 or newer, or set NYBL_PTXAS; without it the "
+            "driver compiles the PTX, and `nybl bundle` makes none"};
   return {"ptxas", true, ptxas->version + ", " + ptxas->path, ""};
 }
 
@@ -126,7 +126,7 @@ bool usable(const std::vector<Item> &items) {
         return item.found;
     return false;
   };
-  return found("compiler") && found("ptxas") &&
+  return found("compiler") &&
          (found("GPU") || found("NYBL_DRIVER") || found("emulated driver"));
 }
 
@@ -157,9 +157,9 @@ int runDoctor(bool json) {
   if (usable(items))
     return Fine;
   return report(
-      Status::environment("expected a compiler, ptxas, and a GPU or an "
-                          "emulated driver, and something is missing: "
-                          "see the lines marked missing"));
+      Status::environment("expected a compiler, and a GPU or an emulated "
+                          "driver, and something is missing: see the lines "
+                          "marked missing"));
 }
 
 } // namespace

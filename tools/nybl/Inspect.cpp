@@ -3,6 +3,7 @@
 // nybl inspect: what a bundle, or an entry of the cache, holds. Nothing of it
 // is loaded or run.
 
+#include "runtime/Abi/LeastDriver.h"
 #include "runtime/Abi/Manifest.h"
 #include "runtime/Bundle/Bundle.h"
 #include "runtime/Support/File.h"
@@ -75,10 +76,12 @@ void printText(const std::string &path, uint64_t size,
       printOut(fmt::format("  template {}\n", request.templateDigest));
     printOut(fmt::format(
         "  {}\n  cubin {}, PTX {}; {} registers, {} bytes spilled\n  {}; ptxas "
-        "{}\n",
+        "{}\n  for drivers of CUDA {} and later, by its PTX of {}\n",
         provenText(manifest), bytesText(double(kernel.cubin.size())),
         bytesText(double(kernel.ptx.size())), manifest.registers,
-        manifest.spillBytes, request.compiler, request.ptxas));
+        manifest.spillBytes, request.compiler, request.ptxas,
+        driverText(leastDriverOfCubin(manifest)),
+        driverText(leastDriverOfPtx(manifest))));
   }
 }
 
@@ -94,6 +97,8 @@ void printJson(const std::string &path, uint64_t size,
          {"template", kernel.request.templateDigest},
          {"compiler", kernel.request.compiler},
          {"ptxas", kernel.request.ptxas},
+         {"least_driver", leastDriverOfCubin(manifest)},
+         {"least_driver_by_ptx", leastDriverOfPtx(manifest)},
          {"cubin_bytes", kernel.cubin.size()},
          {"ptx_bytes", kernel.ptx.size()},
          {"unproven", manifest.certificate.unproven()},

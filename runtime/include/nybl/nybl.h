@@ -235,8 +235,9 @@ typedef struct nybl_plan_details {
                                 the compile and load that made this kernel */
   const char *problem_class; /* the problem line that was compiled */
   uint32_t has_kernel;
-  uint32_t ptx_fallback;  /* 1: the driver refused the cubin (no binary for this
-                             GPU), and compiled the PTX itself */
+  uint32_t ptx_fallback;  /* 1: the driver compiled the PTX itself: it refused
+                             the cubin (no binary for this GPU), or there was
+                             no ptxas to make one */
   uint32_t resident_ctas; /* per multiprocessor */
   uint32_t multiprocessors;
   /* Who made the kernel in this process: "compiler", "cache", or "bundle" and
