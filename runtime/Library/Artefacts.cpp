@@ -119,11 +119,12 @@ Status withCommand(const Status &status, const KernelRequest &request,
 
 } // namespace
 
-Artefacts::Artefacts(std::string jitPath, cache::Settings settings, Log l)
+Artefacts::Artefacts(std::string jitPath, cache::Settings settings, Log l,
+                     CompileSettings compiling)
     : jitPath(std::move(jitPath)),
       cache(std::move(settings),
             [l](const std::string &message) { l(NYBL_LOG_WARNING, message); }),
-      log(std::move(l)) {}
+      log(std::move(l)), compiling(compiling) {}
 
 Status Artefacts::addBundle(const std::string &path) {
   auto bytes = readFile(path);
@@ -148,6 +149,27 @@ Expected<Provider> Artefacts::provider() {
   jit = *found;
   loaded = true;
   return jit;
+}
+
+Expected<Compilation> Artefacts::run(const NyblCompileRequest &request) {
+  if (!compiling.isInProcess) {
+    auto file = Provider::find(jitPath);
+    if (!file)
+      return file.status();
+    bool isStarted = false;
+    auto made = child.compile(*file, request, compiling.limit, isStarted);
+    if (made || isStarted)
+      return made;
+    if (!compiling.mayFallBack)
+      return Status::environment(made.message());
+    log(NYBL_LOG_WARNING,
+        made.message() + "; the compiler runs in this process, which it ends "
+                         "if it ends itself (NYBL_COMPILE)");
+  }
+  auto provider = this->provider();
+  if (!provider)
+    return provider.status();
+  return provider->compile(request);
 }
 
 std::optional<Expected<Artefact>>
@@ -204,9 +226,6 @@ Artefacts::findInCache(const KernelRequest &request) const {
 Expected<Artefact> Artefacts::compile(const Wish &wish, KernelRequest request,
                                       const Expected<Tools> &tools,
                                       bool &isAnswered) {
-  auto provider = this->provider();
-  if (!provider)
-    return withCommand(provider.status(), request, !bundles.empty());
   NyblCompileRequest asked = {};
   asked.problem = wish.problemClass.c_str();
   asked.chip = wish.chip.c_str();
@@ -217,9 +236,9 @@ Expected<Artefact> Artefacts::compile(const Wish &wish, KernelRequest request,
   asked.ptxas = tools && !isForDriver ? tools->ptxasPath.c_str() : wish.ptxas;
   asked.emit = isForDriver ? "ptx" : nullptr;
   asked.verify_each = wish.verifyEach;
-  auto compilation = provider->compile(asked);
+  auto compilation = run(asked);
   if (!compilation)
-    return compilation.status();
+    return withCommand(compilation.status(), request, !bundles.empty());
   isAnswered = true;
   Artefact artefact;
   artefact.kernel = {std::move(request), std::move(compilation->manifest),

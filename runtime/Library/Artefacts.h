@@ -9,6 +9,8 @@
 #include "runtime/Abi/Manifest.h"
 #include "runtime/Bundle/Bundle.h"
 #include "runtime/Cache/Cache.h"
+#include "runtime/Library/ChildCompiler.h"
+#include "runtime/Library/CompileSettings.h"
 #include "runtime/Library/Provider.h"
 #include <functional>
 #include <mutex>
@@ -42,7 +44,8 @@ struct Artefact {
 class Artefacts {
 public:
   using Log = std::function<void(nybl_log_level, const std::string &)>;
-  Artefacts(std::string jitPath, cache::Settings cache, Log log);
+  Artefacts(std::string jitPath, cache::Settings cache, Log log,
+            CompileSettings compiling = {});
 
   /// Kernels are looked for in it before all else, after those added earlier.
   /// Before the first make. Errors: Invalid, Environment, with the path.
@@ -81,10 +84,14 @@ private:
                              const Expected<Tools> &tools, bool &isAnswered);
   void store(const Artefact &artefact) const;
   Expected<Provider> provider();
+  /// In the process that the settings say.
+  Expected<Compilation> run(const NyblCompileRequest &request);
 
   std::string jitPath;
   cache::Cache cache;
   Log log;
+  const CompileSettings compiling;
+  ChildCompiler child;
   std::vector<OpenBundle> bundles;
   std::mutex mutex; ///< of the two below
   bool loaded = false;

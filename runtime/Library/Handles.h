@@ -17,7 +17,8 @@
 namespace nybl::library {
 
 struct Library {
-  explicit Library(const nybl_library_options &options);
+  Library(const nybl_library_options &options,
+          const CompileSettings &compiling);
 
   void log(nybl_log_level level, const std::string &message) const {
     if (callback)

@@ -44,17 +44,23 @@ Status addMemory(Artefacts &artefacts, const nybl_library_options &options) {
 
 } // namespace
 
-Library::Library(const nybl_library_options &options)
+Library::Library(const nybl_library_options &options,
+                 const CompileSettings &compiling)
     : callback(options.log), callbackUser(options.log_user),
-      artefacts(orEmpty(options.jit_path),
-                cache::Settings::find(options.cache_path),
-                [this](nybl_log_level level, const std::string &message) {
-                  log(level, message);
-                }) {}
+      artefacts(
+          orEmpty(options.jit_path), cache::Settings::find(options.cache_path),
+          [this](nybl_log_level level, const std::string &message) {
+            log(level, message);
+          },
+          compiling) {}
 
 Expected<std::shared_ptr<Library>>
 nybl::library::openLibrary(const nybl_library_options &options) {
-  auto library = std::make_shared<Library>(options);
+  auto compiling =
+      CompileSettings::find(options.compile, options.compile_seconds);
+  if (!compiling)
+    return compiling.status();
+  auto library = std::make_shared<Library>(options, *compiling);
   if (Status status = addMemory(library->artefacts, options); !status)
     return status;
   if (Status status =

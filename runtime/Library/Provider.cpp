@@ -4,8 +4,7 @@
 
 #include "runtime/Library/Provider.h"
 #include "runtime/Support/Environment.h"
-#include <cstdlib>
-#include <cstring>
+#include "runtime/Support/OwnFolder.h"
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -17,22 +16,6 @@ using namespace nybl::library;
 namespace {
 
 constexpr const char *libraryName = "libnybl_jit.so";
-
-/// The folder of the library or program that this code is linked into.
-std::string ownFolder() {
-  Dl_info info;
-  if (!dladdr(reinterpret_cast<const void *>(&ownFolder), &info) ||
-      !info.dli_fname)
-    return "";
-  // A program found through PATH is known by its bare name alone.
-  bool isBare = !std::strchr(info.dli_fname, '/');
-  char *absolute =
-      realpath(isBare ? "/proc/self/exe" : info.dli_fname, nullptr);
-  std::string file = absolute ? absolute : info.dli_fname;
-  std::free(absolute);
-  size_t slash = file.rfind('/');
-  return slash == file.npos ? "" : file.substr(0, slash);
-}
 
 std::vector<std::string> placesOf(const std::string &path) {
   if (!path.empty())

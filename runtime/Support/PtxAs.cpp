@@ -4,6 +4,7 @@
 
 #include "runtime/Support/PtxAs.h"
 #include "runtime/Support/Environment.h"
+#include "runtime/Support/Spawn.h"
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
@@ -11,14 +12,10 @@
 #include <fmt/format.h>
 #include <map>
 #include <mutex>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
 using namespace nybl;
-
-extern char **environ;
 
 namespace {
 
@@ -57,27 +54,22 @@ std::string versionText(const std::string &path) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
     return "";
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null",
-                                   O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  std::string program = path, argument = "--version";
-  char *argv[] = {program.data(), argument.data(), nullptr};
-  pid_t child;
-  bool started =
-      posix_spawn(&child, path.c_str(), &actions, nullptr, argv, environ) == 0;
-  posix_spawn_file_actions_destroy(&actions);
-  close(ends[1]);
+  Descriptor from(ends[0]), to(ends[1]);
+  Program program = {path, {"--version"}, {}};
+  program.output = *to;
+  auto process = spawnUnnoticed(program);
+  to.reset();
   std::string text;
   char buffer[4096];
-  for (ssize_t got; started && text.size() < 65536 &&
-                    (got = read(ends[0], buffer, sizeof buffer)) > 0;)
-    text.append(buffer, static_cast<size_t>(got));
-  close(ends[0]);
-  if (started)
-    while (waitpid(child, nullptr, 0) < 0 && errno == EINTR)
-      ;
+  for (ssize_t got; process && text.size() < 65536;) {
+    if ((got = read(*from, buffer, sizeof buffer)) > 0)
+      text.append(buffer, static_cast<size_t>(got));
+    else if (got == 0 || errno != EINTR)
+      break;
+  }
+  from.reset();
+  if (process)
+    reapIfOurs(*process);
   return text;
 }
 

@@ -26,6 +26,7 @@ ARROWS = {
                            "runtime/include"] for part in RUNTIME_PARTS},
     # An entry of the cache is a bundle of one kernel.
     "runtime/Cache": ["runtime/Abi", "runtime/Support", "runtime/Bundle"],
+    "runtime/ForkServer": ["runtime/Abi", "runtime/Support"],
     "runtime/Library": ["runtime"],
     "dialects": ["runtime/Abi"],
     **{f"compiler/{stage}": COMPILER_BASE +

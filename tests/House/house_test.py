@@ -34,6 +34,7 @@ class Arrows(unittest.TestCase):
         ("runtime/Support/a.h", '"runtime/Driver/b.h"'),
         ("runtime/Driver/a.cpp", '"runtime/Launch/b.h"'),
         ("runtime/Launch/a.cpp", '"runtime/Library/b.h"'),
+        ("runtime/ForkServer/a.cpp", '"runtime/Driver/b.h"'),
         ("runtime/Library/a.cpp", '"compiler/Driver/Compiler.h"'),
         ("runtime/Library/a.cpp", '"tools/emulator/include/b.h"'),
         ("runtime/Library/a.cpp", '"tests/Oracle/Gemm.h"'),

@@ -5,6 +5,9 @@
 // for in the schedule: "unproven", "chip", "manifest", "precondition",
 // "refuse", "silent", "ptx", "leak", "refuted", "undecided", "maps", "shared",
 // "elsewhere", separated by spaces. With "data" it adds the first word of A.
+// "abort", "killed", "exit", "garbage", "half" and "widow" end the process that
+// compiles, or what it says; "hang" is for ever, and leaves in dump_dir the
+// number of a process that it started.
 
 #include "tests/Runtime/FakeProvider.h"
 #include "runtime/Abi/Manifest.h"
@@ -12,9 +15,13 @@
 #include "runtime/Support/PtxAs.h"
 #include <atomic>
 #include <chrono>
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <fmt/format.h>
+#include <fstream>
 #include <thread>
+#include <unistd.h>
 
 using namespace nybl;
 
@@ -165,6 +172,46 @@ int refute(Owner &owner, NyblCompileResult *result, std::string_view wish,
               "fake:1:1: refuted: with M = 5 this reaches what it must not");
 }
 
+[[noreturn]] void hang(const char *folder) {
+  pid_t child = fork();
+  if (child != 0 && folder)
+    std::ofstream(std::string(folder) + "/child") << child << std::endl;
+  for (;;)
+    pause();
+}
+
+/// Writes to whoever asked.
+void say(std::string_view bytes) {
+  constexpr int socket = 3; // of nybl-jit-server's processes
+  if (write(socket, bytes.data(), bytes.size()) < 0)
+    std::perror("the fake's socket");
+}
+
+/// Ends, or spoils, the process that compiles.
+void misbehave(std::string_view wish, const char *folder) {
+  auto wants = [&](const char *word) { return wish.find(word) != wish.npos; };
+  if (wants("abort")) {
+    std::fputs("first words\nLLVM ERROR: the fake aborts\n", stderr);
+    std::abort();
+  }
+  if (wants("killed"))
+    kill(getpid(), SIGKILL);
+  if (wants("exit"))
+    _exit(7);
+  if (wants("garbage"))
+    say("this is no message of any version");
+  if (wants("half")) {
+    say("NFRK"); // as far as a message begins
+    _exit(0);
+  }
+  if (wants("widow")) {
+    kill(getppid(), SIGKILL);
+    pause();
+  }
+  if (wants("hang"))
+    hang(folder);
+}
+
 int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
   ++compilations;
   auto *owner = new Owner();
@@ -176,6 +223,7 @@ int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
   auto problem = parseProblem(request->problem);
   if (!problem)
     return fail(*owner, result, ErrorCode::Invalid, problem.message());
+  misbehave(wish, request->dump_dir);
   if (wants("refuse"))
     return fail(*owner, result, ErrorCode::Refused, "the fake refuses");
   if (wants("silent"))

@@ -27,6 +27,7 @@ protected:
     auto libraryOptions = face::sized<nybl_library_options>();
     libraryOptions.jit_path = NYBL_TEST_FAKE_JIT;
     libraryOptions.cache_path = "";
+    libraryOptions.compile = NYBL_COMPILE_IN_PROCESS; // which counts
     ASSERT_EQ(nybl_library_create(&libraryOptions, &library), NYBL_OK);
     auto deviceOptions = face::sized<nybl_device_options>();
     deviceOptions.driver_path = NYBL_TEST_RECORDING_DRIVER;

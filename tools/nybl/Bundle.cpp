@@ -59,14 +59,16 @@ Expected<Tuned> readTuned(const Options &options) {
 class Work {
 public:
   Work(const Options &options, std::optional<std::string> templateText,
-       Tuned tuned)
+       Tuned tuned, library::CompileSettings compiling)
       : options(options), templateText(std::move(templateText)),
         tuned(std::move(tuned)),
-        artefacts(options.jit, cache::Settings::find(nullptr),
-                  [this](nybl_log_level level, const std::string &message) {
-                    if (level == NYBL_LOG_WARNING)
-                      warn(message);
-                  }) {}
+        artefacts(
+            options.jit, cache::Settings::find(nullptr),
+            [this](nybl_log_level level, const std::string &message) {
+              if (level == NYBL_LOG_WARNING)
+                warn(message);
+            },
+            compiling) {}
 
   Status run(const std::set<std::string> &classes);
   const std::vector<bundle::Kernel> &kernels() const { return made; }
@@ -193,7 +195,10 @@ Status runBundle(const Options &options) {
   auto tuned = readTuned(options);
   if (!tuned)
     return tuned.status();
-  Work work(options, std::move(*templateText), std::move(*tuned));
+  auto compiling = library::CompileSettings::find(NYBL_COMPILE_DEFAULT, 0);
+  if (!compiling)
+    return compiling.status();
+  Work work(options, std::move(*templateText), std::move(*tuned), *compiling);
   if (Status status = work.run(*classes); !status)
     return status;
   auto bytes = bundle::write(work.kernels());

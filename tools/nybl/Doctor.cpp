@@ -5,6 +5,8 @@
 #include "nybl/nybl.h"
 #include "runtime/Cache/Cache.h"
 #include "runtime/Driver/Device.h"
+#include "runtime/Library/ChildCompiler.h"
+#include "runtime/Library/CompileSettings.h"
 #include "runtime/Library/Provider.h"
 #include "runtime/Support/PtxAs.h"
 #include "tools/nybl/Command.h"
@@ -61,6 +63,25 @@ Item compilerItem(std::string &path) {
   return {"compiler", true, provider->describe() + ", " + provider->path(), ""};
 }
 
+/// Where nybl_prepare runs the compiler.
+Item processItem() {
+  constexpr const char *name = "compiles in";
+  auto settings = library::CompileSettings::find(NYBL_COMPILE_DEFAULT, 0);
+  if (!settings)
+    return {name, false, settings.message(),
+            "set the variable right, or unset it"};
+  if (settings->isInProcess)
+    return {name, true, "the process that asks (NYBL_COMPILE)", ""};
+  auto server = library::ChildCompiler::findServer();
+  if (!server)
+    return {name, false, server.message(),
+            "until then a compiler that aborts takes the process along"};
+  return {name, true,
+          fmt::format("a process of its own, {} s at most, {}",
+                      settings->limit.count(), *server),
+          ""};
+}
+
 /// As the compiler finds it, whose path is `compiler`.
 Item ptxasItem(const std::string &compiler) {
   auto ptxas = findPtxAs("", compiler);
@@ -113,6 +134,7 @@ std::vector<Item> examine() {
           "set the variable it names right, or build the target nybl_emu; "
           "only runs without a GPU need it"),
       compilerLine,
+      processItem(),
       ptxasItem(compiler),
       nvdisasmItem(),
       cacheItem()};

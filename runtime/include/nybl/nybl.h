@@ -84,11 +84,25 @@ typedef enum nybl_log_level {
 typedef void (*nybl_log_callback)(void *user, nybl_log_level level,
                                   const char *message);
 
+/* In which process kernels are compiled. */
+typedef enum nybl_compile {
+  /* NYBL_COMPILE in the environment ("child", "inprocess"); without that a
+     child, and where none can be started, which the log then says, this one. */
+  NYBL_COMPILE_DEFAULT = 0,
+  /* One of its own for each compilation: one that aborts, or takes too long,
+     is an error of that call and of no other. No wait() of this process meets
+     it, and no SIGCHLD tells of it. docs/runtime.md. */
+  NYBL_COMPILE_CHILD = 1,
+  /* This one. What ends the compiler ends the process. */
+  NYBL_COMPILE_IN_PROCESS = 2
+} nybl_compile;
+
 typedef struct nybl_library_options {
   size_t size;
   /* Path of the compiler, libnybl_jit.so. Null: the environment's NYBL_JIT;
      without that, libnybl_jit.so beside this library. It is loaded at the first
-     kernel that must be compiled, and never unloaded. */
+     kernel that must be compiled: by the process that compiles (`compile`), or,
+     where that is this one, here, and then never unloaded. */
   const char *jit_path;
   nybl_log_callback log; /* null: silent */
   void *log_user;
@@ -109,11 +123,15 @@ typedef struct nybl_library_options {
      the best of them is taken, if it is still the very kernel that was timed.
      "": none. Null: NYBL_TUNE. Read whole at once. docs/tuning.md. */
   const char *tune_path;
+  uint32_t compile; /* nybl_compile */
+  /* The most that a child process may take for a kernel; it is ended then. 0:
+     NYBL_COMPILE_SECONDS; without that 300. */
+  uint32_t compile_seconds;
 } nybl_library_options;
 
 /* options may be null (all defaults). Reads bundles and tune file; loads no
-   compiler and touches no device. Errors: INVALID; ENVIRONMENT (one of them
-   cannot be read).
+   compiler and touches no device. Errors: INVALID (also what the environment
+   says); ENVIRONMENT (a bundle or the tune file cannot be read).
  */
 NYBL_API nybl_status nybl_library_create(const nybl_library_options *options,
                                          nybl_library **library);

@@ -92,6 +92,8 @@ public:
     auto options = face::sized<nybl_library_options>();
     options.jit_path = day.jit.empty() ? nullptr : day.jit.c_str();
     options.cache_path = "";
+    options.compile = day.jit.empty() ? NYBL_COMPILE_DEFAULT
+                                      : NYBL_COMPILE_IN_PROCESS; // which counts
     auto deviceOptions = face::sized<nybl_device_options>();
     deviceOptions.driver_path = NYBL_TEST_EMULATOR;
     auto driver = driver::Driver::open(NYBL_TEST_EMULATOR);
