@@ -104,7 +104,7 @@ void addTensorPatterns(mlir::TypeConverter &types,
 void addStorePatterns(mlir::TypeConverter &types,
                       mlir::RewritePatternSet &patterns);
 
-/// Loads, conversions and stores of blocks (CtaQuantizeToSM120.cpp).
+/// Loads, conversions and stores of blocks (CtaQuantize.cpp).
 void addQuantizePatterns(mlir::TypeConverter &types,
                          mlir::RewritePatternSet &patterns);
 

@@ -58,6 +58,15 @@ int64_t nybl::compiler::rowsToChooseFor(const GemmProblem &problemClass) {
   return std::clamp<int64_t>(problemClass.m.high, 1, manyRows);
 }
 
+/// Of the chips that can do something, in the order of their table.
+static std::string namesOf(bool (*can)(const Chip &)) {
+  std::string names;
+  for (const Chip &chip : chips())
+    if (can(chip))
+      names += (names.empty() ? "" : ", ") + std::string(chip.name);
+  return names;
+}
+
 /// Those of the list that the problem and the chip allow; data comes by TMA
 /// wherever it can.
 static std::vector<Schedule> allowed(const GemmProblem &problem,
@@ -129,10 +138,12 @@ Expected<Selection> nybl::compiler::select(const GemmProblem &problemClass,
   if (chip.tcgen05)
     return selectTensor(problemClass, chip, givenTemplate);
   if (!chip.blockScaledMma)
-    return Status::refused(fmt::format("{} has no block-scaled mma.sync, which "
-                                       "'{}' needs; chips that have it: "
-                                       "sm_120a, sm_120f, sm_121a",
-                                       chip.name, print(problemClass)));
+    return Status::refused(
+        fmt::format("{} has no block-scaled mma.sync and no tensor memory, of "
+                    "which '{}' needs one; chips that have one: {}",
+                    chip.name, print(problemClass), namesOf([](const Chip &c) {
+                      return c.blockScaledMma || c.tcgen05;
+                    })));
   if (!givenTemplate.empty() && givenTemplate != gemmTemplate())
     return Selection{givenTemplate,
                      *parseSchedule(ownTemplateSchedule),
@@ -146,13 +157,12 @@ Expected<Selection> nybl::compiler::select(const GemmProblem &problemClass,
 Expected<Selection> nybl::compiler::select(const QuantizeProblem &problemClass,
                                            const Chip &chip,
                                            std::string_view givenTemplate) {
-  if (!chip.blockScaledMma)
-    return Status::refused(fmt::format(
-        "{} {} '{}'; chips that quantise here: sm_120a, sm_120f, sm_121a",
-        chip.name,
-        chip.cvtE2m1 ? "has no kernel yet of"
-                     : "has no conversions to e2m1, which are needed for",
-        print(problemClass)));
+  if (!chip.cvtE2m1)
+    return Status::refused(
+        fmt::format("{} has no conversions to e2m1, which are needed for '{}'; "
+                    "chips that have them: {}",
+                    chip.name, print(problemClass),
+                    namesOf([](const Chip &c) { return c.cvtE2m1; })));
   Schedule schedule;
   bool tall = problemClass.padRows && problemClass.sf == ScaleLayout::T128x4;
   schedule.tile = tall ? std::array<int64_t, 3>{128, 64, kBlock}

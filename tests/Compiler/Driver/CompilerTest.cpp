@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <gtest/gtest.h>
+#include <map>
 #include <unistd.h>
 
 using namespace nybl;
@@ -52,6 +53,28 @@ TEST(Compiler, SiblingChipsCarryTheirSuffix) {
     auto manifest = parseManifest(artefact->manifest);
     ASSERT_TRUE(manifest) << manifest.message();
     EXPECT_EQ(manifest->chip, chip);
+  }
+}
+
+/// No step knows the chip, down to the instructions: two PTX of one version
+/// differ in their targets alone.
+TEST(Compiler, ChipsQuantiseByTheSameInstructions) {
+  for (const char *line :
+       {"quantize k=80 x=f32 pad=rows", "quantize k=80 math=fast sf=linear",
+        "quantize k=80 x=f16 sf=8x4 fuse=silu_mul"}) {
+    std::map<std::string, std::string> bodies; // by what stands before .target
+    for (const char *chip : {"sm_100a", "sm_120a", "sm_100f", "sm_103a",
+                             "sm_120f", "sm_121a"}) {
+      auto artefact = make(line, chip);
+      ASSERT_TRUE(artefact) << artefact.message();
+      std::string ptx = artefact->ptx, target = std::string(".target ") + chip;
+      size_t at = ptx.find(target);
+      ASSERT_NE(at, ptx.npos);
+      std::string body = ptx.substr(at + target.size());
+      EXPECT_EQ(bodies.emplace(ptx.substr(0, at), body).first->second, body)
+          << chip;
+    }
+    EXPECT_EQ(bodies.size(), 2u) << "versions 8.7 and 8.8";
   }
 }
 

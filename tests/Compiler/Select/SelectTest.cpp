@@ -48,18 +48,24 @@ TEST(Select, TakesTensorMemoryWhereAChipHasIt) {
       << refused.message();
 }
 
-/// Who can convert and who has a kernel are two questions.
+/// Who converts to e2m1, quantises.
 TEST(Select, SaysWhyAChipDoesNotQuantise) {
   QuantizeProblem problem = *parseQuantize("quantize k=384");
-  auto none = select(problem, **findChip("sm_90a"));
-  auto notYet = select(problem, **findChip("sm_100a"));
-  ASSERT_FALSE(none || notYet);
-  EXPECT_NE(none.message().find("sm_90a has no conversions to e2m1"),
-            std::string::npos)
-      << none.message();
-  EXPECT_NE(notYet.message().find("sm_100a has no kernel yet of 'quantize"),
-            std::string::npos)
-      << notYet.message();
+  for (const Chip &chip : chips()) {
+    auto selected = select(problem, chip);
+    EXPECT_EQ(bool(selected), chip.cvtE2m1) << chip.name;
+    if (!selected) {
+      EXPECT_EQ(selected.status().code(), ErrorCode::Refused);
+      EXPECT_EQ(selected.message().find(std::string(chip.name) +
+                                        " has no conversions to e2m1"),
+                0u)
+          << selected.message();
+      EXPECT_NE(selected.message().find("sm_100a, sm_100f, sm_103a, sm_110a, "
+                                        "sm_120a, sm_120f, sm_121a"),
+                std::string::npos)
+          << selected.message();
+    }
+  }
 }
 
 /// On every chip that has the multiply, whatever the problem: roles, by TMA

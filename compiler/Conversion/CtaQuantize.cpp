@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Loads of elements, what comes before, blocks to codes and their stores, of
-// the pass cta-to-sm120. The formula: docs/quantize.md.
+// Loads of elements, what comes before, blocks to codes and their stores: for
+// every chip that converts to e2m1. The formula: docs/quantize.md.
 
 #include "compiler/Conversion/CtaToSM120.h"
 #include "dialects/Cta/CtaOps.h"
