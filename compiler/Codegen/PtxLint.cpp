@@ -306,6 +306,8 @@ private:
          false, true},
         {"tcgen05.mma.cta_group::1.kind::mxf4nvf4.block_scale.scale_vec::4X",
          &PtxCounts::multiplies, false, true},
+        {"tcgen05.mma.cta_group::1.kind::mxf4nvf4.block_scale.block16",
+         &PtxCounts::multiplies, false, true},
         {"tcgen05.commit.cta_group::1.mbarrier::arrive::one.shared::cluster."
          "b64",
          &PtxCounts::tensorCommits, true},

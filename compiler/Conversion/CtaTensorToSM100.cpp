@@ -251,7 +251,9 @@ struct LowerTensorZero : Lowering<cta::TensorZeroOp> {
 };
 
 struct LowerTensorMma : Lowering<cta::TensorMmaOp> {
-  using Lowering::Lowering;
+  LowerTensorMma(const TypeConverter &types, MLIRContext *context,
+                 StringRef scaleVector)
+      : Lowering(types, context), scaleVector(scaleVector) {}
   LogicalResult matchAndRewrite(cta::TensorMmaOp op, OpAdaptor a,
                                 ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
@@ -273,13 +275,17 @@ struct LowerTensorMma : Lowering<cta::TensorMmaOp> {
     inlinePtx(
         b, loc, {},
         {to, left, right, instruction, leftScales, rightScales, a.getAcc()},
-        "tcgen05.mma.cta_group::1.kind::mxf4nvf4.block_scale"
-        ".scale_vec::4X [$0], $1, $2, $3, [$4], [$5], $6;",
+        ("tcgen05.mma.cta_group::1.kind::mxf4nvf4.block_scale." + scaleVector +
+         " [$0], $1, $2, $3, [$4], [$5], $6;")
+            .str(),
         "r,l,l,r,r,r,b,~{memory}");
     b.setInsertionPoint(op);
     b.replaceOpWithNewOp<LLVM::ConstantOp>(op, b.getBoolAttr(true));
     return success();
   }
+
+private:
+  StringRef scaleVector;
 };
 
 constexpr StringLiteral commit =
@@ -429,9 +435,12 @@ void nybl::compiler::joinAsked(ModuleOp module) {
 }
 
 void nybl::compiler::addTensorPatterns(TypeConverter &types,
-                                       RewritePatternSet &patterns) {
-  patterns
-      .add<LowerSmemDesc, LowerTensorOpen, LowerTensorClose, LowerTensorAlloc,
-           LowerTensorCopy, LowerTensorZero, LowerTensorMma, LowerTensorPublish,
-           LowerTensorRelease, LowerTensorLoad>(types, patterns.getContext());
+                                       RewritePatternSet &patterns,
+                                       StringRef scaleVector) {
+  MLIRContext *context = patterns.getContext();
+  patterns.add<LowerSmemDesc, LowerTensorOpen, LowerTensorClose,
+               LowerTensorAlloc, LowerTensorCopy, LowerTensorZero,
+               LowerTensorPublish, LowerTensorRelease, LowerTensorLoad>(
+      types, context);
+  patterns.add<LowerTensorMma>(types, context, scaleVector);
 }

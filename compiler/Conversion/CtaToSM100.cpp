@@ -5,6 +5,7 @@
 
 #include "compiler/Conversion/CtaToSM120.h"
 #include "compiler/Conversion/Passes.h"
+#include "dialects/Chips/Chips.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -22,15 +23,24 @@ namespace nybl::compiler {
 namespace {
 
 struct CtaToSM100Pass : public compiler::impl::CtaToSM100Base<CtaToSM100Pass> {
+  using CtaToSM100Base::CtaToSM100Base;
   void runOnOperation() override {
-    if (failed(lowerKernels(getOperation(), [](TypeConverter &types,
-                                               RewritePatternSet &patterns,
-                                               ConversionTarget &target) {
-          addTensorPatterns(types, patterns);
-          // Accumulators go from K step to K step.
-          scf::populateSCFStructuralTypeConversionsAndLegality(types, patterns,
-                                                               target);
-        })))
+    Expected<const Chip *> found = findChip(chip);
+    if (!found || !(*found)->tcgen05) {
+      getOperation().emitError("expected a chip with tensor memory, got '")
+          << chip << "'";
+      return signalPassFailure();
+    }
+    StringRef scaleVector = (*found)->scaleVector;
+    if (failed(lowerKernels(
+            getOperation(),
+            [scaleVector](TypeConverter &types, RewritePatternSet &patterns,
+                          ConversionTarget &target) {
+              addTensorPatterns(types, patterns, scaleVector);
+              // Accumulators go from K step to K step.
+              scf::populateSCFStructuralTypeConversionsAndLegality(
+                  types, patterns, target);
+            })))
       return signalPassFailure();
     joinAsked(getOperation());
   }

@@ -96,9 +96,11 @@ void fenceTensorMemory(mlir::OpBuilder &builder, mlir::Location loc,
 /// under one branch (CtaTensorToSM100.cpp).
 void joinAsked(mlir::ModuleOp module);
 
-/// Tensor memory and its multiplies (CtaTensorToSM100.cpp).
+/// Tensor memory and its multiplies (CtaTensorToSM100.cpp), which spell their
+/// scale factors as the chip's record says.
 void addTensorPatterns(mlir::TypeConverter &types,
-                       mlir::RewritePatternSet &patterns);
+                       mlir::RewritePatternSet &patterns,
+                       llvm::StringRef scaleVector);
 
 /// Stores by TMA (CtaStoreToSM120.cpp).
 void addStorePatterns(mlir::TypeConverter &types,

@@ -38,6 +38,8 @@ def OrderArithmetic : Pass<"order-arithmetic", "::mlir::ModuleOp"> {
 def CtaToSM100 : Pass<"cta-to-sm100", "::mlir::ModuleOp"> {
   let summary = "lower a proven cta.kernel to NVVM for chips with tensor memory";
   let description = "As cta-to-sm120, but for its multiplies: those of tcgen05.";
+  let options = [
+    Option<"chip", "chip", "std::string", "\"sm_100a\"", "full chip name">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect",
                            "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }

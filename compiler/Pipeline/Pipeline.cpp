@@ -58,8 +58,9 @@ void nybl::compiler::buildLowerPhase(OpPassManager &passes) {
 
 void nybl::compiler::buildLowerPhaseFor(OpPassManager &passes,
                                         const Chip &chip) {
-  buildLowerPhaseFrom(passes,
-                      chip.tcgen05 ? createCtaToSM100() : createCtaToSM120());
+  buildLowerPhaseFrom(passes, chip.tcgen05
+                                  ? createCtaToSM100({.chip = chip.name})
+                                  : createCtaToSM120());
 }
 
 void nybl::compiler::registerDialects(DialectRegistry &registry) {

@@ -208,11 +208,6 @@ static Status validateTensorMemory(const Schedule &s, const Chip &chip) {
   if (!chip.tcgen05)
     return refuse(fmt::format("{} has no tensor memory, which kind=tmem needs",
                               chip.name));
-  if (chip.suffix != std::string_view("a"))
-    return refuse(fmt::format("{} has no multiply with a scale factor for 16 "
-                              "elements (scale_vec::4X); chips that have it "
-                              "in tensor memory: sm_100a, sm_103a, sm_110a",
-                              chip.name));
   if (s.tile[0] != 128 || s.tile[1] != 128 || s.warps[0] != 4 ||
       s.warps[1] != 1)
     return refuse("expected tile=128x128xK and warps=4x1 of kind=tmem");
@@ -280,13 +275,9 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
     if (Status status = validateTensorMemory(s, chip); !status)
       return status;
   } else if (chip.tcgen05) {
-    bool served = chip.suffix == std::string_view("a");
     return refuse(fmt::format("{} has no block-scaled mma.sync, which kind={} "
-                              "needs: use {}",
-                              chip.name, s.kind,
-                              served ? "kind=tmem"
-                                     : "kind=tmem of sm_100a, sm_103a or "
-                                       "sm_110a"));
+                              "needs: use kind=tmem",
+                              chip.name, s.kind));
   }
   return validateShared(s, chip, /*elementBytes=*/2);
 }

@@ -138,12 +138,11 @@ Expected<Selection> nybl::compiler::select(const GemmProblem &problemClass,
   if (chip.tcgen05)
     return selectTensor(problemClass, chip, givenTemplate);
   if (!chip.blockScaledMma)
-    return Status::refused(
-        fmt::format("{} has no block-scaled mma.sync and no tensor memory, of "
-                    "which '{}' needs one; chips that have one: {}",
-                    chip.name, print(problemClass), namesOf([](const Chip &c) {
-                      return c.blockScaledMma || c.tcgen05;
-                    })));
+    return Status::refused(fmt::format(
+        "{} has no block-scaled mma.sync and no tensor memory, of "
+        "which '{}' needs one; chips that have one: {}",
+        chip.name, print(problemClass),
+        namesOf([](const Chip &c) { return c.blockScaledMma || c.tcgen05; })));
   if (!givenTemplate.empty() && givenTemplate != gemmTemplate())
     return Selection{givenTemplate,
                      *parseSchedule(ownTemplateSchedule),

@@ -18,7 +18,9 @@ struct Chip {
   uint8_t major, minor;
   const char *suffix, *family;
   uint8_t ptxMajor, ptxMinor;
-  bool blockScaledMma, tcgen05, wgmma, tma, tmaMulticast, clusterLaunchControl;
+  bool blockScaledMma, tcgen05;
+  const char *scaleVector; ///< of tcgen05.mma
+  bool wgmma, tma, tmaMulticast, clusterLaunchControl;
   bool cvtE2m1, setMaxNReg, gridDepControl;
   uint8_t multiprocessors;
   uint32_t sharedPerCta, staticSharedPerCta, sharedPerMultiprocessor;

@@ -19,6 +19,7 @@ class Chip<string name, bits<8> major, bits<8> minor, string suffix> {
   // Features.
   bit BlockScaledMma = 0;   // mma.sync kind::mxf4nvf4 block_scale
   bit Tcgen05 = 0;          // tensor memory and tcgen05.*
+  string ScaleVector = "";  // how tcgen05.mma spells 16 elements a scale factor
   bit Wgmma = 0;
   bit Tma = 1;              // cp.async.bulk.tensor, shared::cta destination
   bit TmaMulticast = 0;     // ... to shared::cluster without a run-time call
@@ -55,6 +56,7 @@ class DataCentreBlackwell<bits<8> minor, string suffix>
   let Family = "sm_100";
   let PtxMinor = 7; // of tcgen05.mma kind::mxf4nvf4; the target is of 8.6
   let Tcgen05 = 1;
+  let ScaleVector = "scale_vec::4X";
   let TensorColumns = 512;
   let TmaMulticast = 1;
   let ClusterLaunchControl = 1;
@@ -69,6 +71,7 @@ class Thor<string suffix> : Chip<"sm_110" # suffix, 11, 0, suffix> {
   let PtxMajor = 9;
   let PtxMinor = 0;
   let Tcgen05 = 1;
+  let ScaleVector = "scale_vec::4X";
   let TensorColumns = 512;
   let TmaMulticast = 1;
   let ClusterLaunchControl = 1;
@@ -99,7 +102,10 @@ class WorkstationBlackwell<bits<8> minor, string suffix>
 
 def SM90a : Hopper<"a">;
 def SM100a : DataCentreBlackwell<0, "a">;
-def SM100f : DataCentreBlackwell<0, "f"> { let PtxMinor = 8; }
+def SM100f : DataCentreBlackwell<0, "f"> {
+  let PtxMinor = 8;
+  let ScaleVector = "block16"; // of PTX ISA 8.8, and all that a family takes
+}
 def SM103a : DataCentreBlackwell<3, "a"> { let PtxMinor = 8; }
 def SM110a : Thor<"a">;
 def SM120a : WorkstationBlackwell<0, "a">;
@@ -113,7 +119,7 @@ def ChipTable : GenericTable {
   let FilterClass = "Chip";
   let CppTypeName = "Chip";
   let Fields = ["Name", "Major", "Minor", "Suffix", "Family", "PtxMajor",
-    "PtxMinor", "BlockScaledMma", "Tcgen05", "Wgmma", "Tma", "TmaMulticast",
+    "PtxMinor", "BlockScaledMma", "Tcgen05", "ScaleVector", "Wgmma", "Tma", "TmaMulticast",
     "ClusterLaunchControl", "CvtE2m1", "SetMaxNReg", "GridDepControl",
     "Multiprocessors", "SharedPerCta", "StaticSharedPerCta", "SharedPerMultiprocessor",
     "RegistersPerMultiprocessor", "ThreadsPerMultiprocessor", "MaxClusterSize",

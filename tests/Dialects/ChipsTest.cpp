@@ -25,6 +25,12 @@ TEST(Chips, NamesSayWhatTheChipIs) {
     EXPECT_FALSE(chip.wgmma && chip.tcgen05) << chip.name;
     // What Cta's verifier holds kernels to (dialects/Cta/CtaTensor.h).
     EXPECT_EQ(chip.tensorColumns, chip.tcgen05 ? 512 : 0) << chip.name;
+    // PTX ISA, tcgen05.mma: .scale_vec is for one chip's targets alone.
+    bool isFamily = chip.suffix == std::string("f");
+    EXPECT_EQ(std::string(chip.scaleVector), !chip.tcgen05 ? ""
+                                             : isFamily    ? "block16"
+                                                           : "scale_vec::4X")
+        << chip.name;
   }
   for (const char *name : {"sm_90a", "sm_100a", "sm_100f", "sm_103a", "sm_110a",
                            "sm_120a", "sm_120f", "sm_121a"})

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <gtest/gtest.h>
+#include <map>
 #include <nlohmann/json.hpp>
 
 using namespace nybl::tests;
@@ -35,15 +36,18 @@ struct VerifySass : testing::Test {
     arguments.insert(arguments.begin(), "verify-sass");
     return nyblCommand(arguments, {{"NYBL_NVDISASM", nvdisasmPath()}});
   }
-  /// Assembled by ptxas for a chip.
-  Outcome verifyPtx(const std::string &ptx, const std::string &chip) {
+  /// By ptxas for a chip; 0 where it takes it. What it says is in "log".
+  int assemble(const std::string &ptx, const std::string &chip) {
     std::string from = folder / "k.ptx", to = folder / "k.cubin";
     writeText(from, ptx);
     std::string command = std::string(NYBL_PTXAS_PATH) + " -arch=" + chip +
                           " '" + from + "' -o '" + to + "' > '" +
                           (folder / "log") + "' 2>&1";
-    EXPECT_EQ(std::system(command.c_str()), 0) << contentOf(folder / "log");
-    return verify({"--cubin", to, "--ptx", from});
+    return std::system(command.c_str());
+  }
+  Outcome verifyPtx(const std::string &ptx, const std::string &chip) {
+    EXPECT_EQ(assemble(ptx, chip), 0) << contentOf(folder / "log");
+    return verify({"--cubin", folder / "k.cubin", "--ptx", folder / "k.ptx"});
   }
   Folder folder;
 };
@@ -140,11 +144,40 @@ TEST_F(VerifySass, BadInput) {
 /// What one thread asks for stands under a branch; ptxas repeats it for each
 /// lane where it stands behind predicates.
 TEST_F(VerifySass, TensorMemory) {
-  for (const char *chip : {"sm_100a", "sm_103a", "sm_110a"}) {
+  for (const char *chip : {"sm_100a", "sm_100f", "sm_103a", "sm_110a"}) {
     Outcome outcome = verify({"gemm n=64 k=512", "--chip", chip});
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     expectPart(outcome.out,
                "multiplies tensor core instructions: PTX 4, SASS 4");
+  }
+}
+
+TEST_F(VerifySass, SiblingChips) {
+  for (const char *chip : {"sm_120f", "sm_121a"})
+    EXPECT_EQ(verify({"gemm n=64 k=512", "--chip", chip}).code, 0) << chip;
+  for (const char *chip : {"sm_100a", "sm_100f", "sm_103a", "sm_110a",
+                           "sm_120a", "sm_120f", "sm_121a"}) {
+    Outcome outcome = verify({"quantize k=80 pad=rows", "--chip", chip});
+    EXPECT_EQ(outcome.code, 0) << chip << outcome.err;
+  }
+}
+
+/// ptxas takes a chip's kernels as they are, and of no lower PTX.
+TEST_F(VerifySass, NoLowerPtxWouldDo) {
+  const std::map<std::string, const char *> before = {
+      {"8.7", "8.6"}, {"8.8", "8.7"}, {"9.0", "8.8"}};
+  for (const char *chip : {"sm_100a", "sm_100f", "sm_103a", "sm_110a",
+                           "sm_120a", "sm_120f", "sm_121a"}) {
+    std::string ptx = nyblCommand({"compile", "gemm n=64 k=512", "--chip", chip,
+                                   "--emit", "ptx"})
+                          .out;
+    size_t at = ptx.find(".version ") + 9;
+    ASSERT_LT(at, ptx.size()) << chip;
+    auto lower = before.find(ptx.substr(at, 3));
+    ASSERT_NE(lower, before.end()) << chip;
+    EXPECT_EQ(assemble(ptx, chip), 0) << contentOf(folder / "log");
+    EXPECT_NE(assemble(ptx.replace(at, 3, lower->second), chip), 0) << chip;
+    expectPart(contentOf(folder / "log"), "PTX");
   }
 }
 

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Tensor memory: got and given back by the first warp, asked of by one elected thread of a group.
 // RUN: nybl-opt %s -block-scale-to-tile="chip=sm_100a schedule='kind=tmem tile=128x128x128 warps=4x1 stages=3 fill=tma'" -nybl-cta -nybl-prove -cta-to-sm100 | FileCheck %s
+// RUN: nybl-opt %s -block-scale-to-tile="chip=sm_100f schedule='kind=tmem tile=128x128x128 warps=4x1 stages=3 fill=tma'" -nybl-cta -nybl-prove -cta-to-sm100=chip=sm_100f | FileCheck --check-prefix=FAMILY %s
+// RUN: not nybl-opt %s -block-scale-to-tile="chip=sm_100f schedule='kind=tmem tile=128x128x128 warps=4x1 stages=3 fill=tma'" -nybl-cta -nybl-prove -cta-to-sm100=chip=sm_120a 2>&1 | FileCheck --check-prefix=WRONG %s
+
+// A family's chips take this spelling alone.
+// FAMILY-COUNT-2: "tcgen05.mma.cta_group::1.kind::mxf4nvf4.block_scale.block16 [$0], $1, $2, $3, [$4], [$5], $6;"
+// FAMILY-NOT: scale_vec
+// WRONG: expected a chip with tensor memory, got 'sm_120a'
 
 // 2 stages of 128 accumulators, and 3 slots of 8 and 8 columns of scale factors: 304, and so 512.
 // CHECK: llvm.func @gemm(

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <map>
+#include <set>
 #include <unistd.h>
 
 using namespace nybl;
@@ -44,16 +45,25 @@ TEST(Compiler, EveryStageHasItsText) {
   }
 }
 
+/// Each with the lowest PTX that has what its kernels use.
 TEST(Compiler, SiblingChipsCarryTheirSuffix) {
-  for (const char *chip : {"sm_120a", "sm_120f", "sm_121a"}) {
-    auto artefact = make("gemm n=24 k=48", chip);
-    ASSERT_TRUE(artefact) << artefact.message();
-    EXPECT_NE(artefact->ptx.find(std::string(".target ") + chip),
-              std::string::npos);
-    auto manifest = parseManifest(artefact->manifest);
-    ASSERT_TRUE(manifest) << manifest.message();
-    EXPECT_EQ(manifest->chip, chip);
-  }
+  const std::pair<std::string, std::string> table[] = {
+      {"sm_100a", "8.7"}, {"sm_100f", "8.8"}, {"sm_103a", "8.8"},
+      {"sm_110a", "9.0"}, {"sm_120a", "8.7"}, {"sm_120f", "8.8"},
+      {"sm_121a", "8.8"}};
+  std::set<std::string> keys;
+  for (const char *line : {"gemm n=24 k=64", "quantize k=80"})
+    for (auto &[chip, version] : table) {
+      auto artefact = make(line, chip.c_str());
+      ASSERT_TRUE(artefact) << artefact.message();
+      std::string head = ".version " + version + "\n.target " + chip + "\n";
+      EXPECT_NE(artefact->ptx.find(head), std::string::npos) << head;
+      auto manifest = parseManifest(artefact->manifest);
+      ASSERT_TRUE(manifest) << manifest.message();
+      EXPECT_EQ(manifest->chip, chip);
+      EXPECT_EQ(manifest->ptxVersion, version);
+      EXPECT_TRUE(keys.insert(manifest->key).second) << line << ", " << chip;
+    }
 }
 
 /// No step knows the chip, down to the instructions: two PTX of one version
@@ -63,8 +73,8 @@ TEST(Compiler, ChipsQuantiseByTheSameInstructions) {
        {"quantize k=80 x=f32 pad=rows", "quantize k=80 math=fast sf=linear",
         "quantize k=80 x=f16 sf=8x4 fuse=silu_mul"}) {
     std::map<std::string, std::string> bodies; // by what stands before .target
-    for (const char *chip : {"sm_100a", "sm_120a", "sm_100f", "sm_103a",
-                             "sm_120f", "sm_121a"}) {
+    for (const char *chip :
+         {"sm_100a", "sm_120a", "sm_100f", "sm_103a", "sm_120f", "sm_121a"}) {
       auto artefact = make(line, chip);
       ASSERT_TRUE(artefact) << artefact.message();
       std::string ptx = artefact->ptx, target = std::string(".target ") + chip;

@@ -21,8 +21,7 @@ TEST(Select, RefusesChipsWithoutTheMultiply) {
   GemmProblem p = *parseProblem("gemm n=8 k=32");
   for (const Chip &chip : chips()) {
     auto selection = select(p, chip);
-    bool tensor = chip.tcgen05 && chip.suffix == std::string_view("a");
-    EXPECT_EQ(static_cast<bool>(selection), chip.blockScaledMma || tensor)
+    EXPECT_EQ(static_cast<bool>(selection), chip.blockScaledMma || chip.tcgen05)
         << chip.name;
     if (!selection) {
       EXPECT_EQ(selection.status().code(), ErrorCode::Refused);

@@ -18,25 +18,28 @@ using namespace nybl;
 using namespace nybl::labels;
 
 Expected<Kernel> nybl::labels::compileKernel(const GemmProblem &problem,
-                                             const std::string &schedule) {
+                                             const std::string &schedule,
+                                             std::string chip) {
   static std::map<std::string, Kernel> known;
+  if (chip.empty())
+    chip =
+        schedule.find("kind=tmem") == std::string::npos ? "sm_120a" : "sm_100a";
   std::string line = print(specialise(problem));
-  auto at = known.find(line + "; " + schedule);
+  std::string name = line + "; " + schedule + "; " + chip;
+  auto at = known.find(name);
   if (at != known.end())
     return at->second;
   compiler::CompileOptions options;
   options.schedule = schedule;
   options.emit = "ptx";
-  bool tensor = schedule.find("kind=tmem") != std::string::npos;
-  auto artefact =
-      compiler::compile(line, tensor ? "sm_100a" : "sm_120a", options);
+  auto artefact = compiler::compile(line, chip, options);
   if (!artefact)
     return artefact.status();
   auto manifest = parseManifest(artefact->manifest);
   if (!manifest)
     return manifest.status();
   Kernel kernel{specialise(problem), *manifest, artefact->ptx};
-  return known.emplace(line + "; " + schedule, kernel).first->second;
+  return known.emplace(name, kernel).first->second;
 }
 
 Expected<Kernel> nybl::labels::onlyTile(const Kernel &kernel, int64_t tile,

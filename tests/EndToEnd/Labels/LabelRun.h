@@ -21,10 +21,11 @@ struct Kernel {
   std::string ptx;
 };
 
-/// For sm_120a, or sm_100a where the schedule is of tensor memory; compiled
-/// once for each problem class and schedule.
+/// Without a chip for sm_120a, or sm_100a where the schedule is of tensor
+/// memory; compiled once for each problem class, schedule and chip.
 Expected<Kernel> compileKernel(const GemmProblem &problem,
-                               const std::string &schedule);
+                               const std::string &schedule,
+                               std::string chip = "");
 
 /// `kernel` as one CTA of a grid of one CTA a tile: number `tile`.
 Expected<Kernel> onlyTile(const Kernel &kernel, int64_t tile, int64_t tiles);

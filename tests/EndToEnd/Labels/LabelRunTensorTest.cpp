@@ -32,6 +32,21 @@ TEST_P(LabelRunTensor, EveryFactorArrivesWhereItBelongs) {
   }
 }
 
+/// The family's kernel, by the multiply's other spelling, on whichever of its
+/// chips is emulated: the same sums.
+TEST(LabelRunFamily, OnEachOfItsChips) {
+  Class c = makeClass(24, 160, layouts[1], layouts[2], OutputType::BF16);
+  auto kernel = compileKernel(
+      c.problem, "kind=tmem tile=128x128x128 warps=4x1 stages=3 fill=tma",
+      "sm_100f");
+  ASSERT_TRUE(kernel) << kernel.message();
+  ASSERT_NE(kernel->ptx.find("block_scale.block16"), std::string::npos);
+  Launch launch;
+  launch.m = 129;
+  launch.grid = 2;
+  expectArrival(*kernel, launch);
+}
+
 INSTANTIATE_TEST_SUITE_P(Rows, LabelRunTensor,
                          testing::Values<int64_t>(1, 33, 128, 129),
                          testing::PrintToStringParamName());

@@ -78,6 +78,19 @@ TEST(LabelRun, SplitTiles) {
   }
 }
 
+/// The family's kernel, on whichever of its chips is emulated.
+TEST(LabelRunFamily, OnEachOfItsChips) {
+  Class c = makeClass(24, 144, layouts[1], layouts[2], OutputType::BF16);
+  auto kernel = compileKernel(
+      c.problem, "kind=cooperative tile=32x32x64 warps=2x2 stages=2",
+      "sm_120f");
+  ASSERT_TRUE(kernel) << kernel.message();
+  Launch launch;
+  launch.m = 65;
+  launch.grid = 2;
+  expectArrival(*kernel, launch);
+}
+
 TEST(LabelRun, RandomSizes) {
   oracle::Random random(2027);
   for (int i = 0; i < 8; ++i) {
