@@ -5,11 +5,13 @@
 #include "tests/Oracle/Quantize.h"
 #include "tests/EndToEnd/Quantize/QuantizeRoad.h"
 #include "tests/Oracle/Data.h"
+#include "tests/Oracle/Formats.h"
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <set>
 
 using namespace nybl;
 using namespace nybl::road;
@@ -147,8 +149,9 @@ TEST_F(Quantize, ApproximateGatesInAnExactProblemAreSeen) {
   EXPECT_NE(got.q, want.q);
 }
 
-/// Each pattern in both nibbles of the first and of the second load, as the
-/// block's amax and beside a larger element.
+/// Each pattern as the block's amax and beside a larger element, in both
+/// nibbles of the first and of the second load; and in each of the 16 places
+/// among those that come before and behind it.
 class QuantizePatterns
     : public Quantize,
       public testing::WithParamInterface<std::tuple<const char *, float>> {};
@@ -166,14 +169,59 @@ TEST_P(QuantizePatterns, EveryHalfPrecisionValue) {
           static_cast<uint32_t>(block % 65536);
     expectSame(*session, *problem, x, {global});
   }
+  Elements x{256, problem->k, problem->x, {}};
+  for (int64_t i = 0; i < x.rows * problem->k; ++i)
+    x.bits.push_back(static_cast<uint32_t>((i / kBlock + i) % 65536));
+  expectSame(*session, *problem, x, {global});
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Lines, QuantizePatterns,
     testing::Combine(testing::Values("quantize k=4096 x=bf16 sf=128x4",
                                      "quantize k=4096 x=f16 sf=8x4",
-                                     "quantize k=4096 x=bf16 math=fast"),
+                                     "quantize k=4096 x=bf16 math=fast",
+                                     "quantize k=4096 x=f16 math=fast"),
                      testing::Values(1.0f, 336.7f)));
+
+/// Blocks whose scale factor is each that there is, and each tie of two, with
+/// what lies a unit in the last place beside it; their elements are the ties of
+/// codes. E = 6 makes v the amax.
+Elements aroundEveryScaleFactor() {
+  std::vector<float> amaxima;
+  for (uint8_t byte = 0; byte < 0x7f; ++byte) {
+    float value = oracle::decodeE4m3(byte);
+    float next = byte == 0x7e ? 480.0f : oracle::decodeE4m3(byte + 1);
+    float tie = (value + next) / 2;
+    for (float amax :
+         {value, std::nextafter(tie, 0.0f), tie, std::nextafter(tie, 500.0f)})
+      amaxima.push_back(amax);
+  }
+  while (amaxima.size() % 4 != 0)
+    amaxima.push_back(0);
+  Elements x{int64_t(amaxima.size()) / 4, 64, OutputType::F32, {}};
+  constexpr float places[kBlock] = {6,     0.25f, -0.75f, 1.25f, -1.75f, 2.5f,
+                                    -3.5f, 5,     0,      0.5f,  -1,     1.5f,
+                                    -2,    3,     -4,     -6};
+  for (float amax : amaxima)
+    for (float place : places)
+      x.bits.push_back(std::bit_cast<uint32_t>(amax * (place / 6)));
+  return x;
+}
+
+TEST_F(Quantize, EveryScaleFactorAndItsTies) {
+  Elements x = aroundEveryScaleFactor();
+  for (const char *math : {"exact", "fast"}) {
+    auto problem = parseQuantize(
+        std::string("quantize k=64 x=f32 sf=linear math=") + math);
+    ASSERT_TRUE(problem) << problem.message();
+    for (float global : {6.0f, 0x1.8p-100f, 0x1.8p100f})
+      expectSame(*session, *problem, x, {global});
+    QuantizeRun want = expected(*problem, x, 6.0f);
+    std::set<uint8_t> factors(want.scales.begin(), want.scales.end() - 16);
+    EXPECT_EQ(factors.size(), 0x7fu) << "0x00 to 0x7e";
+    EXPECT_EQ(*factors.rbegin(), 0x7e) << "never NaN: 464 and more saturate";
+  }
+}
 
 /// As documented: NaN is seen, infinity saturates, what vanishes is 0.
 TEST_F(Quantize, NanInfinityAndEdgesOfTheGlobalScale) {
