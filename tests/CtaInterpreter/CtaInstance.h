@@ -17,7 +17,8 @@ namespace nybl::enumeration {
 /// `kernel` is null where a phase fails; the reason goes to stderr.
 struct CtaInstance {
   explicit CtaInstance(const GemmProblem &problem, const std::string &schedule,
-                       const std::string &templateText = "") {
+                       const std::string &templateText = "",
+                       const std::string &chip = "sm_120a") {
     mlir::DialectRegistry registry;
     compiler::registerDialects(registry);
     context.appendDialectRegistry(registry);
@@ -26,7 +27,7 @@ struct CtaInstance {
     module = block_scale::buildModule(context, specialise(problem));
     mlir::PassManager passes(&context);
     passes.enableVerifier(false);
-    compiler::buildTilePhase(passes, {"sm_120a", schedule, templateText});
+    compiler::buildTilePhase(passes, {chip, schedule, templateText});
     compiler::buildCtaPhase(passes);
     if (mlir::succeeded(passes.run(*module)))
       kernel = *module->getOps<cta::KernelOp>().begin();

@@ -39,6 +39,7 @@ CtaMachine::CtaMachine(cta::KernelOp kernel, const Launch &launch,
 Status CtaMachine::run() {
   for (cta = launch.firstCta; cta < launch.endCta; ++cta) {
     shared->clear();
+    *tensor = TensorMemory();
     *outputs = {};
     Status status = execute(kernel.getBody().front());
     if (status.code() == ErrorCode::Refused) // and told as a fault
@@ -122,10 +123,30 @@ Status CtaMachine::executeCta(Operation &op) {
         bool between = role >= 0 || stepsOf(o.getRing()) != 0;
         return between ? executeRingStep(op) : executeGroup(op);
       })
+      .Case<cta::TensorPublishOp, cta::TensorReleaseOp>([&](auto o) {
+        isAsked(o, o.getMine());
+        return executeRingStep(op);
+      })
       .Case<cta::TakeTurnOp, cta::PassTurnOp>(
           [&](auto) { return executeTurn(op); })
-      .Case<cta::GridWaitOp, cta::GridReleaseOp, cta::RingOp>(
-          [](auto) { return Status::ok(); })
+      .Case<cta::GridWaitOp, cta::GridReleaseOp, cta::RingOp,
+            cta::TensorAllocOp>([](auto) { return Status::ok(); })
+      .Case([&](cta::SmemDescOp o) {
+        Value ring = o.getStage().getDefiningOp<cta::AllocOp>().getRing();
+        numbers(o).assign(threads, slotOf(o, ring, o.getIteration()));
+        return Status::ok();
+      })
+      .Case([&](cta::TensorCopyOp o) {
+        return executeTensorCopy(o), Status::ok();
+      })
+      .Case([&](cta::TensorZeroOp o) {
+        return numbers(o).assign(threads, 0), Status::ok();
+      })
+      .Case(
+          [&](cta::TensorMmaOp o) { return executeTensorMma(o), Status::ok(); })
+      .Case([&](cta::TensorLoadOp o) {
+        return executeTensorLoad(o), Status::ok();
+      })
       .Case(
           [&](cta::StorePairOp o) { return executeStorePair(o), Status::ok(); })
       .Case([&](cta::StoreBoxOp o) { return executeStoreBox(o), Status::ok(); })

@@ -32,15 +32,33 @@ struct Registers {
 /// touch a byte in one epoch, one of them to write, race.
 struct Cell {
   static constexpr int nobody = -1, several = -2;
+  static constexpr int maxRoles = 4;
+  /// Of each role, and of what it asks for in tensor memory.
+  static constexpr int clocks = 2 * maxRoles;
   Origin origin;
   int writeEpoch = -1, writer = nobody;
   int readEpoch = -1, reader = nobody;
   int group = -1; ///< of the copy that writes it, until a wait ends that
   // Between roles there are no epochs, but how far each was.
-  static constexpr int maxRoles = 4;
   int writeRole = 0, writeClock = 0;
   bool isCopied = false;
-  std::array<int, maxRoles> readClocks = {};
+  std::array<int, clocks> readClocks = {};
+};
+
+/// A byte of scale factors in tensor memory, or an accumulator there.
+template <typename Content>
+struct TensorCell {
+  Content content = {};
+  bool isWritten = false;
+  int writeClock = 0, writeRole = 0; ///< of the role that asked for the write
+  std::array<int, Cell::clocks> readClocks = {};
+};
+
+/// By columns, in each slot of their ring: scale factors of 32 lanes, which the
+/// other lanes have too; accumulators of 128.
+struct TensorMemory {
+  llvm::DenseMap<mlir::Value, std::vector<TensorCell<Origin>>> scales;
+  llvm::DenseMap<mlir::Value, std::vector<TensorCell<Sum>>> sums;
 };
 
 /// A thread by its number in its role.
@@ -104,10 +122,16 @@ private:
   Status executeTurn(mlir::Operation &op);
   void checkClaims(cta::RoleOp own);
   Status executeRingStep(mlir::Operation &op);
+  void checkTurn(mlir::Operation &op, mlir::Value ring, int64_t iteration,
+                 int64_t before);
   /// Waits until an iteration may be written, or read.
   Status claim(mlir::Operation &op, mlir::Value ring, int64_t iteration);
   Status giveBack(mlir::Operation &op, mlir::Value ring, int64_t iteration);
   static int64_t stepsOf(mlir::Value ring);
+  /// The iteration in the launch of one that is named within a tile.
+  uint64_t iterationOf(mlir::Value ring, uint64_t named) const {
+    return named + tileNumber * stepsOf(ring);
+  }
   bool isWriteBefore(const Cell &cell, int thread) const;
   bool areReadsBefore(const Cell &cell, int thread) const;
 
@@ -154,6 +178,30 @@ private:
 
   // Multiply (CtaMultiply.cpp).
   void executeMma(cta::MmaOp op);
+  void executeTensorMma(cta::TensorMmaOp op);
+  Slots tensorSlots(cta::TensorMmaOp op, mlir::Value data, mlir::Value scales,
+                    int64_t row);
+
+  // What one thread asks for in tensor memory (CtaTensor.cpp).
+  /// True if one thread does, of the warp that asked before.
+  bool isAsked(mlir::Operation *op, mlir::Value mine);
+  void executeTensorCopy(cta::TensorCopyOp op);
+  void executeTensorLoad(cta::TensorLoadOp op);
+  Origin readByTensor(mlir::Operation *op, mlir::Value stage, uint64_t slot,
+                      uint64_t offset);
+  Origin tensorScale(cta::TensorMmaOp op, mlir::Value scales, int64_t column,
+                     int64_t lane, int64_t byte);
+  /// Accumulators of an iteration, 128 for each column.
+  TensorCell<Sum> *tensorSums(mlir::Operation *op, mlir::Value columns,
+                              mlir::Value iteration);
+  void writeSum(cta::TensorMmaOp op, TensorCell<Sum> &cell);
+  uint64_t slotOf(mlir::Operation *op, mlir::Value ring, mlir::Value named);
+  template <typename Content>
+  bool isWriteOver(const TensorCell<Content> &cell) const;
+  bool areOver(const std::array<int, Cell::clocks> &reads) const;
+  int tensorClock() const { return Cell::maxRoles + role; }
+  /// After the last tile.
+  void checkAskedIsOver(mlir::Operation *op);
 
   Registers &registersOf(mlir::Value value);
   std::vector<uint64_t> &numbers(mlir::Value value) {
@@ -190,6 +238,7 @@ private:
   using Shared = llvm::DenseMap<mlir::Value, std::vector<Cell>>;
   std::shared_ptr<Shared> shared = std::make_shared<Shared>();
   std::shared_ptr<OutputStages> outputs = std::make_shared<OutputStages>();
+  std::shared_ptr<TensorMemory> tensor = std::make_shared<TensorMemory>();
   using Workspace = std::map<uint64_t, TileSums>;
   std::shared_ptr<Workspace> workspace = std::make_shared<Workspace>();
   std::vector<Operand> operands; ///< one for each argument of the kernel
@@ -200,8 +249,13 @@ private:
   int64_t tileNumber = 0; ///< of the CTA's tiles
   bool hasTurn = false;
   Clock seen;
-  llvm::DenseMap<mlir::Value, int64_t> claimed;    ///< iterations of a ring
-  std::set<std::pair<const void *, int64_t>> held; ///< and not given back yet
+  // What it asks for in tensor memory goes on by itself, with a clock of its
+  // own.
+  int asked = 1, lastAsked = 0, asker = -1;
+  /// Iterations of a ring, to be written or to be read.
+  using Claim = std::pair<const void *, bool>;
+  std::map<Claim, int64_t> claimed;
+  std::set<std::pair<Claim, int64_t>> held; ///< and not given back yet
 };
 
 /// The refusal of an op, by its name.

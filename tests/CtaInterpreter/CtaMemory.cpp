@@ -92,7 +92,7 @@ Cell *CtaMachine::cellAt(cta::StageAccess op, uint64_t offset, int thread) {
   uint64_t iteration =
       op.getIteration() ? numbers(op.getIteration())[thread] : 0;
   if (alloc.getRing())
-    iteration += tileNumber * stepsOf(alloc.getRing());
+    iteration = iterationOf(alloc.getRing(), iteration);
   return &cells[iteration % slots * size + offset];
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// mma.sync m16n8k64 with block scales, by what meets in it (PTX ISA
-// 9.7.14.5.11 and 9.7.14.3; the same map as cta.mma states).
+// Multiplies with block scales, by what meets in them: mma.sync m16n8k64 (PTX
+// ISA 9.7.14.5.11 and 9.7.14.3; the same map as cta.mma states), and
+// tcgen05.mma, as cta.tensor_mma states it.
 
 #include "tests/CtaInterpreter/CtaMachine.h"
 
@@ -10,9 +11,6 @@ using namespace nybl;
 using namespace nybl::enumeration;
 
 namespace {
-
-/// The four slots of one row of A or column of B.
-using Slots = std::array<Slot, 4>;
 
 /// 8 bytes of data as one block.
 Origin blockOf(llvm::ArrayRef<Origin> data) {
@@ -111,4 +109,56 @@ void CtaMachine::executeMma(cta::MmaOp op) {
             sums(op.getAcc()[part])[warp + lane], rows[lane / 4 + part / 2 * 8],
             columns[lane % 4 * 2 + part % 2]);
   }
+}
+
+//===----------------------------------------------------------------------===//
+// tcgen05.mma
+//===----------------------------------------------------------------------===//
+
+/// Rows are swizzled in 16 bytes: as many rows as make 128 bytes have the same
+/// order.
+static int64_t swizzledPlace(int64_t row, int64_t byte, int64_t rowBytes) {
+  int64_t chunk = byte / 16 ^ row / (128 / rowBytes) % (rowBytes / 16);
+  return row * rowBytes + chunk * 16 + byte % 16;
+}
+
+Slots CtaMachine::tensorSlots(cta::TensorMmaOp op, Value data, Value scales,
+                              int64_t row) {
+  constexpr int64_t blockBytes = 8, blocks = 4, lanes = 32;
+  auto type = cast<cta::DescriptorType>(data.getType());
+  Value stage = data.getDefiningOp<cta::SmemDescOp>().getStage();
+  int64_t step = op.getStep();
+  int64_t column = (step * type.getRows() + row) / lanes;
+  Slots slots;
+  for (int64_t block = 0; block < blocks; ++block) {
+    std::array<Origin, blockBytes> bytes;
+    for (int64_t i = 0; i < blockBytes; ++i) {
+      int64_t at = (step * blocks + block) * blockBytes + i;
+      bytes[i] = readByTensor(op, stage, numbers(data)[asker],
+                              swizzledPlace(row, at, type.getBytes()));
+    }
+    Origin scale = tensorScale(op, scales, column, row % lanes, block);
+    slots[block] = {op, blockOf(bytes), scale};
+    observer.slot(slots[block]);
+  }
+  return slots;
+}
+
+void CtaMachine::executeTensorMma(cta::TensorMmaOp op) {
+  if (!isAsked(op, op.getMine()))
+    return;
+  lastAsked = asked;
+  std::vector<Slots> rows, columns;
+  for (int64_t row = 0; row < op.getA().getType().getRows(); ++row)
+    rows.push_back(tensorSlots(op, op.getA(), op.getSa(), row));
+  for (int64_t row = 0; row < op.getB().getType().getRows(); ++row)
+    columns.push_back(tensorSlots(op, op.getB(), op.getSb(), row));
+  TensorCell<Sum> *cells = tensorSums(op, op.getColumns(), op.getIteration());
+  for (auto [column, ofColumn] : llvm::enumerate(columns))
+    for (auto [row, ofRow] : llvm::enumerate(rows)) {
+      TensorCell<Sum> &cell = cells[column * 128 + row];
+      writeSum(op, cell);
+      cell.content = addTerms(cell.content, ofRow, ofColumn);
+    }
+  numbers(op).assign(threads, 1);
 }

@@ -51,12 +51,13 @@ void RoleTurns::end(int role) {
     choose();
 }
 
-template <typename Op>
+template <typename... Ops>
 static bool has(cta::RoleOp role, Value ring) {
   return role
-      .walk([&](Op op) {
-        return op.getRing() == ring ? WalkResult::interrupt()
-                                    : WalkResult::advance();
+      .walk([&](Operation *op) {
+        return isa<Ops...>(op) && op->getOperand(0) == ring
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
       })
       .wasInterrupted();
 }
@@ -75,8 +76,12 @@ RoleTeam::RoleTeam(ArrayRef<cta::RoleOp> roles, bool lastFirst)
   auto kernel = roles.front()->getParentOfType<cta::KernelOp>();
   for (auto ring : kernel.getBody().getOps<cta::RingOp>())
     for (cta::RoleOp role : roles) {
-      rings[ring].publishers += has<cta::RingPublishOp>(role, ring);
-      rings[ring].releasers += has<cta::RingReleaseOp>(role, ring);
+      bool publishes =
+          has<cta::RingPublishOp, cta::TensorPublishOp>(role, ring);
+      bool releases = has<cta::RingReleaseOp, cta::TensorReleaseOp>(role, ring);
+      rings[ring].publishers += publishes;
+      rings[ring].releasers += releases;
+      rings[ring].isOfOneRole |= publishes && releases;
     }
 }
 
@@ -119,7 +124,7 @@ Status CtaMachine::runRole(cta::TileRangeOp range, const RoleRunner &runner,
   threads = static_cast<int>(own.getThreads());
   firstThread = static_cast<int>(32 * int64_t(own.getFirst()) +
                                  runner.group * own.getThreads());
-  seen.assign(Cell::maxRoles, 0);
+  seen.assign(Cell::clocks, 0);
   if (!team->turns.pass(role, [] { return true; }))
     return waitsForEver();
   Status status = forEachTask(range, [&](int64_t number) {
@@ -127,13 +132,14 @@ Status CtaMachine::runRole(cta::TileRangeOp range, const RoleRunner &runner,
     return number % own.getGroups() == runner.group ? runTile(range, own)
                                                     : Status::ok();
   });
+  checkAskedIsOver(own);
   team->turns.end(role);
   return status;
 }
 
 Status CtaMachine::runTile(cta::TileRangeOp range, cta::RoleOp own) {
-  for (auto &[ring, next] : claimed)
-    next = tileNumber * stepsOf(ring);
+  for (auto &[claim, next] : claimed)
+    next = tileNumber * stepsOf(Value::getFromOpaquePointer(claim.first));
   auto &list = numbers(own.getBody().getArgument(0));
   std::iota(list.begin(), list.end(), 0);
   for (Operation &op : range.getBody().front())
@@ -148,8 +154,9 @@ Status CtaMachine::runTile(cta::TileRangeOp range, cta::RoleOp own) {
 
 /// All iterations of a tile, if one of them; and nothing is still claimed.
 void CtaMachine::checkClaims(cta::RoleOp own) {
-  for (auto &[ring, next] : claimed)
-    if (next != (tileNumber + 1) * stepsOf(ring))
+  for (auto &[claim, next] : claimed)
+    if (next !=
+        (tileNumber + 1) * stepsOf(Value::getFromOpaquePointer(claim.first)))
       observer.fault(own, "L3", "does not take all iterations of a tile");
   if (!held.empty())
     observer.fault(own, "L3", "keeps an iteration of a ring");
@@ -170,18 +177,34 @@ static void join(Clock &clock, const Clock &other) {
     clock[i] = std::max(clock[i], other[i]);
 }
 
+/// A parity tells no more than a round: who waits outside of its turn must have
+/// waited for the slot's iteration before this one itself.
+void CtaMachine::checkTurn(Operation &op, Value ring, int64_t iteration,
+                           int64_t before) {
+  RingState &state = team->rings[ring];
+  bool writes = isa<cta::RingAcquireOp>(op);
+  auto lastOf = [&](int64_t number) -> int & {
+    RingIteration &found = state.iterations[number];
+    return writes ? found.writer : found.reader;
+  };
+  bool knows = state.isOfOneRole && (before < 0 || lastOf(before) == role);
+  if (team->runners[role].role.getTurns() && !hasTurn && !knows)
+    observer.fault(&op, "L3", "claims an iteration outside its turn");
+  lastOf(iteration) = role;
+}
+
 Status CtaMachine::claim(Operation &op, Value ring, int64_t iteration) {
   RingState &state = team->rings[ring];
-  if (team->runners[role].role.getTurns() && !hasTurn)
-    observer.fault(&op, "L3", "claims an iteration outside its turn");
   bool writes = isa<cta::RingAcquireOp>(op);
+  Claim key{ring.getAsOpaquePointer(), writes};
   int64_t next =
-      claimed.try_emplace(ring, tileNumber * stepsOf(ring)).first->second++;
+      claimed.try_emplace(key, tileNumber * stepsOf(ring)).first->second++;
   if (iteration != next)
     observer.fault(&op, "L3", "takes an iteration out of its order");
   int64_t before =
       iteration -
       static_cast<int64_t>(ring.getDefiningOp<cta::RingOp>().getStages());
+  checkTurn(op, ring, iteration, before);
   auto ready = [&] {
     if (writes)
       return before < 0 ||
@@ -195,17 +218,20 @@ Status CtaMachine::claim(Operation &op, Value ring, int64_t iteration) {
     join(seen, state.iterations[iteration].publishedAt);
   else if (before >= 0)
     join(seen, state.iterations[before].releasedAt);
-  held.insert({ring.getAsOpaquePointer(), iteration});
+  held.insert({key, iteration});
   return Status::ok();
 }
 
 Status CtaMachine::giveBack(Operation &op, Value ring, int64_t iteration) {
-  bool writes = isa<cta::RingPublishOp>(op);
-  if (!held.erase({ring.getAsOpaquePointer(), iteration}))
+  bool writes = isa<cta::RingPublishOp, cta::TensorPublishOp>(op);
+  if (!held.erase({{ring.getAsOpaquePointer(), writes}, iteration}))
     observer.fault(&op, "L3", "gives back an iteration that it does not have");
   RingIteration &state = team->rings[ring].iterations[iteration];
   Clock reached = seen;
-  reached[role] = now++;
+  if (isa<cta::TensorPublishOp, cta::TensorReleaseOp>(op))
+    reached[tensorClock()] = asked++;
+  else
+    reached[role] = now++;
   join(writes ? state.publishedAt : state.releasedAt, reached);
   ++(writes ? state.published : state.released);
   if (!team->turns.pass(role, [] { return true; }))
@@ -219,8 +245,7 @@ Status CtaMachine::executeRingStep(Operation &op) {
     observer.fault(&op, "L3", "is a step between roles where there are none");
     return Status::ok();
   }
-  int64_t iteration =
-      static_cast<int64_t>(uniform(&op, named)) + tileNumber * stepsOf(ring);
+  auto iteration = static_cast<int64_t>(iterationOf(ring, uniform(&op, named)));
   return isa<cta::RingAcquireOp, cta::RingWaitOp>(op)
              ? claim(op, ring, iteration)
              : giveBack(op, ring, iteration);
@@ -241,7 +266,7 @@ Status CtaMachine::executeTurn(Operation &op) {
     if (passed.count != tileNumber)
       observer.fault(&op, "L3", "passes a turn that it does not have");
     join(passed.at, seen);
-    passed.at.resize(Cell::maxRoles);
+    passed.at.resize(Cell::clocks);
     passed.at[role] = std::max(passed.at[role], now++);
     ++passed.count;
   } else if (!team->turns.pass(role, ready)) {
@@ -263,7 +288,7 @@ bool CtaMachine::isWriteBefore(const Cell &cell, int thread) const {
 }
 
 bool CtaMachine::areReadsBefore(const Cell &cell, int thread) const {
-  for (int other = 0; other < Cell::maxRoles; ++other)
+  for (int other = 0; other < Cell::clocks; ++other)
     if (cell.readClocks[other] > seen[other] &&
         !(other == role && cell.reader == thread))
       return false;

@@ -51,11 +51,13 @@ private:
 
 struct RingIteration {
   int published = 0, released = 0;
+  int writer = -1, reader = -1; ///< who claimed it last
   Clock publishedAt, releasedAt;
 };
 
 struct RingState {
   int publishers = 0, releasers = 0; ///< roles that have such an op
+  bool isOfOneRole = false;          ///< which writes it and reads it
   std::map<int64_t, RingIteration> iterations;
 };
 

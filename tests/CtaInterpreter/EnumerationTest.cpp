@@ -30,9 +30,10 @@ GemmProblem problemOf(int64_t n, int64_t k, ScaleLayout layout) {
 
 /// A gemm for these M, and proven where the prover knows the lemma.
 void expectGemm(const GemmProblem &problem, const std::string &schedule,
-                const std::vector<int64_t> &rows, int64_t ctas) {
+                const std::vector<int64_t> &rows, int64_t ctas,
+                const std::string &chip = "sm_120a") {
   SCOPED_TRACE(print(problem) + ", " + schedule);
-  CtaInstance instance(problem, schedule);
+  CtaInstance instance(problem, schedule, /*templateText=*/"", chip);
   ASSERT_TRUE(instance.kernel);
   Verdict verdict = prove(instance);
   EXPECT_TRUE(verdict.accepted) << verdict.message;
@@ -183,6 +184,20 @@ TEST_P(Enumeration, PackedScales) {
           "tile=128x32x128 warps=1x1", "tile=32x128x64 warps=1x1"})
       expectGemm(problemOf(100, GetParam() * 16, layout),
                  std::string("kind=multistage ") + tile, {1, 77, 133}, 2);
+}
+
+/// Accumulators in tensor memory: rows of 32, 64 and 128 bytes; groups that
+/// have one tile, several or none.
+TEST_P(Enumeration, Tensor) {
+  int64_t blocks = 2 * GetParam();
+  for (int64_t step : {64, 128, 256}) {
+    GemmProblem problem = problemOf(GetParam() % 3 ? 40 : 140, blocks * 16,
+                                    layouts[(GetParam() + step / 64) % 3]);
+    expectGemm(problem,
+               "kind=tmem warps=4x1 fill=tma stages=2 tile=128x128x" +
+                   std::to_string(step),
+               {1, GetParam() % 2 ? 300 : 128}, GetParam() % 2 + 1, "sm_100a");
+  }
 }
 
 /// The first and the last tiles of the largest M: nothing wraps there.

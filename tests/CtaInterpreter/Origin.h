@@ -64,6 +64,9 @@ struct Slot {
   Origin scale;
 };
 
+/// The four slots of one row of A or column of B.
+using Slots = std::array<Slot, 4>;
+
 /// One element of a thread's store, done or not.
 struct Stored {
   mlir::Operation *op;

@@ -1,41 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The other way round: kernels that were made wrong. The enumeration must find
-// each of them, and the prover may claim no lemma that the enumeration breaks.
+// Edits of kernels that multiply in registers.
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "tests/CtaInterpreter/CtaInstance.h"
-#include "tests/CtaInterpreter/Violations.h"
-
-#include <gtest/gtest.h>
+#include "tests/CtaInterpreter/WrongKernels.h"
 
 using namespace mlir;
 using namespace nybl;
 using namespace nybl::enumeration;
 
 namespace {
-
-/// An edit of the built-in gemm, and a lemma that it breaks ("gemm" where it
-/// only computes something else).
-struct Edit {
-  const char *name, *lemma;
-  void (*apply)(cta::KernelOp kernel);
-};
-
-template <typename Op>
-std::vector<Op> all(cta::KernelOp kernel, StringRef source = "") {
-  std::vector<Op> ops;
-  kernel.walk([&](Op op) {
-    if constexpr (requires { op.getBase(); })
-      if (!source.empty() &&
-          kernel.sourceOf(cast<BlockArgument>(op.getBase())) != source)
-        return;
-    ops.push_back(op);
-  });
-  EXPECT_FALSE(ops.empty());
-  return ops;
-}
 
 /// The conjuncts of a guard, outermost last.
 std::vector<Value> conjuncts(Value guard) {
@@ -422,26 +395,6 @@ constexpr Edit boxEdits[] = {
        moveStep<cta::RingAcquireOp, cta::CopyBoxOp>(k, 0, true);
      }}};
 
-/// The first of these goes before, or behind, the other one.
-template <typename Op, typename Other>
-void moveTo(cta::KernelOp kernel, size_t number, bool behind) {
-  Op op = all<Op>(kernel).front();
-  Other other = all<Other>(kernel)[number];
-  if (behind)
-    op->moveAfter(other);
-  else
-    op->moveBefore(other);
-}
-
-/// operand + number, of a box or a pair of D.
-template <typename Op>
-void addTo(Op op, OpOperand &operand, int number) {
-  OpBuilder builder(op);
-  Value more = arith::ConstantOp::create(
-      builder, op.getLoc(), IntegerAttr::get(operand.get().getType(), number));
-  operand.set(arith::AddIOp::create(builder, op.getLoc(), operand.get(), more));
-}
-
 /// Of kernels whose D leaves by TMA.
 constexpr Edit outputEdits[] = {
     {"NoAcquire", "L3",
@@ -584,62 +537,39 @@ constexpr Edit partEdits[] = {
 
 class WrongKernel : public testing::TestWithParam<Edit> {};
 
-void expectFound(const Edit &edit, const char *schedule, int64_t k = 80,
-                 int64_t n = 21) {
-  GemmProblem problem;
-  problem.n = n;
-  problem.k = k;
-  CtaInstance instance(problem, schedule);
-  ASSERT_TRUE(instance.kernel);
-  edit.apply(instance.kernel);
-  Verdict verdict = prove(instance);
-  bool found = false;
-  for (int64_t m : {1, 31, 45}) {
-    auto violations = findViolations(instance.kernel, {m});
-    ASSERT_TRUE(violations) << violations.message();
-    for (const Violation &violation : *violations) {
-      found |= violation.lemma == edit.lemma;
-      EXPECT_FALSE(verdict.claims(violation.lemma))
-          << "M = " << m << ": " << violation.lemma << ": " << violation.text;
-    }
-  }
-  EXPECT_TRUE(found) << edit.lemma << " is not seen to be broken";
-  if (edit.lemma == std::string("L1"))
-    EXPECT_FALSE(verdict.accepted);
-}
-
 TEST_P(WrongKernel, IsFoundAndNotProven) {
-  expectFound(GetParam(), "tile=32x32x128 warps=2x2");
+  expectFound(GetParam(), {"tile=32x32x128 warps=2x2"});
 }
 
 class WrongPackedKernel : public testing::TestWithParam<Edit> {};
 
 TEST_P(WrongPackedKernel, IsFoundAndNotProven) {
-  expectFound(GetParam(), "kind=multistage tile=64x64x64 warps=1x1");
+  expectFound(GetParam(), {"kind=multistage tile=64x64x64 warps=1x1"});
 }
 
 class WrongSwapped : public testing::TestWithParam<Edit> {};
 
 TEST_P(WrongSwapped, IsFoundAndNotProven) {
-  expectFound(GetParam(), "tile=32x32x128 warps=2x2 swap=ab");
+  expectFound(GetParam(), {"tile=32x32x128 warps=2x2 swap=ab"});
 }
 
 class WrongSwappedPacked : public testing::TestWithParam<Edit> {};
 
 TEST_P(WrongSwappedPacked, IsFoundAndNotProven) {
-  expectFound(GetParam(), "kind=multistage tile=64x64x64 warps=1x1 swap=ab");
+  expectFound(GetParam(), {"kind=multistage tile=64x64x64 warps=1x1 swap=ab"});
 }
 
 class WrongRoles : public testing::TestWithParam<Edit> {};
 
 TEST_P(WrongRoles, AreFoundAndNotProven) {
-  expectFound(GetParam(), "kind=cooperative tile=32x32x64 warps=2x2 stages=2");
+  expectFound(GetParam(),
+              {"kind=cooperative tile=32x32x64 warps=2x2 stages=2"});
 }
 
 class WrongTurns : public testing::TestWithParam<Edit> {};
 
 TEST_P(WrongTurns, AreFoundAndNotProven) {
-  expectFound(GetParam(), "kind=pingpong tile=32x32x64 warps=2x2 stages=2");
+  expectFound(GetParam(), {"kind=pingpong tile=32x32x64 warps=2x2 stages=2"});
 }
 
 class WrongParts : public testing::TestWithParam<Edit> {};
@@ -648,22 +578,24 @@ TEST_P(WrongParts, AreFoundAndNotProven) {
   for (const char *kind :
        {"kind=cooperative tile=32x32x64 warps=2x2 stages=2 split=2",
         "tile=32x32x64 warps=2x2 split=2"})
-    expectFound(GetParam(), kind);
+    expectFound(GetParam(), {kind});
 }
 
 class WrongBoxes : public testing::TestWithParam<Edit> {};
 
 TEST_P(WrongBoxes, AreFoundAndNotProven) {
-  expectFound(GetParam(),
-              "kind=cooperative tile=32x32x64 warps=2x2 stages=2 fill=tma", 96);
+  expectFound(
+      GetParam(),
+      {"kind=cooperative tile=32x32x64 warps=2x2 stages=2 fill=tma", 96});
 }
 
 class WrongOutput : public testing::TestWithParam<Edit> {};
 
 TEST_P(WrongOutput, IsFoundAndNotProven) {
   expectFound(GetParam(),
-              "kind=cooperative tile=32x32x64 warps=2x2 stages=2 store=tma", 80,
-              /*n=*/24);
+              {"kind=cooperative tile=32x32x64 warps=2x2 stages=2 store=tma",
+               80,
+               /*n=*/24});
 }
 
 /// Right for every M that is quick to enumerate.
