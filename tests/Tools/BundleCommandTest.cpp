@@ -9,10 +9,12 @@
 #include "tests/Tools/Command.h"
 #include "tools/nybl/Progress.h"
 #include <csignal>
+#include <cstdlib>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <pty.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
@@ -65,6 +67,32 @@ protected:
 
   Folder folder;
 };
+
+/// A command that was installed without the program it compiles in.
+TEST_F(BundleCommand, WithoutAProcessToCompileInThatIsSaid) {
+  std::filesystem::copy_file(NYBL_TEST_COMMAND, folder / "alone");
+  auto run = [&](const char *place) {
+    std::string command =
+        std::string(place) + " NYBL_CACHE=off '" + (folder / "alone") +
+        "' bundle '" + (folder / "problems") + "' --chips sm_120a --jit '" +
+        NYBL_TEST_FAKE_JIT "' --ptxas '" + (folder / "ptxas") + "' -o '" +
+        (folder / "made") + "' 2>'" + (folder / "err") + "' >/dev/null";
+    int status = std::system(command.c_str());
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  };
+  EXPECT_EQ(run(""), 0);
+  std::string said = contentOf(folder / "err");
+  EXPECT_EQ(said.find("nybl: warning: no process to compile in: looked for '"),
+            0u)
+      << said;
+  EXPECT_NE(said.find("the compiler runs in this process"), said.npos) << said;
+  EXPECT_EQ(run("NYBL_COMPILE=inprocess"), 0);
+  EXPECT_EQ(contentOf(folder / "err"), "");
+  EXPECT_EQ(run("NYBL_COMPILE=child"), 3);
+  said = contentOf(folder / "err");
+  EXPECT_NE(said.find("no process to compile in"), said.npos) << said;
+  EXPECT_EQ(run("NYBL_COMPILE=maybe"), 2);
+}
 
 TEST_F(BundleCommand, SameBytesFromTheCompilerAndFromTheCache) {
   Outcome first = bundle("one");

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Same key, same bytes: in other processes (address randomisation is on), with
-// a perturbed allocator, from one thread and from several.
+// a perturbed allocator, from one thread and from several, and from the process
+// that compiles for others.
 
-#include "runtime/Abi/KernelProvider.h"
+#include "runtime/Library/ChildCompiler.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +16,8 @@
 #include <thread>
 #include <unistd.h>
 #include <vector>
+
+using namespace nybl;
 
 namespace {
 
@@ -30,12 +33,17 @@ const NyblKernelProvider *provider() {
   return found;
 }
 
-/// Manifest and cubin of one compilation, as one text.
-std::string compileOnce() {
+NyblCompileRequest requestOnce() {
   NyblCompileRequest request = {};
   request.size = sizeof request;
   request.problem = "gemm n=136 k=464 sfa=8x4 d=f16";
   request.chip = "sm_120a";
+  return request;
+}
+
+/// Manifest and cubin of one compilation, as one text.
+std::string compileOnce() {
+  NyblCompileRequest request = requestOnce();
   NyblCompileResult result = {};
   result.size = sizeof result;
   provider()->compile(&request, &result);
@@ -87,6 +95,19 @@ TEST(Determinism, SameBytesInAnyProcess) {
   EXPECT_EQ(
       inAnotherProcess("MALLOC_TOP_PAD_=12345678 MALLOC_MMAP_THRESHOLD_=4096"),
       here);
+}
+
+TEST(Determinism, SameBytesFromTheProcessThatCompilesForOthers) {
+  library::ChildCompiler child;
+  for (int i = 0; i < 2; ++i) {
+    bool isStarted = false;
+    auto made =
+        child.compile(NYBL_BINARY_DIR "/lib/libnybl_jit.so", requestOnce(),
+                      std::chrono::seconds(300), isStarted);
+    ASSERT_TRUE(made) << made.message();
+    EXPECT_FALSE(made->cubin.empty());
+    EXPECT_TRUE(made->manifest + made->ptx + made->cubin == compileOnce());
+  }
 }
 
 TEST(Determinism, SameBytesFromManyThreads) {
