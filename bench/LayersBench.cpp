@@ -6,6 +6,7 @@
 // Each set is made in a process of its own, without a cache. A chip that no
 // kernel can be made for is named and left out. Exit code 1 if a kernel of a
 // chip that there are kernels for cannot be made.
+#include "bench/MemoryWatch.h"
 #include "runtime/Abi/Problem.h"
 #include "runtime/Launch/Recipe.h"
 #include "runtime/Library/Artefacts.h"
@@ -17,7 +18,6 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -94,14 +94,22 @@ struct Made {
   std::vector<library::Artefact> artefacts;
   Status outcome;
   double seconds = 0;
+  int64_t peakBytes = 0;
 };
 
 /// As nybl_prepare makes them, by as many threads as there are cores.
 Made makeAll(const Options &options, const std::string &chip,
              const std::vector<GemmProblem> &classes) {
   Made made;
-  library::Artefacts source("", cache::Settings::find(""),
-                            [](nybl_log_level, const std::string &) {});
+  auto compiling = library::CompileSettings::find(NYBL_COMPILE_DEFAULT, 0);
+  if (!compiling) {
+    made.outcome = compiling.status();
+    return made;
+  }
+  MemoryWatch memory("ptxas");
+  library::Artefacts source(
+      "", cache::Settings::find(""), [](nybl_log_level, const std::string &) {},
+      *compiling);
   std::mutex mutex; // of what is made
   std::atomic<size_t> next{0};
   auto work = [&] {
@@ -128,6 +136,7 @@ Made makeAll(const Options &options, const std::string &chip,
   std::chrono::duration<double> taken =
       std::chrono::steady_clock::now() - begin;
   made.seconds = taken.count();
+  made.peakBytes = memory.mostBytes();
   return made;
 }
 
@@ -147,13 +156,6 @@ Expected<uint64_t> workspaceOf(const std::vector<library::Artefact> &all) {
   return most;
 }
 
-/// The most memory that this process had.
-int64_t peakBytes() {
-  rusage usage = {};
-  getrusage(RUSAGE_SELF, &usage);
-  return int64_t(usage.ru_maxrss) * 1024;
-}
-
 Expected<ordered_json> report(const Set &set, const std::string &chip,
                               Made made) {
   auto workspace = workspaceOf(made.artefacts);
@@ -162,7 +164,7 @@ Expected<ordered_json> report(const Set &set, const std::string &chip,
   std::vector<bundle::Kernel> kernels;
   std::set<std::string> schedules;
   uint64_t cubins = 0;
-  int64_t peak = peakBytes();
+  int64_t peak = made.peakBytes;
   for (library::Artefact &artefact : made.artefacts) {
     cubins += artefact.kernel.cubin.size();
     schedules.insert(artefact.manifest.schedule);
@@ -246,9 +248,9 @@ void print(const ordered_json &json) {
              peer.value("note", ""));
   fmt::print(
       "  s: all kernels of a set, {} threads, no cache\n"
-      "  MB: the most that process held, compiler and all (each ptxas is "
-      "a process of its own); cubins: what a device loads, MB; bundle: "
-      "with PTX and manifests, MB\n"
+      "  MB: the most that process held with those that compile for it, seen "
+      "every 25 ms, each ptxas left out; cubins: what a device loads, MB; "
+      "bundle: with PTX and manifests, MB\n"
       "  workspace: of the launch that needs the most, up to {} rows\n",
       std::thread::hardware_concurrency(), mostRows);
   for (const ordered_json &chip : json["left_out"])
