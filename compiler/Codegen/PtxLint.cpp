@@ -313,6 +313,10 @@ private:
          &PtxCounts::tensorCommits, true},
         {"tcgen05.ld.sync.aligned.32x32b.x32.b32", &PtxCounts::tensorLoads,
          false},
+        {"tcgen05.ld.sync.aligned.32x32b.x16.b32", &PtxCounts::tensorLoads,
+         false},
+        {"tcgen05.ld.sync.aligned.32x32b.x8.b32", &PtxCounts::tensorLoads,
+         false},
         {"tcgen05.wait::ld.sync.aligned", &PtxCounts::tensorWaits, false},
         {"tcgen05.fence::after_thread_sync", &PtxCounts::tensorFences, false}};
     if (s.op == "tcgen05.fence::before_thread_sync" ||

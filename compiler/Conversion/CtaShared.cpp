@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The plan of shared memory, read off the ops.
+// The plans of shared memory, read off the ops, and of tensor memory, compared
+// with them.
 
 #include "compiler/Conversion/CtaShared.h"
+#include "compiler/Conversion/ScheduleAttribute.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace nybl;
@@ -49,4 +51,28 @@ int64_t nybl::compiler::offsetOf(cta::AllocOp stage) {
 
 int64_t nybl::compiler::stageBytes(cta::KernelOp kernel) {
   return bytesBefore(kernel, {});
+}
+
+mlir::FailureOr<TensorMemoryPlan>
+nybl::compiler::tensorMemoryOf(cta::KernelOp kernel) {
+  auto allocs = llvm::to_vector(kernel.getBody().getOps<cta::TensorAllocOp>());
+  if (allocs.empty())
+    return TensorMemoryPlan();
+  auto plan =
+      planTensorMemory(scheduleOf(kernel.getSchedule()), columnsOfTensorMemory);
+  if (!plan)
+    return kernel.emitOpError(plan.message());
+  if (allocs.size() != plan->map.size())
+    return kernel.emitOpError("expected ")
+           << plan->map.size() << " ops cta.tensor_alloc, as the plan of its "
+           << "schedule has, got " << allocs.size();
+  for (auto [alloc, planned] : llvm::zip_equal(allocs, plan->map)) {
+    int64_t stages = alloc.getRing().getDefiningOp<cta::RingOp>().getStages();
+    if (alloc.getColumns() != planned.columns || stages != planned.stages)
+      return alloc.emitOpError("expected ")
+             << planned.stages << " times " << planned.columns
+             << " columns, as the plan of its schedule has, got " << stages
+             << " times " << alloc.getColumns();
+  }
+  return *plan;
 }

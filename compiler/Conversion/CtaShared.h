@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Where the stages of a kernel lie in shared memory.
+// Where the stages of a kernel lie in shared memory, and what is in tensor
+// memory.
 #ifndef NYBL_COMPILER_CONVERSION_CTASHARED_H
 #define NYBL_COMPILER_CONVERSION_CTASHARED_H
 
+#include "compiler/Select/TensorMemory.h"
 #include "dialects/Cta/CtaOps.h"
 
 namespace nybl::compiler {
@@ -25,6 +27,11 @@ inline constexpr int64_t stageAlignment = 1024;
 int64_t offsetOf(cta::AllocOp stage);
 /// All stages; mbarriers are apart.
 int64_t stageBytes(cta::KernelOp kernel);
+
+/// The plan of the kernel's schedule, which has a place for each of its
+/// cta.tensor_alloc, in their order; an empty one where there are none. Fails
+/// with a diagnostic.
+mlir::FailureOr<TensorMemoryPlan> tensorMemoryOf(cta::KernelOp kernel);
 
 } // namespace nybl::compiler
 

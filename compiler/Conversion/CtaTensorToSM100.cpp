@@ -12,10 +12,8 @@
 #include "compiler/Conversion/CtaShared.h"
 #include "compiler/Conversion/CtaToSM120.h"
 #include "dialects/Cta/CtaOps.h"
-#include "dialects/Cta/CtaTensor.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "llvm/ADT/bit.h"
 
 using namespace mlir;
 using namespace nybl;
@@ -257,10 +255,10 @@ struct LowerTensorMma : Lowering<cta::TensorMmaOp> {
   LogicalResult matchAndRewrite(cta::TensorMmaOp op, OpAdaptor a,
                                 ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
-    constexpr int64_t stepBytes = 32, rowsOfColumn = 32;
+    constexpr int64_t stepBytes = 32, stepElements = 64;
     int64_t step = op.getStep();
     auto scalesAt = [&](Value scales, cta::DescriptorType side) -> Value {
-      int64_t columns = step * side.getRows() / rowsOfColumn;
+      int64_t columns = scaleColumns(side.getRows(), step * stepElements);
       return LLVM::AddOp::create(b, loc, scales, number(b, loc, columns));
     };
     Value to =
@@ -387,7 +385,8 @@ struct LowerTensorLoad : Lowering<cta::TensorLoadOp> {
 constexpr StringLiteral holdsSums = "holds_sums", holdsScales = "holds_scales";
 
 /// The first of its columns, and what its ring holds.
-void place(cta::TensorAllocOp alloc, cta::RingOp ring, int64_t column) {
+void place(cta::TensorAllocOp alloc, int64_t column) {
+  auto ring = alloc.getRing().getDefiningOp<cta::RingOp>();
   bool sums = isa<cta::TensorColumnsType>(alloc.getResult().getType());
   ring->setAttr(sums ? holdsSums : holdsScales,
                 UnitAttr::get(alloc.getContext()));
@@ -410,23 +409,18 @@ LogicalResult nybl::compiler::placeTensorMemory(cta::KernelOp kernel) {
   auto allocs = llvm::to_vector(kernel.getBody().getOps<cta::TensorAllocOp>());
   if (allocs.empty())
     return success();
-  if (failed(cta::verifyTensorColumns(kernel)))
+  FailureOr<TensorMemoryPlan> plan = tensorMemoryOf(kernel);
+  if (failed(plan))
     return failure();
-  int64_t used = 0;
   auto b = OpBuilder::atBlockBegin(&kernel.getBody().front());
-  for (cta::TensorAllocOp alloc : allocs) {
-    auto ring = alloc.getRing().getDefiningOp<cta::RingOp>();
-    place(alloc, ring, used);
-    used += alloc.getColumns() * int64_t(ring.getStages());
-  }
-  constexpr int64_t least = 32; // and a power of two (PTX ISA, tcgen05.alloc)
-  int64_t columns = llvm::bit_ceil(uint64_t(std::max(used, least)));
   Location loc = kernel.getLoc();
-  Value memory = cta::TensorOpenOp::create(b, loc, columns);
-  for (cta::TensorAllocOp alloc : allocs)
+  Value memory = cta::TensorOpenOp::create(b, loc, plan->allocated);
+  for (auto [alloc, columns] : llvm::zip_equal(allocs, plan->map)) {
+    place(alloc, columns.first);
     alloc.getMemoryMutable().assign(memory);
+  }
   b.setInsertionPointToEnd(&kernel.getBody().front());
-  cta::TensorCloseOp::create(b, loc, memory, columns);
+  cta::TensorCloseOp::create(b, loc, memory, plan->allocated);
   return success();
 }
 

@@ -15,10 +15,10 @@ LogicalResult TileCooperative::convertTile(tile::ForeachTileOp op) {
                  succeeded(convertConsumer(op)));
 }
 
-/// Where a thread has more accumulators than this, the consumers' threads need
+/// Where a thread holds more elements than this, the consumers' threads need
 /// more registers than all can have, and the producer gives some away. With 40
 /// and 232, three warpgroups fill a multiprocessor (CUTLASS takes the same).
-static constexpr int64_t manyAccumulators = 64;
+static constexpr int64_t manyElements = 64;
 static constexpr int64_t producerRegisters = 40, consumerRegisters = 232;
 
 void TileCooperative::beginRole(StringRef name, int64_t first, int64_t count,
@@ -26,7 +26,7 @@ void TileCooperative::beginRole(StringRef name, int64_t first, int64_t count,
   auto where = [&](bool isGiven, int64_t value) {
     return isGiven ? builder.getI64IntegerAttr(value) : IntegerAttr();
   };
-  bool differ = mFragments * nFragments * 4 > manyAccumulators;
+  bool differ = heldElements > manyElements;
   auto role =
       cta::RoleOp::create(builder, location, name, first, count * groups,
                           where(groups > 1, groups), where(differ, registers));

@@ -17,7 +17,8 @@ public:
   TileCooperative(cta::KernelOp kernel, tile::KernelOp source,
                   cta::ScheduleAttr schedule)
       : TileRing(kernel, source, schedule),
-        consumers(scheduleOf(schedule).consumers()) {}
+        consumers(scheduleOf(schedule).consumers()),
+        heldElements(mFragments * nFragments * 4) {}
 
 protected:
   mlir::FailureOr<mlir::ValueRange>
@@ -26,12 +27,14 @@ protected:
   /// The group has no more to do with rings once this is its last K loop.
   void passTurn(tile::AccumulateOp op);
 
-  int64_t consumers; ///< groups of warps that have tiles of their own
+  int64_t consumers;    ///< groups of warps that have tiles of their own
+  int64_t heldElements; ///< of a tile, that a thread has in registers at once
   /// Of each accumulate that has steps.
   llvm::DenseMap<mlir::Operation *, mlir::Value> rings;
 
-private:
   mlir::LogicalResult convertTile(tile::ForeachTileOp op) override;
+
+private:
   mlir::LogicalResult convertProducer(tile::ForeachTileOp op);
   mlir::LogicalResult fillSteps(tile::AccumulateOp op);
   mlir::LogicalResult convertConsumer(tile::ForeachTileOp op);

@@ -3,6 +3,7 @@
 // The frame of a kernel: threads, tiles, and which op goes where.
 
 #include "compiler/Conversion/TileEmitter.h"
+#include "compiler/Conversion/ScheduleAttribute.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -19,7 +20,8 @@ TileEmitter::TileEmitter(cta::KernelOp kernel, tile::KernelOp source,
       warpsM(schedule.getWarps()[0]), warpsN(schedule.getWarps()[1]),
       threads(0), split(schedule.getSplit()), swapped(bool(schedule.getSwap())),
       mFragments((swapped ? tileN / warpsN : tileM / warpsM) / 16),
-      nFragments((swapped ? tileM / warpsM : tileN / warpsN) / 8) {
+      nFragments((swapped ? tileM / warpsM : tileN / warpsN) / 8),
+      scaleRows(scheduleOf(schedule).scaleRows()) {
   // L7: no access of global memory before the grids this one depends on ended.
   cta::GridWaitOp::create(builder, location);
 }

@@ -202,6 +202,7 @@ protected:
   int64_t mFragments, nFragments; ///< of one warp: 16 rows, 8 columns of
                                   ///< multiplies each
   RowMap mapA, mapB;              ///< a schedule may choose others
+  int64_t scaleRows; ///< in a stage scale factors are of a multiple of these
   /// Of this thread; see cta.mma for g and t.
   std::optional<Index> thread, lane, g, t, warpRow, warpColumn;
   std::optional<Index> tileIndex, part; ///< part: where there are several

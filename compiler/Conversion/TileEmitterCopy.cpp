@@ -28,7 +28,8 @@ RowMap TileEmitter::mapOf(Value scaleTile) const {
 
 /// Rows of data are 16 bytes apart more than they need: the 8 row addresses of
 /// an ldmatrix then fall into different banks. (A swizzle does the same.)
-/// Scales lie densely.
+/// Scales lie densely, those of rows behind the tile with them: what is copied
+/// of these is real or zero as in it, and nothing reads it.
 TileEmitter::Staged TileEmitter::stageFor(Value tile, Value ring) {
   if (auto known = staged.find(tile); known != staged.end())
     return known->second;
@@ -36,6 +37,8 @@ TileEmitter::Staged TileEmitter::stageFor(Value tile, Value ring) {
   auto sizes = scales ? cast<tile::ScaleTileType>(tile.getType()).getSizes()
                       : cast<tile::TileType>(tile.getType()).getSizes();
   int64_t rows = *tile::constantSize(sizes[0]);
+  if (scales)
+    rows = llvm::alignTo(rows, scaleRows);
   int64_t blocks = *tile::constantSize(sizes[1]) / kBlock;
   bool swizzled = bool(tensorMapOf(tile));
   int64_t pitch = scales     ? blocks

@@ -3,7 +3,10 @@
 // One group's tile: multiplies into its columns, then rows into registers.
 
 #include "compiler/Conversion/TileTensor.h"
+#include "compiler/Select/TensorMemory.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/bit.h"
 
 using namespace mlir;
 using namespace nybl;
@@ -39,7 +42,8 @@ FailureOr<ValueRange> TileTensor::convertSteps(tile::AccumulateOp op,
   ring = rings.at(op);
   sums = cta::RingOp::create(frameBuilder, loc, consumers,
                              builder.getI64IntegerAttr(1));
-  auto type = cta::TensorColumnsType::get(builder.getContext(), tileN);
+  int64_t count = swapped ? tileM : tileN;
+  auto type = cta::TensorColumnsType::get(builder.getContext(), count);
   columns = cta::TensorAllocOp::create(frameBuilder, loc, type, sums, Value(),
                                        /*column=*/nullptr);
   mine = *thread < 1;
@@ -53,15 +57,52 @@ FailureOr<ValueRange> TileTensor::convertSteps(tile::AccumulateOp op,
   passTurn(op);
   cta::RingWaitOp::create(builder, loc, sums, tile, /*pending=*/0);
   loaded.clear();
-  constexpr int64_t atATime = 32;
-  SmallVector<Type> types(atATime, builder.getF32Type());
-  for (int64_t first = 0; first < tileN; first += atATime)
+  for (int64_t first = 0; first < count;) {
+    uint64_t most = std::min(count - first, columnsOfLoad);
+    SmallVector<Type> types(llvm::bit_floor(most), builder.getF32Type());
     llvm::append_range(loaded,
                        cta::TensorLoadOp::create(builder, loc, types, sum,
                                                  columns, tile, first)
                            .getValues());
-  cta::RingReleaseOp::create(builder, loc, sums, tile);
+    first += types.size();
+  }
+  release = cta::RingReleaseOp::create(builder, loc, sums, tile);
   return ValueRange(loaded);
+}
+
+LogicalResult TileTensor::convertTile(tile::ForeachTileOp op) {
+  if (failed(TileCooperative::convertTile(op)))
+    return failure();
+  if (release)
+    storeLoadByLoad();
+  return success();
+}
+
+void TileTensor::bring(Operation *op, Operation *anchor) {
+  for (Value operand : op->getOperands()) {
+    Operation *needed = operand.getDefiningOp();
+    if (!needed || !toPlace.erase(needed))
+      continue;
+    bring(needed, anchor);
+    needed->moveBefore(anchor);
+  }
+}
+
+void TileTensor::storeLoadByLoad() {
+  Operation *first = loaded.front().getDefiningOp();
+  SmallVector<Operation *> anchors;
+  for (Operation *op = first; op; op = op->getNextNode())
+    if (isa<cta::TensorLoadOp>(op) || isPure(op))
+      toPlace.insert(op);
+    else if (op != release)
+      anchors.push_back(op);
+  for (Operation *anchor : anchors)
+    bring(anchor, anchor);
+  Operation *last = first;
+  for (Value value : loaded)
+    if (last->isBeforeInBlock(value.getDefiningOp()))
+      last = value.getDefiningOp();
+  release->moveAfter(last);
 }
 
 /// What is added up in the K loop; null after a diagnostic.
@@ -94,7 +135,9 @@ LogicalResult TileTensor::checkOperands(tile::DotScaledOp op) {
       return op.emitOpError("expected data that TMA has copied: use fill=tma");
   for (Value scales : {op.getSa(), op.getSb()})
     if (staged[scales].scales.words != 4)
-      return op.emitOpError("expected tiles of whole 128 rows where kind=tmem");
+      return op.emitOpError(
+          "expected scale factors of one operand on each side "
+          "where kind=tmem");
   return success();
 }
 
@@ -106,9 +149,8 @@ Value TileTensor::describe(const Staged &data) {
 }
 
 Value TileTensor::copyToTensor(const Staged &scales) {
-  constexpr int64_t lanes = 128;
-  auto bytes = cast<cta::ScaleStageType>(scales.stage.getType()).getBytes();
-  auto type = cta::ScaleColumnsType::get(builder.getContext(), bytes / lanes);
+  auto type = cta::ScaleColumnsType::get(builder.getContext(),
+                                         scaleColumns(scales.rows, tileK));
   Value to = cta::TensorAllocOp::create(frameBuilder, location, type, ring,
                                         Value(), /*column=*/nullptr);
   return cta::TensorCopyOp::create(builder, location, scales.stage, iteration,
@@ -118,10 +160,13 @@ Value TileTensor::copyToTensor(const Staged &scales) {
 LogicalResult TileTensor::convertDot(tile::DotScaledOp op) {
   if (failed(checkOperands(op)))
     return failure();
-  Value a = describe(staged[op.getA()]);
-  Value b = describe(staged[op.getB()]);
-  Value sa = copyToTensor(staged[op.getSa()]);
-  Value sb = copyToTensor(staged[op.getSb()]);
+  std::array<Value, 2> sides = {op.getA(), op.getB()},
+                       factors = {op.getSa(), op.getSb()};
+  int64_t rows = swapped ? 1 : 0; // of multiplies: which operand's
+  Value a = describe(staged[sides[rows]]);
+  Value b = describe(staged[sides[1 - rows]]);
+  Value sa = copyToTensor(staged[factors[rows]]);
+  Value sb = copyToTensor(staged[factors[1 - rows]]);
   Value sum = accumulators.lookup(op.getAcc());
   Value tile = number(0);
   for (int64_t step = 0; step < tileK / 64; ++step)
@@ -131,8 +176,10 @@ LogicalResult TileTensor::convertDot(tile::DotScaledOp op) {
   return success();
 }
 
-/// A thread has a row, whose columns are its registers.
+/// A thread has a row of multiplies, whose columns are its registers.
 std::pair<Index, Index> TileTensor::placeOf(int64_t i, Index row,
                                             Index column) const {
+  if (swapped)
+    return {row + i, column + *lane};
   return {row + *lane, column + i};
 }

@@ -18,9 +18,13 @@ public:
       : TileCooperative(kernel, source, schedule) {
     // Scale factors lie in a stage as tcgen05.cp takes them.
     mapA = mapB = RowMap::packed(RowMap::groupRows * 4);
+    heldElements = std::min(heldElements, columnsOfLoad);
   }
 
 private:
+  static constexpr int64_t columnsOfLoad = 32; ///< at most
+
+  mlir::LogicalResult convertTile(tile::ForeachTileOp op) override;
   mlir::FailureOr<mlir::ValueRange>
   convertSteps(tile::AccumulateOp op, int64_t steps,
                const Fragments &inits) override;
@@ -36,11 +40,19 @@ private:
   mlir::Value describe(const Staged &data);
   mlir::Value copyToTensor(const Staged &scales);
 
-  mlir::Value mine;          ///< i1: this is the one thread that asks
-  mlir::Value columns, sums; ///< of accumulators, and the ring they are in
+  /// From each load on, a thread's elements go all the way to D before the
+  /// next load, so that it never holds all of them.
+  void storeLoadByLoad();
+  /// What `op` needs, and is not in its place yet, comes just before `anchor`.
+  void bring(mlir::Operation *op, mlir::Operation *anchor);
+
+  mlir::Value mine;           ///< i1: this is the one thread that asks
+  mlir::Value columns, sums;  ///< of accumulators, and the ring they are in
+  cta::RingReleaseOp release; ///< of them
   /// What each accumulator tile stands for.
   llvm::DenseMap<mlir::Value, mlir::Value> accumulators;
   Fragments loaded;
+  llvm::DenseSet<mlir::Operation *> toPlace; ///< behind the first load
 };
 
 } // namespace nybl::compiler

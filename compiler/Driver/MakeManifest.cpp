@@ -126,6 +126,11 @@ Manifest nybl::compiler::makeManifest(cta::KernelOp kernel,
   manifest.tileN = schedule.tile[1];
   manifest.split = schedule.split;
   addParameters(manifest, kernel, problemClass);
+  // Columns that are not the plan's are an error here and when it is lowered.
+  if (auto plan = tensorMemoryOf(kernel); succeeded(plan)) {
+    manifest.tensorColumns = plan->allocated;
+    manifest.tensorMemory = plan->map;
+  }
   manifest.certificate = makeCertificate(*kernel.getCertificate());
   // The proof is for more rows than a class of few may have.
   int64_t most =

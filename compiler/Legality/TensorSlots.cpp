@@ -27,10 +27,12 @@ int64_t swizzled(int64_t at, int64_t rowBytes) {
 
 /// From which byte of a stage the factor of a row and one of four K blocks
 /// comes: tensor memory has it in byte `block` of lane row mod 32, and of
-/// column step * rows / 32 + row div 32; tcgen05.cp has filled four columns
-/// from 512 bytes, a lane from 16, a column of it from 4.
+/// column row div 32 of the step's, which begin with four for each 128 rows;
+/// tcgen05.cp has filled four columns from 512 bytes, a lane from 16, a column
+/// of it from 4.
 int64_t scaleByte(int64_t step, int64_t rows, int64_t row, int64_t block) {
-  int64_t column = step * rows / 32 + row / 32, lane = row % 32;
+  int64_t columnsOfStep = llvm::divideCeil(rows, 128) * 4;
+  int64_t column = step * columnsOfStep + row / 32, lane = row % 32;
   return column / 4 * 512 + lane * 16 + column % 4 * 4 + block;
 }
 

@@ -14,6 +14,13 @@
 using namespace nybl;
 using namespace nybl::compiler;
 
+int64_t Schedule::consumers() const {
+  if (!inTensorMemory())
+    return kind == "pingpong" ? 2 : 1;
+  auto plan = planTensorMemory(*this, columnsOfTensorMemory);
+  return plan ? plan->accumulatorStages() : 1;
+}
+
 std::string nybl::compiler::print(const Schedule &s) {
   std::string text =
       fmt::format("kind={} tile={}x{}x{} warps={}x{}", s.kind, s.tile[0],
@@ -176,10 +183,14 @@ int64_t nybl::compiler::sharedBytes(const Schedule &s, int64_t elementBytes) {
   constexpr int64_t ringAlignment = 1024;
   int64_t data = s.tile[2] / 2 + (s.byTma ? 0 : 16), scales = s.tile[2] / 16;
   int64_t bytes = s.hasRoles() ? ringAlignment : 0;
-  for (int64_t rows : {s.tile[0], s.tile[1]})
-    for (int64_t row : {data, scales})
-      bytes += roundUp(s.stages * roundUp(rows * row, 128),
-                       s.hasRoles() ? ringAlignment : 1);
+  auto addStage = [&](int64_t rows, int64_t row) {
+    bytes += roundUp(s.stages * roundUp(rows * row, 128),
+                     s.hasRoles() ? ringAlignment : 1);
+  };
+  for (int64_t rows : {s.tile[0], s.tile[1]}) {
+    addStage(rows, data);
+    addStage(roundUp(rows, s.scaleRows()), scales);
+  }
   if (!s.storesByTma)
     return bytes;
   int64_t output =
@@ -199,8 +210,9 @@ static Status validateShared(const Schedule &s, const Chip &chip,
                   print(s), limit, chip.name, shared));
 }
 
-/// One tile so far: 128 rows are the lanes of tensor memory, and scale factors
-/// are copied there 128 rows at a time; a thread holds a row in its registers.
+/// 128 rows are the lanes of tensor memory, 32 for each warp of a group; of
+/// columns there may be 8 to 256 (PTX ISA, tcgen05.mma .kind::mxf4nvf4). A
+/// thread takes a row, some columns at a time.
 static Status validateTensorMemory(const Schedule &s, const Chip &chip) {
   auto refuse = [&](std::string why) {
     return Status::invalid(fmt::format("schedule '{}': {}", print(s), why));
@@ -208,29 +220,52 @@ static Status validateTensorMemory(const Schedule &s, const Chip &chip) {
   if (!chip.tcgen05)
     return refuse(fmt::format("{} has no tensor memory, which kind=tmem needs",
                               chip.name));
-  if (s.tile[0] != 128 || s.tile[1] != 128 || s.warps[0] != 4 ||
-      s.warps[1] != 1)
-    return refuse("expected tile=128x128xK and warps=4x1 of kind=tmem");
-  if (!s.byTma || s.storesByTma || s.swapped || s.split != 1)
-    return refuse(
-        "expected fill=tma, and none of store=tma, swap=ab and split, "
-        "of kind=tmem");
-  auto plan = planTensorMemory(s.tile, s.stages, chip.tensorColumns);
-  if (!plan)
+  std::array<int64_t, 2> warps{s.swapped ? 1 : 4, s.swapped ? 4 : 1};
+  if (s.multiplyRows() != 128 || s.multiplyColumns() % 8 != 0 ||
+      s.multiplyColumns() > 256 || s.warps != warps)
+    return refuse("expected of kind=tmem tile=128xNxK and warps=4x1, or with "
+                  "swap=ab tile=Nx128xK and warps=1x4, with N a multiple of 8 "
+                  "up to 256");
+  if (!s.byTma || s.storesByTma || s.split != 1)
+    return refuse("expected fill=tma, and neither store=tma nor split, of "
+                  "kind=tmem");
+  if (auto plan = planTensorMemory(s, chip.tensorColumns); !plan)
     return refuse(plan.message());
-  if (plan->accumulatorStages() != s.consumers())
-    return refuse("expected room for two stages of accumulators");
   return Status::ok();
+}
+
+/// Accumulators are a thread's registers.
+static Status validateWarps(const Schedule &s, const Chip &chip) {
+  auto refuse = [&](std::string why) {
+    return Status::invalid(fmt::format("schedule '{}': {}", print(s), why));
+  };
+  int64_t accumulators = s.tile[0] * s.tile[1] / (s.warps[0] * s.warps[1] * 32);
+  if (accumulators > 128)
+    return refuse(fmt::format("expected at most 128 accumulators a thread, got "
+                              "{}: use more warps or a smaller tile",
+                              accumulators));
+  if (int64_t warps = s.consumers() * s.warps[0] * s.warps[1];
+      s.hasRoles() && accumulators > 64 && warps > 8)
+    return refuse(fmt::format("expected at most 8 warps that multiply where a "
+                              "thread has more than 64 accumulators, got {} "
+                              "warps: registers do not suffice",
+                              warps));
+  if (!chip.tcgen05)
+    return Status::ok();
+  return refuse(fmt::format("{} has no block-scaled mma.sync, which kind={} "
+                            "needs: use kind=tmem",
+                            chip.name, s.kind));
 }
 
 Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
   auto refuse = [&](std::string why) {
     return Status::invalid(fmt::format("schedule '{}': {}", print(s), why));
   };
-  if (s.tile[0] % (16 * s.warps[0]) != 0)
-    return refuse("tile m must be a multiple of 16 x warps along m");
-  if (s.tile[1] % (16 * s.warps[1]) != 0)
-    return refuse("tile n must be a multiple of 16 x warps along n");
+  for (size_t side : {0, 1})
+    if (!s.inTensorMemory() && s.tile[side] % (16 * s.warps[side]) != 0)
+      return refuse(fmt::format("tile {0} must be a multiple of 16 x warps "
+                                "along {0}",
+                                side == 0 ? 'm' : 'n'));
   if (s.tile[2] % 64 != 0)
     return refuse("tile k must be a multiple of 64");
   if (s.threads() > 1024)
@@ -260,25 +295,10 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
   if (s.storesByTma && !s.hasRoles())
     return refuse("expected roles (kind=cooperative, kind=pingpong) where "
                   "store=tma");
-  int64_t accumulators = s.tile[0] * s.tile[1] / (s.warps[0] * s.warps[1] * 32);
-  if (accumulators > 128)
-    return refuse(fmt::format("expected at most 128 accumulators a thread, got "
-                              "{}: use more warps or a smaller tile",
-                              accumulators));
-  if (int64_t warps = s.consumers() * s.warps[0] * s.warps[1];
-      s.hasRoles() && accumulators > 64 && warps > 8)
-    return refuse(fmt::format("expected at most 8 warps that multiply where a "
-                              "thread has more than 64 accumulators, got {} "
-                              "warps: registers do not suffice",
-                              warps));
-  if (s.inTensorMemory()) {
-    if (Status status = validateTensorMemory(s, chip); !status)
-      return status;
-  } else if (chip.tcgen05) {
-    return refuse(fmt::format("{} has no block-scaled mma.sync, which kind={} "
-                              "needs: use kind=tmem",
-                              chip.name, s.kind));
-  }
+  Status status = s.inTensorMemory() ? validateTensorMemory(s, chip)
+                                     : validateWarps(s, chip);
+  if (!status)
+    return status;
   return validateShared(s, chip, /*elementBytes=*/2);
 }
 

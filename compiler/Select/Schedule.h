@@ -40,10 +40,15 @@ struct Schedule {
   bool hasRoles() const {
     return kind == "cooperative" || kind == "pingpong" || inTensorMemory();
   }
-  /// Groups of warps that multiply a tile each.
-  int64_t consumers() const {
-    return kind == "pingpong" || inTensorMemory() ? 2 : 1;
-  }
+  /// Rows and columns of the multiplies of a tile.
+  int64_t multiplyRows() const { return tile[swapped ? 1 : 0]; }
+  int64_t multiplyColumns() const { return tile[swapped ? 0 : 1]; }
+  /// In a stage scale factors lie for a multiple of so many rows: tcgen05.cp
+  /// copies those of 128.
+  int64_t scaleRows() const { return inTensorMemory() ? 128 : 1; }
+  /// Groups of warps that multiply a tile each: in tensor memory, as many as
+  /// have accumulators there.
+  int64_t consumers() const;
   int64_t threads() const {
     return 32 * (consumers() * warps[0] * warps[1] +
                  (hasRoles() ? producerWarps : 0));

@@ -5,6 +5,8 @@
 #include "compiler/Select/Select.h"
 #include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
+#include <span>
 
 using namespace nybl;
 using namespace nybl::compiler;
@@ -48,9 +50,21 @@ static constexpr const char *shortlist[] = {
 /// tiles, from operands on 8 bytes.
 static constexpr const char *ownTemplateSchedule =
     "kind=cooperative tile=128x128x128 warps=2x4 stages=2";
+static constexpr const char *ownTemplateReason =
+    "what a template of your own gets unless it is named one";
 
-static constexpr const char *tensorSchedule =
-    "kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma";
+/// With tensor memory. What is the same to the multiplies goes to the first.
+static constexpr const char *tensorShortlist[] = {
+    // Two tiles by turns, and a template of one's own.
+    "kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma",
+    // Few columns, or few rows: those of D are then columns of multiplies.
+    "kind=tmem tile=128x64x256 warps=4x1 stages=6 fill=tma",
+    "kind=tmem tile=128x32x256 warps=4x1 stages=6 fill=tma",
+    "kind=tmem tile=128x16x256 warps=4x1 stages=6 fill=tma",
+    "kind=tmem tile=64x128x256 warps=1x4 stages=6 fill=tma swap=ab",
+    "kind=tmem tile=32x128x256 warps=1x4 stages=6 fill=tma swap=ab",
+    "kind=tmem tile=16x128x256 warps=1x4 stages=6 fill=tma swap=ab",
+};
 
 static constexpr int64_t manyRows = 8192;
 
@@ -67,17 +81,38 @@ static std::string namesOf(bool (*can)(const Chip &)) {
   return names;
 }
 
+static std::vector<Schedule> validOf(std::span<const char *const> list,
+                                     const GemmProblem &problem,
+                                     const Chip &chip) {
+  std::vector<Schedule> valid;
+  for (const char *text : list)
+    if (Schedule schedule = *parseSchedule(text);
+        validate(schedule, chip, problem))
+      valid.push_back(schedule);
+  return valid;
+}
+
 /// Those of the list that the problem and the chip allow; data comes by TMA
 /// wherever it can.
 static std::vector<Schedule> allowed(const GemmProblem &problem,
                                      const Chip &chip) {
-  std::vector<Schedule> byTma, byAsync;
-  for (const char *text : shortlist) {
-    Schedule schedule = *parseSchedule(text);
-    if (validate(schedule, chip, problem))
-      (schedule.byTma ? byTma : byAsync).push_back(schedule);
-  }
-  return byTma.empty() ? byAsync : byTma;
+  std::vector<Schedule> all = validOf(shortlist, problem, chip), byTma;
+  std::ranges::copy_if(all, std::back_inserter(byTma), &Schedule::byTma);
+  return byTma.empty() ? all : byTma;
+}
+
+/// Cycles, at the least, of the multiplies of all tiles for 64 of K. 128 x N x
+/// 64 take N / 2 (16,384 products a cycle: at 1.85 GHz, 148 multiprocessors are
+/// so at the 9 PFLOP/s of a B200), and 32 bytes of each of their rows come from
+/// shared memory at 128 bytes a cycle.
+static int64_t tensorCycles(const Schedule &s, const GemmProblem &problem) {
+  auto tiles = [](int64_t size, int64_t tile) {
+    return (size + tile - 1) / tile;
+  };
+  int64_t rows = s.multiplyRows(), columns = s.multiplyColumns();
+  return tiles(rowsToChooseFor(problem), s.tile[0]) *
+         tiles(problem.n, s.tile[1]) *
+         std::max(columns / 2, (rows + columns) / 4);
 }
 
 static std::string reason(const GemmProblem &problem, int64_t rows,
@@ -92,21 +127,29 @@ static std::string reason(const GemmProblem &problem, int64_t rows,
                      card.name, chosenFor);
 }
 
-/// Without rates of the chip, the first that it allows.
-static Expected<Selection> choose(const GemmProblem &problem,
-                                  const Chip &chip) {
-  std::vector<Schedule> choices = allowed(problem, chip);
-  if (choices.empty())
-    return Selection{gemmTemplate(),
-                     Schedule(),
-                     "no schedule with roles is allowed here",
-                     {}};
+static Selection chooseWithoutRates(const GemmProblem &problem,
+                                    const Chip &chip,
+                                    const std::vector<Schedule> &choices) {
+  if (!chip.tcgen05)
+    return {gemmTemplate(),
+            choices.front(),
+            "the first of the list: the chip's rates are not known",
+            {}};
+  Schedule best = *std::ranges::min_element(
+      choices, {}, [&](const Schedule &s) { return tensorCycles(s, problem); });
+  return {gemmTemplate(),
+          best,
+          fmt::format("of {} the one with the fewest cycles of multiplies and "
+                      "of what they read, for M = {}",
+                      choices.size(), rowsToChooseFor(problem)),
+          {}};
+}
+
+static Expected<Selection> choose(const GemmProblem &problem, const Chip &chip,
+                                  const std::vector<Schedule> &choices) {
   Expected<const Card *> card = findCard("", chip);
   if (!card || chip.fp4MacsPerCycle == 0)
-    return Selection{gemmTemplate(),
-                     choices.front(),
-                     "the first of the list: the chip's rates are not known",
-                     {}};
+    return chooseWithoutRates(problem, chip, choices);
   int64_t rows = rowsToChooseFor(problem);
   auto ranked = rank(choices, problem, rows, chip, **card);
   if (!ranked)
@@ -116,20 +159,18 @@ static Expected<Selection> choose(const GemmProblem &problem,
   return Selection{gemmTemplate(), best, why, std::move(*ranked)};
 }
 
-/// With tensor memory there is one tile so far, and rates of such chips are not
-/// known here.
 static Expected<Selection> selectTensor(const GemmProblem &problemClass,
                                         const Chip &chip,
                                         std::string_view givenTemplate) {
-  Schedule schedule = *parseSchedule(tensorSchedule);
-  if (Status status = validate(schedule, chip, problemClass); !status)
+  Schedule first = *parseSchedule(tensorShortlist[0]);
+  if (Status status = validate(first, chip, problemClass); !status)
     return Status::refused(fmt::format("no schedule of {} fits '{}' yet: {}",
                                        chip.name, print(problemClass),
                                        status.message()));
-  return Selection{givenTemplate.empty() ? gemmTemplate() : givenTemplate,
-                   schedule,
-                   "the one schedule there is for tensor memory",
-                   {}};
+  if (!givenTemplate.empty() && givenTemplate != gemmTemplate())
+    return Selection{givenTemplate, first, ownTemplateReason, {}};
+  return choose(problemClass, chip,
+                validOf(tensorShortlist, problemClass, chip));
 }
 
 Expected<Selection> nybl::compiler::select(const GemmProblem &problemClass,
@@ -146,9 +187,15 @@ Expected<Selection> nybl::compiler::select(const GemmProblem &problemClass,
   if (!givenTemplate.empty() && givenTemplate != gemmTemplate())
     return Selection{givenTemplate,
                      *parseSchedule(ownTemplateSchedule),
-                     "what a template of your own gets unless it is named one",
+                     ownTemplateReason,
                      {}};
-  return choose(problemClass, chip);
+  std::vector<Schedule> choices = allowed(problemClass, chip);
+  if (choices.empty())
+    return Selection{gemmTemplate(),
+                     Schedule(),
+                     "no schedule with roles is allowed here",
+                     {}};
+  return choose(problemClass, chip, choices);
 }
 
 /// One block a thread; whole tiles of the layout where padding rows are

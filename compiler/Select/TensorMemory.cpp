@@ -9,39 +9,32 @@
 using namespace nybl;
 using namespace nybl::compiler;
 
-/// A copy by tcgen05.cp brings the scale factors of 128 rows and 4 K blocks, 64
-/// elements, into 4 columns.
-static int64_t scaleColumns(int64_t rows, int64_t k) {
-  return (rows + 127) / 128 * 4 * (k / 64);
-}
-
-static TensorMemoryPlan layOut(std::array<int64_t, 3> tile, int64_t slots,
-                               int64_t accumulatorStages) {
-  auto [m, n, k] = tile;
-  TensorMemoryPlan plan{{{"accumulators", 0, n, accumulatorStages}}, 0, 0};
-  int64_t a = plan.map.back().end();
-  plan.map.push_back({"scale factors of a", a, scaleColumns(m, k), slots});
-  int64_t b = plan.map.back().end();
-  plan.map.push_back({"scale factors of b", b, scaleColumns(n, k), slots});
-  plan.used = plan.map.back().end();
-  constexpr uint64_t least = 32;
+static TensorMemoryPlan layOut(const Schedule &s, int64_t accumulatorStages) {
+  TensorMemoryPlan plan;
+  auto add = [&](const char *holds, int64_t columns, int64_t stages) {
+    plan.map.push_back({holds, plan.used, columns, stages});
+    plan.used = plan.map.back().end();
+  };
+  const char *ofA = "scale factors of a", *ofB = "scale factors of b";
+  add("accumulators", s.multiplyColumns(), accumulatorStages);
+  add(s.swapped ? ofB : ofA, scaleColumns(s.multiplyRows(), s.tile[2]),
+      s.stages);
+  add(s.swapped ? ofA : ofB, scaleColumns(s.multiplyColumns(), s.tile[2]),
+      s.stages);
+  constexpr uint64_t least = 32; // and a power of two (PTX ISA, tcgen05.alloc)
   plan.allocated = std::bit_ceil(std::max<uint64_t>(plan.used, least));
   return plan;
 }
 
-Expected<TensorMemoryPlan>
-nybl::compiler::planTensorMemory(std::array<int64_t, 3> tile, int64_t slots,
-                                 int64_t columns) {
+Expected<TensorMemoryPlan> nybl::compiler::planTensorMemory(const Schedule &s,
+                                                            int64_t columns) {
   for (int64_t stages : {2, 1})
-    if (TensorMemoryPlan plan = layOut(tile, slots, stages);
-        plan.allocated <= columns)
+    if (TensorMemoryPlan plan = layOut(s, stages); plan.allocated <= columns)
       return plan;
-  return Status::invalid(
-      fmt::format("expected at most {} columns of tensor memory, got {}: {} of "
-                  "accumulators "
-                  "and {} of scale factors in {} slots; take a smaller tile n "
-                  "or K step, or "
-                  "fewer stages",
-                  columns, layOut(tile, slots, 1).used, tile[1],
-                  layOut(tile, slots, 1).used - tile[1], slots));
+  int64_t used = layOut(s, 1).used, accumulators = s.multiplyColumns();
+  return Status::invalid(fmt::format(
+      "expected at most {} columns of tensor memory, got {}: {} of "
+      "accumulators and {} of scale factors in {} slots; take a smaller tile "
+      "or K step, or fewer stages",
+      columns, used, accumulators, used - accumulators, s.stages));
 }

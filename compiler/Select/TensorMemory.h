@@ -5,39 +5,34 @@
 #ifndef NYBL_COMPILER_SELECT_TENSORMEMORY_H
 #define NYBL_COMPILER_SELECT_TENSORMEMORY_H
 
-#include "runtime/Abi/Status.h"
-#include <array>
-#include <cstdint>
-#include <vector>
+#include "compiler/Select/Schedule.h"
+#include "runtime/Abi/Manifest.h"
 
 namespace nybl::compiler {
 
-/// Some columns, all 128 lanes of them, for one thing at a time: each stage has
-/// as many, one after the other from `first` on.
-struct TensorColumns {
-  const char *holds; ///< "accumulators", "scale factors of a", ... "of b"
-  int64_t first;
-  int64_t columns; ///< of one stage
-  int64_t stages;
-  int64_t end() const { return first + columns * stages; }
-};
+/// Columns of the scale factors of so many rows and columns of K: a copy by
+/// tcgen05.cp brings those of 128 rows and 4 K blocks, 64 elements, into 4.
+inline constexpr int64_t scaleColumns(int64_t rows, int64_t k) {
+  return (rows + 127) / 128 * 4 * (k / 64);
+}
 
 struct TensorMemoryPlan {
   std::vector<TensorColumns> map; ///< in the order of columns; none overlap
-  int64_t used;                   ///< all of these
-  int64_t
-      allocated; ///< what tcgen05.alloc can give: a power of two, 32 or more
+  int64_t used = 0;               ///< all of these
+  /// What tcgen05.alloc can give: a power of two, 32 or more.
+  int64_t allocated = 0;
   int64_t accumulatorStages() const { return map.front().stages; }
 };
 
-/// The plan of a tile [m, n, k] with `slots` K steps in the ring, in a tensor
-/// memory of `columns`. Accumulators are one column for each column of the
-/// tile, in two stages where they fit, so that one tile is stored while the
-/// next is multiplied. Scale factors have columns of their own in each slot:
-/// they are written again only when the multiplies that read them are over.
-/// Invalid where not even one stage fits.
-Expected<TensorMemoryPlan> planTensorMemory(std::array<int64_t, 3> tile,
-                                            int64_t slots, int64_t columns);
+/// The plan of a schedule's tile in a tensor memory of `columns`: of what holds
+/// accumulators, and then the scale factors of multiplies' rows and of their
+/// columns. Accumulators are one column for each of the multiplies', in two
+/// stages where they fit, so that one tile is stored while the next is
+/// multiplied. Scale factors have columns of their own in each slot of the
+/// ring: they are written again only when the multiplies that read them are
+/// over. Invalid where not even one stage fits.
+Expected<TensorMemoryPlan> planTensorMemory(const Schedule &schedule,
+                                            int64_t columns);
 
 } // namespace nybl::compiler
 

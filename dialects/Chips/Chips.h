@@ -12,6 +12,10 @@
 
 namespace nybl {
 
+/// Columns of a CTA's tensor memory, on every chip that has one
+/// (Chip::tensorColumns; a test compares them).
+inline constexpr int64_t columnsOfTensorMemory = 512;
+
 /// Fields are those of class Chip in Chips.td, in the same order.
 struct Chip {
   const char *name;

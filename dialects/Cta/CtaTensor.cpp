@@ -9,6 +9,7 @@
 
 using namespace mlir;
 using namespace nybl::cta;
+using nybl::columnsOfTensorMemory;
 
 //===----------------------------------------------------------------------===//
 // Types

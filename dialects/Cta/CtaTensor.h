@@ -4,13 +4,10 @@
 #ifndef NYBL_DIALECTS_CTA_CTATENSOR_H
 #define NYBL_DIALECTS_CTA_CTATENSOR_H
 
+#include "dialects/Chips/Chips.h"
 #include "dialects/Cta/CtaOps.h"
 
 namespace nybl::cta {
-
-/// Columns of a CTA's tensor memory, on every chip that has one
-/// (Chip::tensorColumns; a test compares them).
-inline constexpr int64_t columnsOfTensorMemory = 512;
 
 /// Columns of all stages of all rings fit in tensor memory. Part of the
 /// kernel's verifier.

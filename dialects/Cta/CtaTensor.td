@@ -124,8 +124,8 @@ def Cta_TensorMmaOp : Cta_Op<"tensor_mma"> {
   let description = [{
     Of both tiles bytes 32 * `step` to 32 * `step` + 31 of each row (tcgen05.mma
     .kind::mxf4nvf4 .scale_vec::4X, one CTA). Row r has its four scale factors in
-    bytes 0 to 3 of lane r mod 32 of its scales' columns, in column (`step` * rows
-    + r) div 32.
+    bytes 0 to 3 of lane r mod 32 of its scales' columns, in column `step` * 4 *
+    ceil(rows / 128) + r div 32: each step begins with a copy of 512 bytes.
   }];
   let arguments = (ins Cta_DescriptorType:$a, Cta_TensorScalesType:$sa,
                        Cta_DescriptorType:$b, Cta_TensorScalesType:$sb,

@@ -105,6 +105,14 @@ void fields(Archive &a, TensorMap &v) {
 }
 
 template <typename Archive>
+void fields(Archive &a, TensorColumns &v) {
+  a.field("holds", v.holds);
+  a.field("first", v.first);
+  a.field("columns", v.columns);
+  a.field("stages", v.stages);
+}
+
+template <typename Archive>
 void fields(Archive &a, Precondition &v) {
   a.field("check", v.check);
   a.field("operand", v.operand);
@@ -159,6 +167,8 @@ void fields(Archive &a, Manifest &v) {
   a.field("registers", v.registers);
   a.field("spill_bytes", v.spillBytes);
   a.field("static_shared", v.staticShared);
+  a.field("tensor_columns", v.tensorColumns);
+  a.field("tensor_memory", v.tensorMemory);
   a.field("certificate", v.certificate);
 }
 

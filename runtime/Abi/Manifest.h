@@ -41,6 +41,18 @@ struct TensorMap {
   friend bool operator==(const TensorMap &, const TensorMap &) = default;
 };
 
+/// What some columns of a CTA's tensor memory hold, all 128 lanes of them: each
+/// stage has as many, one after the other from `first` on.
+struct TensorColumns {
+  std::string holds; ///< "accumulators", "scale factors of a", ... "of b"
+  int64_t first = 0;
+  int64_t columns = 0; ///< of one stage
+  int64_t stages = 0;
+  int64_t end() const { return first + columns * stages; }
+  friend bool operator==(const TensorColumns &,
+                         const TensorColumns &) = default;
+};
+
 /// What must hold for the certificate to mean something; evaluated at launch.
 ///   alignment        operand's pointer is a multiple of value
 ///   stride_multiple  its row stride is a multiple of value
@@ -91,7 +103,7 @@ struct Certificate {
 };
 
 struct Manifest {
-  static constexpr int64_t currentVersion = 4;
+  static constexpr int64_t currentVersion = 5;
 
   std::string key;            ///< SHA-256 of the request, hex
   std::string problem;        ///< the problem class, canonical line
@@ -117,6 +129,9 @@ struct Manifest {
   int64_t registers = -1; ///< per thread; -1 if no cubin was made
   int64_t spillBytes = 0;
   int64_t staticShared = 0; ///< bytes
+  /// That a CTA asks for; 0: none. In the order of columns; none overlap.
+  int64_t tensorColumns = 0;
+  std::vector<TensorColumns> tensorMemory;
   Certificate certificate;
 
   friend bool operator==(const Manifest &, const Manifest &) = default;

@@ -29,6 +29,8 @@ Manifest sample() {
   m.tensorMaps = {{"a", 128, 64, 64}, {"d", 32, 256, 0}};
   m.preconditions = {{"alignment", "a", 8}, {"rows_max", "m", 1 << 24}};
   m.registers = 96;
+  m.tensorColumns = 64;
+  m.tensorMemory = {{"accumulators", 0, 24, 2}};
   m.certificate = {
       "nybl-prover 1",
       "abcd",
@@ -69,10 +71,10 @@ TEST(Manifest, EveryFaultIsOneSentence) {
       {"[]", "expected a manifest as a JSON object"},
       {"{", "expected a manifest as a JSON object"},
       {"{}", "manifest field 'version': expected, but missing"},
-      {replaced("\"version\": 4", "\"version\": 2"),
-       "manifest field 'version': expected 4, got 2; rebuild the artefact"},
-      {replaced("\"version\": 4", "\"version\": 5"),
-       "manifest field 'version': expected 4, got 5; rebuild the artefact"},
+      {replaced("\"version\": 5", "\"version\": 2"),
+       "manifest field 'version': expected 5, got 2; rebuild the artefact"},
+      {replaced("\"version\": 5", "\"version\": 6"),
+       "manifest field 'version': expected 5, got 6; rebuild the artefact"},
       {replaced("\"split\": 4", "\"split\": 0"),
        "manifest field 'split': 0 is out of range"},
       {replaced("\"split\": 4", "\"split\": 65"),

@@ -24,7 +24,8 @@ TEST(Chips, NamesSayWhatTheChipIs) {
     EXPECT_FALSE(chip.blockScaledMma && chip.tcgen05) << chip.name;
     EXPECT_FALSE(chip.wgmma && chip.tcgen05) << chip.name;
     // What Cta's verifier holds kernels to (dialects/Cta/CtaTensor.h).
-    EXPECT_EQ(chip.tensorColumns, chip.tcgen05 ? 512 : 0) << chip.name;
+    EXPECT_EQ(chip.tensorColumns, chip.tcgen05 ? columnsOfTensorMemory : 0)
+        << chip.name;
     // PTX ISA, tcgen05.mma: .scale_vec is for one chip's targets alone.
     bool isFamily = chip.suffix == std::string("f");
     EXPECT_EQ(std::string(chip.scaleVector), !chip.tcgen05 ? ""

@@ -131,14 +131,30 @@ TEST(Schedule, TensorMemory) {
       {"kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma", family,
        nullptr},
       {"kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma", thor, nullptr},
-      {"kind=tmem tile=128x64x256 warps=4x1 stages=4 fill=tma", tensor,
-       "expected tile=128x128xK and warps=4x1"},
+      {"kind=tmem tile=128x8x256 warps=4x1 stages=4 fill=tma", tensor, nullptr},
+      {"kind=tmem tile=128x232x64 warps=4x1 stages=3 fill=tma", tensor,
+       nullptr},
+      {"kind=tmem tile=24x128x256 warps=1x4 stages=4 fill=tma swap=ab", tensor,
+       nullptr},
+      {"kind=tmem tile=64x128x256 warps=4x1 stages=4 fill=tma", tensor,
+       "expected of kind=tmem tile=128xNxK and warps=4x1"},
+      {"kind=tmem tile=128x12x256 warps=4x1 stages=4 fill=tma", tensor,
+       "with N a multiple of 8 up to 256"},
+      {"kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma swap=ab", tensor,
+       "or with swap=ab tile=Nx128xK and warps=1x4"},
+      {"kind=tmem tile=128x256x256 warps=4x1 stages=6 fill=tma", tensor,
+       "expected at most 512 columns of tensor memory, got 544"},
       {"kind=tmem tile=128x128x256 warps=4x1 stages=4", tensor,
        "expected fill=tma"},
       {"kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma split=2", tensor,
-       "expected fill=tma, and none of"},
+       "expected fill=tma, and neither store=tma nor split"},
       {"kind=tmem tile=128x128x256 warps=4x1 stages=7 fill=tma", tensor,
        "bytes of shared memory"}};
+  auto groups = [](const char *text) {
+    return parseSchedule(text)->consumers();
+  };
+  EXPECT_EQ(groups("kind=tmem tile=128x160x256 warps=4x1 stages=4"), 2);
+  EXPECT_EQ(groups("kind=tmem tile=128x256x256 warps=4x1 stages=4"), 1);
   for (const Case &c : cases) {
     auto schedule = parseSchedule(c.text);
     ASSERT_TRUE(schedule) << c.text;

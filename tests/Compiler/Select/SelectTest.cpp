@@ -47,6 +47,22 @@ TEST(Select, TakesTensorMemoryWhereAChipHasIt) {
       << refused.message();
 }
 
+/// Few rows or few columns are the columns of multiplies, and those few.
+TEST(Select, TakesTilesOfTensorMemoryBySize) {
+  const Chip &chip = **findChip("sm_100a");
+  auto tile = [&](const std::string &line) {
+    Schedule s = select(specialise(*parseProblem("gemm k=7168 " + line)), chip)
+                     ->schedule;
+    return std::pair(s.multiplyColumns(), s.swapped);
+  };
+  EXPECT_EQ(tile("n=4096"), std::pair(int64_t(128), false));
+  EXPECT_EQ(tile("n=24"), std::pair(int64_t(32), false));
+  EXPECT_EQ(tile("n=200"), std::pair(int64_t(128), false));
+  EXPECT_EQ(tile("n=4096 m=5"), std::pair(int64_t(16), true));
+  EXPECT_EQ(tile("n=4096 m=50"), std::pair(int64_t(64), true));
+  EXPECT_EQ(tile("n=4096 m=128"), std::pair(int64_t(128), false));
+}
+
 /// Who converts to e2m1, quantises.
 TEST(Select, SaysWhyAChipDoesNotQuantise) {
   QuantizeProblem problem = *parseQuantize("quantize k=384");

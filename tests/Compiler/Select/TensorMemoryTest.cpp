@@ -12,12 +12,18 @@ using namespace nybl::compiler;
 
 namespace {
 
+Expected<TensorMemoryPlan> plan(int64_t n, int64_t k, int64_t stages,
+                                int64_t columns = columnsOfTensorMemory) {
+  Schedule s{"tmem", {128, n, k}, {4, 1}, stages};
+  return planTensorMemory(s, columns);
+}
+
 TEST(TensorMemory, AnExample) {
-  auto plan = planTensorMemory({128, 128, 256}, /*slots=*/4, 512);
+  auto plan = ::plan(128, 256, 4);
   ASSERT_TRUE(plan) << plan.message();
   EXPECT_EQ(plan->accumulatorStages(), 2);
   ASSERT_EQ(plan->map.size(), 3u);
-  EXPECT_STREQ(plan->map[0].holds, "accumulators");
+  EXPECT_EQ(plan->map[0].holds, "accumulators");
   EXPECT_EQ(plan->map[0].columns, 128);
   EXPECT_EQ(plan->map[1].first, 256);
   EXPECT_EQ(plan->map[1].columns, 16); // 4 for each 64 of K
@@ -26,25 +32,38 @@ TEST(TensorMemory, AnExample) {
   EXPECT_EQ(plan->allocated, 512);
 }
 
+/// Multiplies' rows are columns of D.
+TEST(TensorMemory, OfSwappedOperands) {
+  Schedule s{"tmem", {24, 128, 128}, {1, 4}, 3};
+  s.swapped = true;
+  auto plan = planTensorMemory(s, columnsOfTensorMemory);
+  ASSERT_TRUE(plan) << plan.message();
+  EXPECT_EQ(plan->map[0].columns, 24);
+  EXPECT_EQ(plan->map[1].holds, "scale factors of b");
+  EXPECT_EQ(plan->map[2].first, 2 * 24 + 3 * 8);
+  EXPECT_EQ(plan->map[2].columns, 8) << "copies of 128 rows";
+  EXPECT_EQ(plan->allocated, 128);
+}
+
 TEST(TensorMemory, AccumulatorsHaveTwoStagesWhereTheyFit) {
   // 2 * 224 + 4 * (4 + 8) = 496 columns; with 256 it would be 560.
-  auto two = planTensorMemory({128, 224, 64}, 4, 512);
+  auto two = plan(224, 64, 4);
   ASSERT_TRUE(two);
   EXPECT_EQ(two->accumulatorStages(), 2);
-  auto one = planTensorMemory({128, 256, 64}, 4, 512);
+  auto one = plan(256, 64, 4);
   ASSERT_TRUE(one);
   EXPECT_EQ(one->accumulatorStages(), 1);
   EXPECT_EQ(one->used, 256 + 4 * (4 + 8));
 }
 
 TEST(TensorMemory, WhatDoesNotFitIsRefusedWithItsColumns) {
-  auto plan = planTensorMemory({128, 256, 256}, 6, 512);
+  auto plan = ::plan(256, 256, 6);
   ASSERT_FALSE(plan);
   EXPECT_NE(plan.message().find("expected at most 512 columns of tensor "
                                 "memory, got 544: 256 of accumulators and 288"),
             std::string::npos)
       << plan.message();
-  EXPECT_FALSE(planTensorMemory({128, 128, 64}, 2, 0)); // a chip without any
+  EXPECT_FALSE(::plan(128, 64, 2, 0)); // a chip without any
 }
 
 /// Every column of every stage belongs to one thing.
@@ -53,7 +72,7 @@ TEST(TensorMemory, NothingOverlaps) {
   for (int64_t n = 8; n <= 256; n += 8)
     for (int64_t k : {64, 128, 256})
       for (int64_t slots = 1; slots <= 8; ++slots) {
-        auto plan = planTensorMemory({128, n, k}, slots, 512);
+        auto plan = ::plan(n, k, slots);
         if (!plan)
           continue;
         ++plans;

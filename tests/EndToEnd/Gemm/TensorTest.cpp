@@ -61,6 +61,29 @@ TEST_P(Tensor, IsTheOracleBitForBit) {
   }
 }
 
+/// The parameter is the number of columns of multiplies: columns of D, or with
+/// swap=ab rows. Scale factors of 128 rows are copied, whatever it is; with 256
+/// there is one group.
+class TensorColumns : public TensorChosen,
+                      public testing::WithParamInterface<int64_t> {};
+
+TEST_P(TensorColumns, IsTheOracleBitForBit) {
+  int64_t columns = GetParam(), rows = 130, some = columns * 3 / 2 + 1;
+  int number = static_cast<int>(columns / 8);
+  int64_t step = columns < 256 ? 64 << number % 3 : 256;
+  std::string rest = "x" + std::to_string(step) + " stages=2 fill=tma ";
+  GemmProblem p = road::problemOf(number, 288 + number % 2 * 32);
+  p.n = some;
+  expectOracle(p, rows,
+               "kind=tmem warps=4x1 tile=128x" + std::to_string(columns) + rest,
+               number, {NYBL_EMU_SCHEDULE_RANDOM, NYBL_EMU_SCHEDULE_ADVERSARY});
+  p.n = rows;
+  expectOracle(p, some,
+               "kind=tmem warps=1x4 swap=ab tile=" + std::to_string(columns) +
+                   "x128" + rest,
+               number, {NYBL_EMU_SCHEDULE_LAZY});
+}
+
 /// What is chosen, for few rows and many.
 TEST_F(TensorChosen, IsChosenOnThisChip) {
   for (int64_t rows : {1, 128, 129}) {
@@ -70,6 +93,10 @@ TEST_F(TensorChosen, IsChosenOnThisChip) {
 }
 
 INSTANTIATE_TEST_SUITE_P(KSteps, Tensor, testing::Values(1, 2, 3, 5),
+                         testing::PrintToStringParamName());
+
+INSTANTIATE_TEST_SUITE_P(Of, TensorColumns,
+                         testing::Values(8, 16, 24, 64, 96, 192, 256),
                          testing::PrintToStringParamName());
 
 } // namespace

@@ -47,6 +47,23 @@ TEST(LabelRunFamily, OnEachOfItsChips) {
   expectArrival(*kernel, launch);
 }
 
+/// Tiles of other widths, and operands swapped: factors of 128 rows are copied
+/// where there are fewer.
+TEST(LabelRunTensorColumns, EveryFactorArrivesWhereItBelongs) {
+  int64_t number = 0;
+  for (const char *tile :
+       {"tile=128x24x128 warps=4x1", "tile=128x96x64 warps=4x1",
+        "tile=128x256x64 warps=4x1", "tile=16x128x256 warps=1x4 swap=ab"}) {
+    Class c = makeClass(number ? 24 : 40, 192, layouts[number % 3],
+                        layouts[number / 2], outputs[number % 3]);
+    c.schedule = std::string("kind=tmem stages=2 fill=tma ") + tile;
+    Launch launch;
+    launch.m = number % 2 ? 130 : 33;
+    ++number;
+    expectArrival(c, launch);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Rows, LabelRunTensor,
                          testing::Values<int64_t>(1, 33, 128, 129),
                          testing::PrintToStringParamName());
