@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What a proof costs, over every layout and schedule that exists: the phase
-// `prove` of a compilation, after a first one that warms the process up.
+// What a proof costs, over every layout and kind of schedule that the chip has:
+// the phase `prove` of a compilation, after a first one that warms the process
+// up.
 //   nybl-bench-proof [--chip sm_120a] [--repeats 9] [--jit PATH] [--json]
 #include "bench/LoadProvider.h"
+#include "dialects/Chips/Chips.h"
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -26,7 +28,10 @@ constexpr const char *schedules[] = {
     "kind=multistage tile=32x32x64 warps=2x1 stages=8",
     "kind=cooperative tile=128x128x128 warps=2x4 stages=4",
     "kind=cooperative tile=128x128x128 warps=2x4 stages=4 fill=tma",
-    "kind=cooperative tile=128x256x128 warps=2x4 stages=3 fill=tma"};
+    "kind=cooperative tile=128x256x128 warps=2x4 stages=3 fill=tma",
+    "kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma",
+    "kind=tmem tile=128x256x256 warps=4x1 stages=4 fill=tma",
+    "kind=tmem tile=16x128x256 warps=1x4 stages=6 fill=tma swap=ab"};
 constexpr const char *layouts[] = {"linear", "128x4", "8x4"};
 /// A large layer; tails in N and K; a linear layout that is copied by bytes.
 struct Shape {
@@ -35,6 +40,11 @@ struct Shape {
 };
 constexpr Shape shapes[] = {
     {4096, 7168, "bf16"}, {136, 464, "f32"}, {1536, 400, "f16"}};
+
+/// Chips with tensor memory multiply nowhere else.
+bool isFor(const char *schedule, const Chip &chip) {
+  return chip.tcgen05 == bool(strstr(schedule, "kind=tmem"));
+}
 
 /// TMA copies rows of whole 16 bytes.
 bool fits(const char *schedule, const Shape &shape) {
@@ -75,11 +85,18 @@ int run(const std::string &chip, int repeats, const std::string &jit,
     return std::fprintf(stderr, "nybl-bench-proof: %s\n",
                         provider.message().c_str()),
            3;
+  auto record = findChip(chip);
+  if (!record)
+    return std::fprintf(stderr, "nybl-bench-proof: %s\n",
+                        record.message().c_str()),
+           2;
   std::string error;
-  proveMilliseconds(**provider, "gemm n=8 k=16", schedules[0], chip, error);
+  proveMilliseconds(**provider, "gemm n=8 k=32", nullptr, chip, error);
   ordered_json rows = ordered_json::array();
   std::vector<double> all;
   for (const char *schedule : schedules) {
+    if (!isFor(schedule, **record))
+      continue;
     std::vector<double> own;
     for (const Shape &shape : shapes)
       for (const char *sfa : layouts)
