@@ -5,6 +5,7 @@
 #include "compiler/Driver/Compiler.h"
 #include "compiler/Select/Candidates.h"
 #include "compiler/Select/Select.h"
+#include "compiler/Select/TensorMemory.h"
 #include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -119,6 +120,44 @@ Json describeCard(const Chip &chip, const Card &card) {
           {"peak_tflops", peakFlops(chip, card) / 1e12}};
 }
 
+/// Which columns hold what; nothing where a schedule has none.
+Json describeTensorMemory(const Schedule &schedule, const Chip &chip) {
+  auto plan = planTensorMemory(schedule, chip.tensorColumns);
+  if (!schedule.inTensorMemory() || !plan)
+    return Json::object();
+  Json map = Json::array();
+  for (const TensorColumns &columns : plan->map)
+    map.push_back({{"holds", columns.holds},
+                   {"first", columns.first},
+                   {"columns", columns.columns},
+                   {"stages", columns.stages}});
+  return {{"columns", plan->allocated}, {"used", plan->used}, {"map", map}};
+}
+
+/// Estimates on a card; none where no card is known, unless one was asked for.
+Expected<Json> explainLaunches(const GemmProblem &problem, const Chip &chip,
+                               const Schedule &schedule,
+                               const ExplainOptions &options, Json &cardText) {
+  auto rows = rowsOf(problem, options.m);
+  if (!rows)
+    return rows.status();
+  Expected<const Card *> card = findCard(options.card, chip);
+  if (!card && card.status().code() == ErrorCode::Refused &&
+      options.card.empty())
+    return Json::array();
+  if (!card)
+    return card.status();
+  cardText = describeCard(chip, **card);
+  Json launches = Json::array();
+  for (int64_t m : *rows) {
+    auto launch = explainLaunch(problem, m, chip, **card, schedule);
+    if (!launch)
+      return launch.status();
+    launches.push_back(*launch);
+  }
+  return launches;
+}
+
 /// What compile() takes of itself, why, and what it was chosen from, the best
 /// first.
 Json describeSelection(const GemmProblem &problemClass,
@@ -171,25 +210,17 @@ Expected<std::string> nybl::compiler::explain(std::string_view problemLine,
       scheduleOf(problemClass, **chip, *selection, options.schedule);
   if (!schedule)
     return schedule.status();
-  Expected<const Card *> card = findCard(options.card, **chip);
-  if (!card)
-    return card.status();
-  auto rows = rowsOf(*problem, options.m);
-  if (!rows)
-    return rows.status();
-  Json launches = Json::array();
-  for (int64_t m : *rows) {
-    auto launch = explainLaunch(*problem, m, **chip, **card, *schedule);
-    if (!launch)
-      return launch.status();
-    launches.push_back(*launch);
-  }
+  Json card = nullptr;
+  auto launches = explainLaunches(*problem, **chip, *schedule, options, card);
+  if (!launches)
+    return launches.status();
   Json json = {{"problem", print(*problem)},
                {"chip", (*chip)->name},
-               {"card", describeCard(**chip, **card)},
+               {"card", card},
                {"figures", "estimates: counted, never measured"},
                {"selection", describeSelection(problemClass, *selection)},
                {"forced", !options.schedule.empty()},
-               {"launches", launches}};
+               {"tensor_memory", describeTensorMemory(*schedule, **chip)},
+               {"launches", *launches}};
   return json.dump();
 }

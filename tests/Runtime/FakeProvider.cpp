@@ -298,7 +298,10 @@ int explain(const NyblExplainRequest *request, NyblExplainResult *result) {
       {"schedule": "kind=fake", "why": "because", "rows": 9, "shortlist":
       [{"schedule": "kind=fake", "estimate_us": 2.5, "bound": "L2"},
       {"schedule": "kind=next", "estimate_us": 3.5, "bound": "memory"}]},
-      "forced": false, "launches": [{"m": 3, "chosen": {"schedule": "kind=fake", )" +
+      "forced": false, "tensor_memory": {"columns": 512, "used": 384, "map":
+      [{"holds": "accumulators", "first": 0, "columns": 128, "stages": 2},
+      {"holds": "scale factors of a", "first": 256, "columns": 16,
+      "stages": 4}]}, "launches": [{"m": 3, "chosen": {"schedule": "kind=fake", )" +
       numbers + R"(}, "place": 2, "candidates": 9,
       "if_m_is_named": "kind=small", "best":
       [{"schedule": "kind=best", )" +

@@ -38,6 +38,10 @@ TEST(Explain, ReadsAsAPersonWouldSayIt) {
         "Estimates: counted, never measured.\n",
         "`nybl compile` takes kind=fake:\n  because\n",
         "    2        3.50 us  memory        kind=next\n",
+        "Tensor memory: 512 columns, of which 384 are used\n"
+        "    0 to 127  accumulators, stage 0\n"
+        "  128 to 255  accumulators, stage 1\n"
+        "  256 to 319  scale factors of a, 4 slots of 16 columns\n",
         "  with m=3 in the problem line: kind=small\n",
         "M = 3, kind=fake (what `nybl compile` takes, number 2 of 9 by the "
         "estimate)\n",

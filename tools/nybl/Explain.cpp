@@ -72,6 +72,9 @@ std::string describeProblem(const GemmProblem &p) {
 
 std::string describeCard(const Json &explanation) {
   const Json &card = part(explanation, "card");
+  if (!card.is_object())
+    return fmt::format("{}: no card is known here, so nothing is estimated",
+                       text(explanation, "chip"));
   return fmt::format(
       "{} on {}: {:.0f} multiprocessors at {:.2f} GHz, {:.0f} "
       "MiB of L2, memory {:.0f} GB/s, peak {:.0f} TFLOP/s",
@@ -147,6 +150,35 @@ std::string describeSelection(const Json &explanation) {
          describeChoices(part(selection, "shortlist"));
 }
 
+/// Of accumulators each stage: these are few, and tiles have them by turns.
+std::string describeColumns(const Json &columns) {
+  double first = number(columns, "first"), each = number(columns, "columns"),
+         stages = number(columns, "stages");
+  std::string holds = text(columns, "holds"), lines;
+  bool apart = holds == "accumulators";
+  for (double stage = 0; stage < (apart ? stages : 1); ++stage) {
+    double from = first + stage * each;
+    lines += fmt::format(
+        "  {:>3.0f} to {:>3.0f}  {}, {}\n", from,
+        from + (apart ? 1 : stages) * each - 1, holds,
+        apart ? fmt::format("stage {:.0f}", stage)
+              : fmt::format("{:.0f} slots of {:.0f} columns", stages, each));
+  }
+  return lines;
+}
+
+std::string describeTensorMemory(const Json &explanation) {
+  const Json &memory = part(explanation, "tensor_memory");
+  if (memory.empty())
+    return "";
+  std::string lines =
+      fmt::format("\nTensor memory: {:.0f} columns, of which {:.0f} are used\n",
+                  number(memory, "columns"), number(memory, "used"));
+  for (const Json &columns : part(memory, "map"))
+    lines += describeColumns(columns);
+  return lines;
+}
+
 std::string describeBest(const Json &launch) {
   return "  the best of all by the estimate:\n" +
          describeChoices(part(launch, "best"));
@@ -198,7 +230,7 @@ std::string describeAll(const Json &explanation, const GemmProblem &problem) {
                                   "measured.\n",
                                   print(problem), describeProblem(problem),
                                   describeCard(explanation));
-  lines += describeSelection(explanation);
+  lines += describeSelection(explanation) + describeTensorMemory(explanation);
   if (launches.size() > 1)
     lines += describeRows(launches);
   return launches.empty()

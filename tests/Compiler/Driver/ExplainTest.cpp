@@ -118,6 +118,21 @@ TEST(Explain, CardsDiffer) {
   EXPECT_GT(small["launches"][0]["chosen"]["estimate_us"], 2 * whole);
 }
 
+/// With or without a card.
+TEST(Explain, SaysWhichColumnsOfTensorMemoryHoldWhat) {
+  EXPECT_TRUE(explained(line)["tensor_memory"].empty());
+  auto text = explain(
+      line, "sm_100a",
+      {"", "kind=tmem tile=128x96x128 warps=4x1 stages=3 fill=tma", {}});
+  ASSERT_TRUE(text) << text.message();
+  Json memory = Json::parse(*text)["tensor_memory"];
+  EXPECT_EQ(memory["columns"], 256);
+  EXPECT_EQ(memory["used"], 2 * 96 + 2 * 3 * 8);
+  ASSERT_EQ(memory["map"].size(), 3u);
+  EXPECT_EQ(memory["map"][2]["holds"], "scale factors of b");
+  EXPECT_EQ(memory["map"][2]["first"], 2 * 96 + 3 * 8);
+}
+
 TEST(Explain, WhatIsRefused) {
   struct Case {
     const char *problem, *chip, *card, *schedule;
@@ -127,7 +142,7 @@ TEST(Explain, WhatIsRefused) {
   } table[] = {
       {"gemm n=64", "sm_120a", "", "", 1, ErrorCode::Invalid, "k=NUMBER"},
       {line, "sm_12", "", "", 1, ErrorCode::Invalid, "unknown chip"},
-      {line, "sm_100a", "", "", 1, ErrorCode::Refused, "sm_100a"},
+      {line, "sm_100a", "any", "", 1, ErrorCode::Refused, "sm_100a"},
       {line, "sm_120a", "gb10", "", 1, ErrorCode::Invalid, "unknown card"},
       {line, "sm_120a", "", "kind=fast", 1, ErrorCode::Invalid, "kind=fast"},
       {line, "sm_120a", "", "tile=8x8x64", 1, ErrorCode::Invalid, "tile m"},
