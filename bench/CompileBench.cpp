@@ -16,6 +16,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <sys/resource.h>
 #include <vector>
 
 using namespace nybl;
@@ -35,8 +36,20 @@ struct Options {
 struct Sample {
   std::vector<std::pair<std::string, double>> phases;
   double wall = 0;
+  double ownCpu = 0, ptxasCpu = 0; ///< of this process, and of its child
   Manifest manifest;
 };
+
+/// Processor time so far, in ms: other work on the machine does not count.
+double cpuMs(int who) {
+  rusage used = {};
+  getrusage(who, &used);
+  auto ms = [](const timeval &t) {
+    return static_cast<double>(t.tv_sec) * 1e3 +
+           static_cast<double>(t.tv_usec) / 1e3;
+  };
+  return ms(used.ru_utime) + ms(used.ru_stime);
+}
 
 /// The phase that runs ptxas; all others make the PTX.
 constexpr const char *kCubinPhase = "ptxas";
@@ -114,11 +127,18 @@ Expected<Sample> compileOnce(const NyblKernelProvider &provider,
       options.schedule.empty() ? nullptr : options.schedule.c_str();
   NyblCompileResult result = {};
   result.size = sizeof result;
+  double own = cpuMs(RUSAGE_SELF), children = cpuMs(RUSAGE_CHILDREN);
   auto begin = std::chrono::steady_clock::now();
   provider.compile(&request, &result);
   std::chrono::duration<double, std::milli> wall =
       std::chrono::steady_clock::now() - begin;
+  own = cpuMs(RUSAGE_SELF) - own;
+  children = cpuMs(RUSAGE_CHILDREN) - children;
   Expected<Sample> sample = read(result, wall.count());
+  if (sample) {
+    sample->ownCpu = own;
+    sample->ptxasCpu = children;
+  }
   provider.release_result(&result);
   return sample;
 }
@@ -163,6 +183,13 @@ ordered_json report(const Options &options, const char *compiler,
   json["ptx"] = {{"first_ms", toPtx(first)}, {"ms", medianOf(samples, toPtx)}};
   json["cubin"] = {{"first_ms", toCubin(first)},
                    {"ms", medianOf(samples, toCubin)}};
+  auto add = [&](const char *step, double Sample::*cpu) {
+    auto of = [cpu](const Sample &s) { return s.*cpu; };
+    json["processor"][step] = {{"first_ms", of(first)},
+                               {"ms", medianOf(samples, of)}};
+  };
+  add("ptx", &Sample::ownCpu);
+  add("cubin", &Sample::ptxasCpu);
   return json;
 }
 
@@ -213,9 +240,16 @@ void print(const ordered_json &json) {
            json["cubin"]);
   double ptx = json["ptx"].value("ms", 0.0);
   double cubin = json["cubin"].value("ms", 0.0);
-  fmt::print(
-      "  problem -> PTX within 60 ms: {}; within ptxas on that PTX: {}\n",
-      ptx <= 60 ? "yes" : "NO", ptx <= cubin ? "yes" : "NO");
+  auto judge = [](double ptx, double cubin) {
+    fmt::print(
+        "  problem -> PTX within 60 ms: {}; within ptxas on that PTX: {}\n",
+        ptx <= 60 ? "yes" : "NO", ptx <= cubin ? "yes" : "NO");
+  };
+  judge(ptx, cubin);
+  const ordered_json &processor = json["processor"];
+  printRow("processor time to PTX", processor["ptx"]);
+  printRow("processor time of ptxas", processor["cubin"]);
+  judge(processor["ptx"].value("ms", 0.0), processor["cubin"].value("ms", 0.0));
   if (json.contains("peer"))
     printPeer(json["peer"], ptx + cubin);
 }
