@@ -26,6 +26,7 @@ struct Options {
                         jit, tuneFile;
   std::vector<std::string> chips, gpus;
   unsigned jobs = 0;
+  bool wherePossible = false;
 };
 
 /// Problem classes, sorted, each once.
@@ -72,6 +73,8 @@ public:
 
   Status run(const std::set<std::string> &classes);
   const std::vector<bundle::Kernel> &kernels() const { return made; }
+  /// What a chip has no kernel for, and why.
+  const std::set<std::string> &refused() const { return leftOut; }
   size_t fromCache() const { return cached; }
   size_t fromRecords() const {
     return static_cast<size_t>(
@@ -94,6 +97,7 @@ private:
   std::mutex mutex; ///< of all below
   std::condition_variable changed;
   std::set<std::string> warnings; ///< each is printed once
+  std::set<std::string> leftOut;
   std::vector<bundle::Kernel> made;
   size_t cached = 0, next = 0, working = 0;
   Status outcome;
@@ -133,6 +137,11 @@ void Work::makeOne(const std::string &problem, const std::string &chip) {
   if (status && choice)
     status = takeChoice(*choice, *artefact);
   std::lock_guard lock(mutex);
+  if (status.code() == ErrorCode::Refused && options.wherePossible) {
+    leftOut.insert(
+        fmt::format("'{}' for {}: {}", problem, chip, status.message()));
+    return;
+  }
   if (!status && outcome)
     outcome =
         Status::error(status.code(), fmt::format("'{}' for {}: {}", problem,
@@ -201,6 +210,10 @@ Status runBundle(const Options &options) {
   Work work(options, std::move(*templateText), std::move(*tuned), *compiling);
   if (Status status = work.run(*classes); !status)
     return status;
+  for (const std::string &one : work.refused())
+    printOut("left out " + one + "\n");
+  if (work.kernels().empty())
+    return Status::refused("expected a kernel at least, all are left out");
   auto bytes = bundle::write(work.kernels());
   if (!bytes)
     return bytes.status();
@@ -256,6 +269,8 @@ void nybl::cli::addBundle(CLI::App &app, int &code) {
                    "the GPU whose records count, by its name in the tune file; "
                    "once a chip, where there are several of one chip")
       ->allow_extra_args(false);
+  verb->add_flag("--where-possible", options->wherePossible,
+                 "leave out what a chip has no kernel for, and say so");
   verb->add_option("--jobs", options->jobs,
                    "how many to compile at a time; without it one a core")
       ->check(CLI::Range(1u, 1024u));
