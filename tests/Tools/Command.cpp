@@ -13,11 +13,16 @@ using namespace nybl::tests;
 
 namespace {
 
+/// What is executed, and in which folder; none: this one.
+struct Program {
+  std::string path, folder;
+};
+
 /// In the child: nothing returns from here.
-[[noreturn]] void become(const std::vector<std::string> &arguments,
+[[noreturn]] void become(const Program &program,
+                         const std::vector<std::string> &arguments,
                          const std::map<std::string, std::string> &environment,
                          const std::string &out, const std::string &err) {
-  setenv("NYBL_CACHE", "off", 1);
   for (auto &[name, value] : environment)
     value.empty() ? unsetenv(name.c_str())
                   : setenv(name.c_str(), value.c_str(), 1);
@@ -31,8 +36,26 @@ namespace {
   for (const std::string &argument : arguments)
     argv.push_back(const_cast<char *>(argument.c_str()));
   argv.push_back(nullptr);
-  execv(NYBL_TEST_COMMAND, argv.data());
+  if (program.folder.empty() || chdir(program.folder.c_str()) == 0)
+    execv(program.path.c_str(), argv.data());
   _exit(127);
+}
+
+/// `prepare` is called in the child.
+Outcome run(const Program &program, const std::vector<std::string> &arguments,
+            const std::map<std::string, std::string> &environment,
+            void (*prepare)()) {
+  Folder folder;
+  std::string out = folder / "out", err = folder / "err";
+  pid_t child = fork();
+  if (child == 0) {
+    prepare();
+    become(program, arguments, environment, out, err);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+          contentOf(out), contentOf(err)};
 }
 
 } // namespace
@@ -40,13 +63,13 @@ namespace {
 Outcome nybl::tests::nyblCommand(
     const std::vector<std::string> &arguments,
     const std::map<std::string, std::string> &environment) {
-  Folder folder;
-  std::string out = folder / "out", err = folder / "err";
-  pid_t child = fork();
-  if (child == 0)
-    become(arguments, environment, out, err);
-  int status = 0;
-  waitpid(child, &status, 0);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-          contentOf(out), contentOf(err)};
+  return run({NYBL_TEST_COMMAND, ""}, arguments, environment,
+             [] { setenv("NYBL_CACHE", "off", 1); });
+}
+
+Outcome nybl::tests::programAlone(
+    const std::string &program, const std::string &folder,
+    const std::vector<std::string> &arguments,
+    const std::map<std::string, std::string> &environment) {
+  return run({program, folder}, arguments, environment, [] { clearenv(); });
 }

@@ -22,6 +22,12 @@ struct Outcome {
 Outcome nyblCommand(const std::vector<std::string> &arguments,
                     const std::map<std::string, std::string> &environment = {});
 
+/// Another program with these arguments, these variables alone, and `folder` as
+/// the working directory.
+Outcome programAlone(const std::string &program, const std::string &folder,
+                     const std::vector<std::string> &arguments,
+                     const std::map<std::string, std::string> &environment);
+
 } // namespace nybl::tests
 
 #endif // NYBL_TESTS_TOOLS_COMMAND_H

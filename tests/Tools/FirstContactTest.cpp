@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// nybl first-contact from end to end on the emulated device: the micro-tests
-// agree with the model that they name, and no padding is read.
+// nybl first-contact from end to end on emulated devices: the micro-tests agree
+// with the model that they name, and no padding is read.
 
 #include "tests/Tools/Command.h"
 #include <gtest/gtest.h>
@@ -22,7 +22,7 @@ TEST(FirstContact, RunsOnTheEmulatedDevice) {
   ASSERT_EQ(json["micro_tests"].size(), 8u);
   for (const Json &test : json["micro_tests"])
     EXPECT_EQ(test["agrees"], true) << test;
-  ASSERT_EQ(json["poison"].size(), 2u);
+  ASSERT_EQ(json["poison"].size(), 4u);
   for (const Json &one : json["poison"])
     EXPECT_EQ(one["same"], true) << one;
   ASSERT_EQ(json["speed"].size(), 2u);
@@ -31,8 +31,25 @@ TEST(FirstContact, RunsOnTheEmulatedDevice) {
   EXPECT_EQ(served.find("gemm m=0..16 n=64 k=128 "), 0u) << served;
 }
 
+TEST(FirstContact, TensorMemoryHasNoMicroTests) {
+  for (const char *device : {"emu:sm_100a", "emu:sm_103a"}) {
+    Outcome said = nyblCommand({"first-contact", "--device", device, "--json"});
+    EXPECT_EQ(said.code, 0) << said.err;
+    Json json = Json::parse(said.out, nullptr, /*allow_exceptions=*/false);
+    ASSERT_TRUE(json.is_object()) << said.out;
+    EXPECT_TRUE(json["micro_tests"].empty());
+    EXPECT_NE(json["micro_tests_skipped"], "");
+    ASSERT_EQ(json["poison"].size(), 2u);
+    for (const Json &one : json["poison"])
+      EXPECT_EQ(one["same"], true) << one;
+    ASSERT_EQ(json["speed"].size(), 2u);
+    std::string schedule = json["speed"][0]["schedule"];
+    EXPECT_EQ(schedule.find("kind=tmem "), 0u) << schedule;
+  }
+}
+
 TEST(FirstContact, BadInput) {
-  for (const char *device : {"emu:sm_12", "gpu", "emu:sm_100a"}) {
+  for (const char *device : {"emu:sm_12", "gpu", "emu:sm_90a"}) {
     Outcome said = nyblCommand({"first-contact", "--device", device});
     EXPECT_NE(said.code, 0) << device;
     EXPECT_EQ(said.out, "") << device;

@@ -66,9 +66,12 @@ void addBundle(CLI::App &app, int &code);
 void addInspect(CLI::App &app, int &code);
 void addCache(CLI::App &app, int &code);
 void addTune(CLI::App &app, int &code);
-void addFirstContact(CLI::App &app, int &code);
 void addVerifySass(CLI::App &app, int &code);
 void addDoctor(CLI::App &app, int &code);
+
+/// Makes `verb` first contact: of the command, or a program of its own, whose
+/// kernels are in `bundle`.
+void addFirstContact(CLI::App &verb, int &code, const std::string &bundle = "");
 
 } // namespace nybl::cli
 

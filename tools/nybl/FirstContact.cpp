@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// nybl first-contact: what a stranger with a GPU runs first. Micro-tests, the
-// poison matrix, then speed.
+// First contact: what a stranger with a GPU runs first. Micro-tests, the poison
+// matrix, then speed.
 
 #include "tools/nybl/Command.h"
 #include "tools/nybl/MicroTests.h"
 #include "tools/nybl/Progress.h"
 #include "tools/nybl/Reference.h"
-#include "tools/nybl/Stopwatch.h"
+#include "tools/nybl/SpeedTest.h"
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -19,60 +19,44 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 struct Options {
-  std::string device = "cuda:0", jit, ptxas, nvrtc, tuneFile, bundle;
-  bool json = false;
+  std::string device = "cuda:0", jit, ptxas, tuneFile, bundle, cublasLt, nvml;
+  bool json = false, problems = false;
 };
 
-struct Shape {
-  const char *layer;
-  int64_t m, n, k;
-};
-
-/// Dense layers of models, one a kind: what binds differs from one to the next.
-constexpr Shape layers[] = {{"llama3.1-8b qkv", 1, 6144, 4096},
-                            {"llama3.1-8b gate_up", 64, 28672, 4096},
-                            {"llama3.1-8b gate_up", 2048, 28672, 4096},
-                            {"llama3.1-8b down", 1, 4096, 14336},
-                            {"llama3.1-8b down", 2048, 4096, 14336},
-                            {"llama3.3-70b TP4 qkv", 1, 2560, 8192},
-                            {"llama3.3-70b TP4 o", 8, 8192, 2048},
-                            {"llama3.3-70b TP4 gate_up", 32, 14336, 8192},
-                            {"llama3.3-70b TP4 gate_up", 8192, 14336, 8192},
-                            {"llama3.3-70b TP4 down", 8192, 8192, 7168},
-                            {"llama3.1-405b TP8 gate_up", 16, 13312, 16384},
-                            {"llama3.1-405b TP8 down", 4096, 16384, 6656},
-                            {"ds-r1 TP8 o_proj", 128, 7168, 2048},
-                            {"ds-r1 shared gate_up", 4096, 4096, 7168},
-                            {"glm-5 o_proj TP8", 1205, 6144, 2048},
-                            {"glm-4.5-air dense down TP2", 128, 4096, 5472},
-                            {"nemotron3-nano shared down", 8, 2688, 3712}};
 /// For the emulated device, which is slow and whose times mean nothing.
-constexpr Shape smallLayers[] = {{"small", 1, 64, 128}, {"small", 40, 96, 80}};
+constexpr Layer smallLayers[] = {{"small", 1, 64, 128}, {"small", 40, 96, 160}};
 
-constexpr Shape poisonShapes[] = {
-    {"", 300, 96, 80}, {"", 129, 160, 464}, {"", 5, 1024, 2048}};
+/// K blocks that do not fill words of four, and more tiles than one.
+constexpr Layer poisonShapes[] = {{"", 300, 96, 96},
+                                  {"", 300, 96, 80},
+                                  {"", 129, 160, 480},
+                                  {"", 129, 160, 464},
+                                  {"", 5, 1024, 2048}};
+/// Data by TMA, as tensor memory's kernels have it, wants whole 16 bytes.
+constexpr int64_t tmaElements = 32;
+
+constexpr ScaleLayout layouts[] = {ScaleLayout::Linear, ScaleLayout::T128x4,
+                                   ScaleLayout::T8x4};
+
+GemmProblem poisonProblem(const Layer &shape, ScaleLayout layout) {
+  GemmProblem problem;
+  problem.n = shape.n;
+  problem.k = shape.k;
+  problem.sfa = problem.sfb = layout;
+  return problem;
+}
+
+bool hasBlockScaledMma(const driver::Device &gpu) {
+  return gpu.chip().starts_with("sm_12");
+}
 
 struct PoisonResult {
   std::string problem, reason; ///< no reason: fine
 };
 
-struct Speed {
-  Shape shape;
-  std::string schedule, tuned, problemClass, origin;
-  Timing timing;
-  uint64_t bytes = 0;
-
-  double teraflops() const {
-    return 2e-3 * double(shape.m) * double(shape.n) * double(shape.k) /
-           double(timing.median);
-  }
-  double gigabytes() const { return double(bytes) / double(timing.median); }
-};
-
 class Contact {
 public:
-  Contact(Workbench &bench, std::optional<Nvrtc> nvrtc)
-      : bench(bench), nvrtc(std::move(nvrtc)) {}
+  Contact(Workbench &bench, const Options &options);
 
   Status run();
   std::string text() const;
@@ -82,8 +66,9 @@ public:
 private:
   Status poison(const GemmProblem &problem, int64_t m);
   Status poisonMatrix();
-  Expected<Speed> time(const Shape &shape);
   Status speeds();
+  std::string microText() const;
+  std::string speedText() const;
   const char *figures() const {
     return bench.isEmulated()
                ? "meaningless: the device is emulated"
@@ -91,12 +76,34 @@ private:
   }
 
   Workbench &bench;
-  std::optional<Nvrtc> nvrtc;
+  std::shared_ptr<const CublasLt> peer;
+  std::optional<Clocks> clocks;
+  std::string peerName, clocksName, microSkipped; ///< or why there is none
   std::vector<MicroTest> micro;
   std::vector<PoisonResult> matrix;
   std::vector<Speed> speed;
-  std::string reference;
 };
+
+Contact::Contact(Workbench &bench, const Options &options) : bench(bench) {
+  // A real library on an emulated device is asked for by name alone.
+  auto wanted = [&](const std::string &path) {
+    return !bench.isEmulated() || !path.empty();
+  };
+  const char *notAsked = "not looked for: the device is emulated";
+  peerName = clocksName = notAsked;
+  if (wanted(options.cublasLt)) {
+    auto found = CublasLt::load(options.cublasLt, bench.device());
+    peerName = found ? (*found)->name() : found.message();
+    if (found)
+      peer = std::move(*found);
+  }
+  if (wanted(options.nvml)) {
+    auto found = Clocks::open(options.nvml, bench.gpu());
+    clocksName = found ? "NVML" : found.message();
+    if (found)
+      clocks = *found;
+  }
+}
 
 /// The same bits with clean and with poisoned padding, and the right ones.
 Status Contact::poison(const GemmProblem &problem, int64_t m) {
@@ -104,10 +111,7 @@ Status Contact::poison(const GemmProblem &problem, int64_t m) {
   if (!plan)
     return plan.status();
   Product product = Product::make(problem, m, /*seed=*/7);
-  auto expected = Reference::make(bench, product, nvrtc ? &*nvrtc : nullptr);
-  if (!expected)
-    return expected.status();
-  reference = expected->name();
+  Reference expected = Reference::onHost(product, SIZE_MAX);
   PoisonResult result{fmt::format("M = {}, {}", m, print(problem)), ""};
   std::string first;
   for (bool padded : {false, true}) {
@@ -118,7 +122,7 @@ Status Contact::poison(const GemmProblem &problem, int64_t m) {
     if (!d)
       return Status::error(d.status().code(),
                            result.problem + ": " + d.message());
-    if (Status right = expected->check(*d); !right && result.reason.empty())
+    if (Status right = expected.check(*d); !right && result.reason.empty())
       result.reason = right.message();
     if (padded && *d != first && result.reason.empty())
       result.reason = "padding changes the result";
@@ -129,69 +133,34 @@ Status Contact::poison(const GemmProblem &problem, int64_t m) {
 }
 
 Status Contact::poisonMatrix() {
-  Progress progress("poisoned products", std::size(poisonShapes) * 3);
-  for (const Shape &shape : poisonShapes)
-    for (ScaleLayout layout :
-         {ScaleLayout::Linear, ScaleLayout::T128x4, ScaleLayout::T8x4}) {
+  Progress progress("poisoned products",
+                    std::size(poisonShapes) * std::size(layouts));
+  for (const Layer &shape : poisonShapes) {
+    bool byTma = shape.k % tmaElements == 0;
+    if (!byTma && !hasBlockScaledMma(bench.gpu()))
+      continue;
+    for (ScaleLayout layout : layouts) {
       if (bench.isEmulated() && (shape.n > 96 || layout == ScaleLayout::T8x4))
         continue;
       progress.show(matrix.size());
-      GemmProblem problem;
-      problem.n = shape.n;
-      problem.k = shape.k;
-      problem.sfa = problem.sfb = layout;
-      int64_t m = bench.isEmulated() ? 5 : shape.m;
-      if (Status status = poison(problem, m); !status)
+      if (Status status = poison(poisonProblem(shape, layout),
+                                 bench.isEmulated() ? 5 : shape.m);
+          !status)
         return status;
     }
+  }
   return Status::ok();
 }
 
-Expected<Speed> Contact::time(const Shape &shape) {
-  GemmProblem problem;
-  problem.m = Extent::fixed(shape.m);
-  problem.n = shape.n;
-  problem.k = shape.k;
-  auto plan = bench.prepare(print(problem), "");
-  if (!plan)
-    return plan.status();
-  std::vector<DeviceProduct> operands;
-  for (uint64_t seed = 0; seed < 3; ++seed) {
-    auto one = bench.upload(Product::make(problem, shape.m, seed), false);
-    if (!one && operands.empty())
-      return one.status();
-    if (!one)
-      break; // fewer, where memory is short
-    operands.push_back(std::move(*one));
-  }
-  auto watch = Stopwatch::make(bench.device());
-  if (!watch)
-    return watch.status();
-  auto timing = watch->time(
-      bench.isEmulated() ? 1 : 30, [&](const driver::Stream &stream, int run) {
-        return bench.launch(
-            plan->plan, operands[static_cast<size_t>(run) % operands.size()],
-            stream);
-      });
-  if (!timing)
-    return timing.status();
-  return Speed{shape,
-               plan->manifest.schedule,
-               plan->tuned,
-               plan->problemClass,
-               plan->origin,
-               *timing,
-               operands.front().bytes()};
-}
-
 Status Contact::speeds() {
-  std::vector<Shape> shapes(std::begin(layers), std::end(layers));
+  std::vector<Layer> layers(std::begin(denseLayers), std::end(denseLayers));
   if (bench.isEmulated())
-    shapes.assign(std::begin(smallLayers), std::end(smallLayers));
-  Progress progress("layers", shapes.size());
-  for (const Shape &shape : shapes) {
+    layers.assign(std::begin(smallLayers), std::end(smallLayers));
+  SpeedTest test(bench, peer, clocks ? &*clocks : nullptr);
+  Progress progress("layers", layers.size());
+  for (const Layer &layer : layers) {
     progress.show(speed.size());
-    auto one = time(shape);
+    auto one = test.time(layer);
     if (!one)
       return one.status();
     speed.push_back(std::move(*one));
@@ -200,13 +169,71 @@ Status Contact::speeds() {
 }
 
 Status Contact::run() {
-  auto tests = runMicroTests(bench.device());
-  if (!tests)
-    return tests.status();
-  micro = std::move(*tests);
+  if (hasBlockScaledMma(bench.gpu())) {
+    auto tests = runMicroTests(bench.device());
+    if (!tests)
+      return tests.status();
+    micro = std::move(*tests);
+  } else {
+    microSkipped = fmt::format("skipped: they ask mma.sync's block scaling, "
+                               "which {} does not have",
+                               bench.gpu().chip());
+  }
   if (Status status = poisonMatrix(); !status)
     return status;
   return speeds();
+}
+
+//===----------------------------------------------------------------------===//
+// What is said
+//===----------------------------------------------------------------------===//
+
+std::string Contact::microText() const {
+  std::string out = "\nThe multiply, where no manual says what it does:\n";
+  if (!microSkipped.empty())
+    out += "  " + microSkipped + "\n";
+  for (const MicroTest &test : micro)
+    out +=
+        fmt::format("  {:<8}{:<45}{}{}\n", test.agrees() ? "agrees" : "DIFFERS",
+                    test.question, test.observed,
+                    test.agrees() ? "" : ", modelled: " + test.modelled);
+  return out;
+}
+
+/// Four columns: a time, its spread, and two rates.
+std::string columns(const Speed &s, const Measured &by) {
+  return fmt::format(
+      "{:>11.2f}{:>9.2f}{:>9.1f}{:>8.0f}", double(by.timing.median) / 1000,
+      double(by.timing.spread) / 1000, s.teraflops(by), s.gigabytes(by));
+}
+
+std::string Contact::speedText() const {
+  std::string out = fmt::format(
+      "\nSpeed ({}):\n  beside it: {}\n  clocks: {}\n  {:<28}{:>6}{:>7}{:>7}"
+      "{:>11}{:>9}{:>9}{:>8}",
+      figures(), peerName, clocksName, "layer", "M", "N", "K", "us", "+-us",
+      "TFLOP/s", "GB/s");
+  if (peer)
+    out += fmt::format("{:>11}{:>9}{:>9}{:>8}", "theirs us", "+-us", "TFLOP/s",
+                       "GB/s");
+  out += "\n";
+  for (const Speed &s : speed) {
+    out += fmt::format("  {:<28}{:>6}{:>7}{:>7}", s.layer.name, s.layer.m,
+                       s.layer.n, s.layer.k) +
+           columns(s, s.ours);
+    if (s.peer && s.peer->timing.median > 0)
+      out += columns(s, *s.peer);
+    if (s.ours.clocks)
+      out += fmt::format("  {} MHz, memory {} MHz",
+                         s.ours.clocks->multiprocessorMHz,
+                         s.ours.clocks->memoryMHz);
+    out += "  " + s.schedule + "\n";
+    if (!s.ours.wrong.empty())
+      out += "    WRONG: " + s.ours.wrong + "\n";
+    if (s.peer && !s.peer->wrong.empty())
+      out += "    theirs: " + s.peer->wrong + "\n";
+  }
+  return out;
 }
 
 std::string Contact::text() const {
@@ -221,30 +248,45 @@ std::string Contact::text() const {
       fmt::format("{} ({}), {} multiprocessors, {}, CUDA {}.{}{}\n", gpu.name(),
                   gpu.chip(), gpu.multiprocessors(), clock, version / 1000,
                   version % 1000 / 10, bench.isEmulated() ? ", emulated" : "");
-  out += "\nThe multiply, where no manual says what it does:\n";
-  for (const MicroTest &test : micro)
-    out +=
-        fmt::format("  {:<8}{:<45}{}{}\n", test.agrees() ? "agrees" : "DIFFERS",
-                    test.question, test.observed,
-                    test.agrees() ? "" : ", modelled: " + test.modelled);
+  out += microText();
   out += fmt::format("\nClean and poisoned padding, checked against {}:\n",
-                     reference);
+                     Reference::hostName);
   for (const PoisonResult &one : matrix)
     out +=
         fmt::format("  {:<8}{}{}\n", one.reason.empty() ? "same" : "WRONG",
                     one.problem, one.reason.empty() ? "" : ": " + one.reason);
-  out += fmt::format("\nSpeed ({}):\n  {:<28}{:>6}{:>7}{:>7}{:>11}{:>9}{:>9}"
-                     "{:>8}\n",
-                     figures(), "layer", "M", "N", "K", "us", "+-us", "TFLOP/s",
-                     "GB/s");
-  for (const Speed &s : speed)
-    out += fmt::format("  {:<28}{:>6}{:>7}{:>7}{:>11.2f}{:>9.2f}{:>9.1f}"
-                       "{:>8.0f}  {}\n",
-                       s.shape.layer, s.shape.m, s.shape.n, s.shape.k,
-                       double(s.timing.median) / 1000,
-                       double(s.timing.spread) / 1000, s.teraflops(),
-                       s.gigabytes(), s.schedule);
-  return out;
+  return out + speedText();
+}
+
+Json asJson(const Speed &s, const Measured &by) {
+  Json json = {{"us", double(by.timing.median) / 1000},
+               {"spread_us", double(by.timing.spread) / 1000},
+               {"runs", by.timing.runs},
+               {"wrong", by.wrong}};
+  if (by.timing.median > 0) {
+    json["tflops"] = s.teraflops(by);
+    json["gb_per_s"] = s.gigabytes(by);
+  }
+  if (by.clocks) {
+    json["sm_mhz"] = by.clocks->multiprocessorMHz;
+    json["memory_mhz"] = by.clocks->memoryMHz;
+  }
+  return json;
+}
+
+Json asJson(const Speed &s) {
+  Json json = {{"layer", s.layer.name},
+               {"m", s.layer.m},
+               {"n", s.layer.n},
+               {"k", s.layer.k}};
+  json.update(asJson(s, s.ours));
+  json.update({{"schedule", s.schedule},
+               {"tuned", s.tuned},
+               {"problem_class", s.problemClass},
+               {"origin", s.origin}});
+  if (s.peer)
+    json["peer"] = asJson(s, *s.peer);
+  return json;
 }
 
 std::string Contact::json() const {
@@ -260,19 +302,7 @@ std::string Contact::json() const {
                         {"same", one.reason.empty()},
                         {"reason", one.reason}});
   for (const Speed &s : speed)
-    times.push_back({{"layer", s.shape.layer},
-                     {"m", s.shape.m},
-                     {"n", s.shape.n},
-                     {"k", s.shape.k},
-                     {"us", double(s.timing.median) / 1000},
-                     {"spread_us", double(s.timing.spread) / 1000},
-                     {"runs", s.timing.runs},
-                     {"tflops", s.teraflops()},
-                     {"gb_per_s", s.gigabytes()},
-                     {"schedule", s.schedule},
-                     {"tuned", s.tuned},
-                     {"problem_class", s.problemClass},
-                     {"origin", s.origin}});
+    times.push_back(asJson(s));
   Json root = {{"nybl", nybl_version()},
                {"gpu", gpu.name()},
                {"chip", gpu.chip()},
@@ -280,10 +310,13 @@ std::string Contact::json() const {
                {"clock_khz", gpu.clockKHz()},
                {"driver", gpu.driver().version()},
                {"emulated", bench.isEmulated()},
-               {"checked", reference},
+               {"checked", Reference::hostName},
                {"micro_tests", tests},
+               {"micro_tests_skipped", microSkipped},
                {"poison", poisoned},
                {"figures", figures()},
+               {"peer", peerName},
+               {"clocks", clocksName},
                {"speed", times}};
   return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -294,15 +327,34 @@ Status Contact::verdict() const {
     differ += !test.agrees();
   for (const PoisonResult &one : matrix)
     wrong += !one.reason.empty();
+  for (const Speed &one : speed)
+    wrong += !one.ours.wrong.empty();
   if (differ + wrong == 0)
     return Status::ok();
   return Status::refused(fmt::format(
       "{} where the GPU does not do what the emulated one is made to do, {} "
       "wrong: please send the output of --json",
-      countText(differ, "micro-test"), countText(wrong, "poisoned product")));
+      countText(differ, "micro-test"), countText(wrong, "product")));
+}
+
+/// The lines of all problems that any device is asked for.
+std::string problemLines() {
+  std::string out;
+  for (const Layer &shape : poisonShapes)
+    for (ScaleLayout layout : layouts)
+      out += print(poisonProblem(shape, layout)) + "\n";
+  for (const Layer &layer : smallLayers)
+    out += print(problemOf(layer)) + "\n";
+  for (const Layer &layer : denseLayers)
+    out += print(problemOf(layer)) + "\n";
+  return out;
 }
 
 Status runFirstContact(const Options &options) {
+  if (options.problems) {
+    printOut(problemLines());
+    return Status::ok();
+  }
   auto choice =
       chooseDevice(options.device == "emu" ? "emu:sm_120a" : options.device);
   if (!choice)
@@ -311,15 +363,7 @@ Status runFirstContact(const Options &options) {
       *choice, {options.jit, options.ptxas, options.tuneFile, options.bundle});
   if (!bench)
     return bench.status();
-  if (!(*bench)->gpu().chip().starts_with("sm_12"))
-    return Status::refused(fmt::format(
-        "expected a GPU with the block-scaled mma.sync (sm_120a, sm_121a), got "
-        "{} ({})",
-        (*bench)->gpu().name(), (*bench)->gpu().chip()));
-  auto nvrtc = Nvrtc::load(options.nvrtc, options.ptxas);
-  if (!nvrtc && !options.nvrtc.empty())
-    return nvrtc.status();
-  Contact contact(**bench, nvrtc ? std::optional(*nvrtc) : std::nullopt);
+  Contact contact(**bench, options);
   if (Status status = contact.run(); !status)
     return status;
   printOut(options.json ? contact.json() : contact.text());
@@ -328,24 +372,32 @@ Status runFirstContact(const Options &options) {
 
 } // namespace
 
-void nybl::cli::addFirstContact(CLI::App &app, int &code) {
+void nybl::cli::addFirstContact(CLI::App &verb, int &code,
+                                const std::string &bundle) {
   auto options = std::make_shared<Options>();
-  CLI::App *verb = app.add_subcommand(
-      "first-contact",
+  options->bundle = bundle;
+  verb.description(
       "What to run first on a GPU that is new here: what its multiply does "
-      "where no manual says it, products with poisoned padding, and speed\n"
+      "where no manual says it, products with poisoned padding, and speed, "
+      "beside cuBLASLt's where that is found\n"
       "A difference is exit code 1; --json is what to send us. On an emulated "
       "device it runs on small shapes, and its times mean nothing.");
-  verb->add_option("--device", options->device,
-                   "cuda:N, emu, or emu:CHIP for the emulated driver")
+  verb.add_option("--device", options->device,
+                  "cuda:N, emu, or emu:CHIP for the emulated driver")
       ->capture_default_str();
-  verb->add_option("--tune", options->tuneFile, "a tune file to follow");
-  verb->add_option("--bundle", options->bundle,
-                   "bundles with kernels, separated by ':'");
-  verb->add_option("--nvrtc", options->nvrtc, "path of libnvrtc.so");
-  verb->add_option("--ptxas", options->ptxas, "path of ptxas");
-  verb->add_option("--jit", options->jit, "path of libnybl_jit.so");
-  verb->add_flag("--json", options->json, "print JSON");
-  verb->callback(
-      [options, &code] { code = report(runFirstContact(*options)); });
+  verb.add_option("--tune", options->tuneFile, "a tune file to follow");
+  verb.add_option("--bundle", options->bundle,
+                  "bundles with kernels, separated by ':'")
+      ->capture_default_str();
+  verb.add_option("--cublaslt", options->cublasLt,
+                  "path of libcublasLt.so; without it, it is looked for");
+  verb.add_option("--nvml", options->nvml,
+                  "path of libnvidia-ml.so; without it, it is looked for");
+  verb.add_option("--ptxas", options->ptxas, "path of ptxas");
+  verb.add_option("--jit", options->jit, "path of libnybl_jit.so");
+  verb.add_flag("--json", options->json, "print JSON");
+  verb.add_flag("--problems", options->problems,
+                "print the problem lines it needs kernels for, as `nybl "
+                "bundle` reads them, and do nothing else");
+  verb.callback([options, &code] { code = report(runFirstContact(*options)); });
 }

@@ -15,8 +15,9 @@ using namespace nybl::cli;
 
 namespace {
 
-/// 12 words a lane in (A, B, C, scales of A, of B), 4 out. {0} is the chip.
-constexpr const char *ptxFormat = R"(.version 8.7
+/// 12 words a lane in (A, B, C, scales of A, of B), 4 out. For a PTX version
+/// and a chip.
+constexpr const char *ptxFormat = R"(.version {}
 .target {}
 .address_size 64
 .visible .entry multiply(.param .u64 in, .param .u64 out)
@@ -86,8 +87,11 @@ public:
   make(const std::shared_ptr<const driver::Device> &device) {
     Multiplier made;
     made.device = device;
+    // The least that knows the chip.
+    const char *version = device->chip() == "sm_120a" ? "8.7" : "8.8";
     auto module = driver::Module::load(
-        device, {"", fmt::format(fmt::runtime(ptxFormat), device->chip())},
+        device,
+        {"", fmt::format(fmt::runtime(ptxFormat), version, device->chip())},
         "multiply");
     if (!module)
       return module.status();

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The naive kernel, and the comparison.
+// The sums of the host, and the comparison.
 
 #include "tools/nybl/Reference.h"
-#include "runtime/Driver/Module.h"
 #include <cmath>
 #include <cstring>
 #include <fmt/format.h>
@@ -12,46 +11,6 @@ using namespace nybl;
 using namespace nybl::cli;
 
 namespace {
-
-/// One thread an element. e2m1 times 2 and ue4m3 times 2^9 are integers, so a
-/// product is one in units of 2^-20. `magnitude` is the sum of the absolute
-/// values of the blocks' parts, which bounds what rounding on the way may do.
-constexpr const char *naiveSource = R"(
-__device__ long long scale(unsigned char byte) {
-  int exponent = byte >> 3 & 15, mantissa = byte & 7;
-  return exponent ? (long long)(8 + mantissa) << (exponent - 1) : mantissa;
-}
-__device__ int element(unsigned char pair, int odd) {
-  int code = pair >> 4 * odd & 15;
-  int magnitude = 0xc8643210u >> 4 * (code & 7) & 15;
-  return code & 8 ? -magnitude : magnitude;
-}
-extern "C" __global__ void naive(
-    const unsigned char *a, const unsigned char *sa, const unsigned char *b,
-    const unsigned char *sb, long long *sum, long long *magnitude, int m, int n,
-    int k) {
-  long long index = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-  if (index >= (long long)m * n)
-    return;
-  long long row = index / n, column = index % n, total = 0, absolute = 0;
-  for (int block = 0; block < k / 16; ++block) {
-    int dot = 0;
-    for (int i = 0; i < 8; ++i) {
-      unsigned char x = a[row * (k / 2) + block * 8 + i];
-      unsigned char y = b[column * (k / 2) + block * 8 + i];
-      dot += element(x, 0) * element(y, 0) + element(x, 1) * element(y, 1);
-    }
-    long long part = dot * scale(sa[row * (k / 16) + block]) *
-                     scale(sb[column * (k / 16) + block]);
-    total += part;
-    absolute += part < 0 ? -part : part;
-  }
-  sum[index] = total;
-  magnitude[index] = absolute;
-}
-)";
-
-constexpr unsigned threads = 128;
 
 /// Half of the distance between neighbours, doubled: a kernel may round the
 /// other way where it truncates on the way.
@@ -85,66 +44,39 @@ float fromHalf(uint16_t bits) {
   return bits & 0x8000 ? -value : value;
 }
 
-/// The two sums of every element.
+/// Twice the value of an e2m1 code.
+int64_t element(const std::string &data, int64_t index) {
+  constexpr int magnitudes[] = {0, 1, 2, 3, 4, 6, 8, 12};
+  int pair = static_cast<unsigned char>(data[static_cast<size_t>(index / 2)]);
+  int code = index % 2 ? pair >> 4 : pair & 15;
+  return code & 8 ? -magnitudes[code & 7] : magnitudes[code & 7];
+}
+
+/// 2^9 times the value of a finite ue4m3 byte.
+int64_t scaleFactor(char byte) {
+  int exponent = byte >> 3 & 15, mantissa = byte & 7;
+  return exponent ? int64_t(8 + mantissa) << (exponent - 1) : mantissa;
+}
+
+/// In units of 2^-20.
 struct Sums {
-  std::vector<int64_t> total, magnitude;
+  int64_t total = 0, magnitude = 0;
 };
 
-Expected<Sums> runNaive(Workbench &bench, const Product &product,
-                        const Nvrtc &nvrtc) {
-  auto ptx = nvrtc.compile(naiveSource, bench.gpu().chip());
-  if (!ptx)
-    return ptx.status();
-  auto module = driver::Module::load(bench.device(), {"", *ptx}, "naive");
-  if (!module)
-    return module.status();
-  size_t count = static_cast<size_t>(product.m * product.problem.n);
-  driver::Buffer buffers[6];
-  const std::string *inputs[] = {&product.a, &product.aScales, &product.b,
-                                 &product.bScales};
-  uint64_t addresses[6];
-  for (size_t i = 0; i < 6; ++i) {
-    auto buffer = driver::Buffer::allocate(
-        bench.device(), i < 4 ? inputs[i]->size() : count * 8);
-    if (!buffer)
-      return buffer.status();
-    buffers[i] = std::move(*buffer);
-    addresses[i] = buffers[i].address();
-    if (i < 4)
-      if (Status status =
-              buffers[i].upload(0, inputs[i]->data(), inputs[i]->size());
-          !status)
-        return status;
+Sums sumsOf(const Product &p, int64_t row, int64_t column) {
+  int64_t k = p.problem.k, blocks = p.problem.blocks();
+  Sums sums;
+  for (int64_t block = 0; block < blocks; ++block) {
+    int64_t dot = 0;
+    for (int64_t i = block * 16; i < block * 16 + 16; ++i)
+      dot += element(p.a, row * k + i) * element(p.b, column * k + i);
+    int64_t part =
+        dot *
+        scaleFactor(p.aScales[static_cast<size_t>(row * blocks + block)]) *
+        scaleFactor(p.bScales[static_cast<size_t>(column * blocks + block)]);
+    sums.total += part;
+    sums.magnitude += std::abs(part);
   }
-  int m = static_cast<int>(product.m), n = static_cast<int>(product.problem.n),
-      k = static_cast<int>(product.problem.k);
-  void *parameters[] = {&addresses[0],
-                        &addresses[1],
-                        &addresses[2],
-                        &addresses[3],
-                        &addresses[4],
-                        &addresses[5],
-                        &m,
-                        &n,
-                        &k};
-  auto stream = driver::Stream::create(bench.device());
-  if (!stream)
-    return stream.status();
-  driver::LaunchShape shape;
-  shape.grid = static_cast<unsigned>((count + threads - 1) / threads);
-  shape.threads = threads;
-  if (Status status = (*module)->launch(shape, stream->handle(), parameters);
-      !status)
-    return status;
-  if (Status status = stream->synchronize(); !status)
-    return status;
-  Sums sums{std::vector<int64_t>(count), std::vector<int64_t>(count)};
-  if (Status status = buffers[4].download(0, sums.total.data(), count * 8);
-      !status)
-    return status;
-  if (Status status = buffers[5].download(0, sums.magnitude.data(), count * 8);
-      !status)
-    return status;
   return sums;
 }
 
@@ -167,50 +99,39 @@ float nybl::cli::elementOf(const std::string &d, size_t index,
   return value;
 }
 
-Expected<Reference> Reference::make(Workbench &bench, const Product &product,
-                                    const Nvrtc *nvrtc) {
-  Reference reference;
-  const GemmProblem &problem = reference.problem = product.problem;
-  size_t count = static_cast<size_t>(product.m * problem.n);
-  double relative = relativeStep(problem.d), least = absoluteStep(problem.d);
+void Reference::add(double value, double magnitude) {
+  expected.push_back(static_cast<float>(value));
   // 2^-16 of what was added up: far above what 25 bits in a step's sum lose,
   // far below one K block of random data.
-  auto add = [&](double value, double magnitude) {
-    reference.expected.push_back(static_cast<float>(value));
-    reference.allowed.push_back(static_cast<float>(
-        std::fabs(value) * relative + magnitude * 0x1p-16 + least));
-  };
-  if (nvrtc) {
-    auto sums = runNaive(bench, product, *nvrtc);
-    if (!sums)
-      return sums.status();
-    reference.text = fmt::format("naive kernel ({})", nvrtc->name());
-    for (size_t i = 0; i < count; ++i)
-      add(double(sums->total[i]) * 0x1p-20 * product.alpha,
-          double(sums->magnitude[i]) * 0x1p-20 * product.alpha);
-    return reference;
-  }
-  reference.text = "our plain schedule";
-  auto plain = bench.prepare(print(specialise(problem)), "kind=plain");
-  if (!plain)
-    return plain.status();
-  auto uploaded = bench.upload(product, /*padded=*/true);
-  if (!uploaded)
-    return uploaded.status();
-  auto d = bench.run(plain->plan, *uploaded);
-  if (!d)
-    return d.status();
-  for (size_t i = 0; i < count; ++i) {
-    float value = elementOf(*d, i, problem.d);
-    // Nobody said what was added up; the value itself stands for it.
-    add(value, 2 * std::fabs(value));
+  allowed.push_back(
+      static_cast<float>(std::fabs(value) * relativeStep(problem.d) +
+                         magnitude * 0x1p-16 + absoluteStep(problem.d)));
+}
+
+void Reference::addAt(size_t index, double value, double magnitude) {
+  places.push_back(index);
+  add(value, magnitude);
+}
+
+Reference Reference::onHost(const Product &product, size_t most) {
+  int64_t n = product.problem.n;
+  size_t count = static_cast<size_t>(product.m * n);
+  size_t chosen = std::min(std::max<size_t>(most, 2), count);
+  Reference reference(product.problem, hostName);
+  for (size_t i = 0; i < chosen; ++i) {
+    size_t at = chosen < 2 ? 0 : i * (count - 1) / (chosen - 1);
+    Sums sums = sumsOf(product, static_cast<int64_t>(at) / n,
+                       static_cast<int64_t>(at) % n);
+    reference.addAt(at, double(sums.total) * 0x1p-20 * product.alpha,
+                    double(sums.magnitude) * 0x1p-20 * product.alpha);
   }
   return reference;
 }
 
 Status Reference::check(const std::string &d) const {
   for (size_t i = 0; i < expected.size(); ++i) {
-    float got = elementOf(d, i, problem.d);
+    size_t at = places.empty() ? i : places[i];
+    float got = elementOf(d, at, problem.d);
     if (std::fabs(expected[i]) > largest(problem.d) && std::isinf(got))
       continue;
     // Written so that a NaN is refused.
@@ -219,7 +140,7 @@ Status Reference::check(const std::string &d) const {
     size_t columns = static_cast<size_t>(problem.n);
     return Status::refused(fmt::format(
         "d[{}, {}]: expected {:.9g} within {:.3g} of it by {}, got {:.9g}",
-        i / columns, i % columns, expected[i], allowed[i], text, got));
+        at / columns, at % columns, expected[i], allowed[i], text, got));
   }
   return Status::ok();
 }

@@ -108,7 +108,7 @@ Status Tuner::setUp(const TuneProblem &problem) {
                   *std::max_element(problem.rows.begin(), problem.rows.end()),
                   bench.isEmulated());
   Product product = Product::make(problem.problem, m, /*seed=*/1);
-  auto made = Reference::make(bench, product, nvrtc ? &*nvrtc : nullptr);
+  auto made = referenceOnDevice(bench, product, nvrtc ? &*nvrtc : nullptr);
   if (!made)
     return made.status();
   reference = std::move(*made);

@@ -7,7 +7,7 @@
 
 #include "runtime/Library/Provider.h"
 #include "runtime/Tune/Journal.h"
-#include "tools/nybl/Reference.h"
+#include "tools/nybl/NaiveKernel.h"
 #include "tools/nybl/Stopwatch.h"
 #include <chrono>
 #include <map>

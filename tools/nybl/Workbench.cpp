@@ -50,11 +50,11 @@ std::string randomScales(Random &random, int64_t size) {
   return bytes;
 }
 
-/// Scales at their places in the layout, padding of NaN.
+/// Scales at their places in the layout.
 std::string arrange(const std::string &scales, ScaleLayout layout, int64_t rows,
-                    int64_t blocks) {
+                    int64_t blocks, uint8_t padding) {
   std::string image(static_cast<size_t>(byteSize(layout, rows, blocks)),
-                    '\x7f');
+                    static_cast<char>(padding));
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t block = 0; block < blocks; ++block)
       image[static_cast<size_t>(byteOffset(layout, blocks, row, block))] =
@@ -128,7 +128,8 @@ Expected<PreparedPlan> Workbench::prepare(const std::string &problem,
   return prepared;
 }
 
-Expected<DeviceProduct> Workbench::upload(const Product &product, bool padded) {
+Expected<DeviceProduct> Workbench::upload(const Product &product, bool padded,
+                                          uint8_t scalePad) {
   const GemmProblem &p = product.problem;
   auto matrix = [&](const std::string &rows, int64_t count) {
     MatrixShape shape = MatrixShape::make(count, p.k / 2, padded);
@@ -136,8 +137,9 @@ Expected<DeviceProduct> Workbench::upload(const Product &product, bool padded) {
   };
   auto scales = [&](const std::string &bytes, ScaleLayout layout,
                     int64_t rows) {
-    return operands.scales(arrange(bytes, layout, rows, p.blocks()), layout,
-                           rows, scalePadding(layout, rows, p.blocks()));
+    return operands.scales(arrange(bytes, layout, rows, p.blocks(), scalePad),
+                           layout, rows,
+                           scalePadding(layout, rows, p.blocks()));
   };
   DeviceProduct result;
   result.shape = MatrixShape::make(product.m, p.n * byteWidth(p.d), padded);

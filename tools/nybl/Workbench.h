@@ -24,8 +24,8 @@ struct Product {
   static Product make(const GemmProblem &problem, int64_t m, uint64_t seed);
 };
 
-/// A product in device memory. Padding of scales holds NaN, and where the
-/// driver is the emulated one, padding is marked as poison.
+/// A product in device memory. Where the driver is the emulated one, padding is
+/// marked as poison.
 struct DeviceProduct {
   DeviceMatrix a, b, d;
   DeviceScales aScales, bScales;
@@ -42,7 +42,9 @@ struct PreparedPlan {
 };
 
 struct WorkbenchOptions {
-  std::string jit, ptxas, tuneFile, bundle;
+  std::string jit, ptxas, tuneFile;
+  std::string bundle; ///< paths, separated by ':'
+
   bool exactClass = false; ///< nybl_prepare_options
 };
 
@@ -56,11 +58,19 @@ public:
                                  const std::string &schedule) const;
 
   /// `padded`: rows have gaps behind them, and there are more than M.
-  Expected<DeviceProduct> upload(const Product &product, bool padded);
+  /// `scalePad`: what padding of scale factors holds, NaN unless told.
+  Expected<DeviceProduct> upload(const Product &product, bool padded,
+                                 uint8_t scalePad = 0x7f);
 
   /// Enqueues.
   Status launch(const face::Plan &plan, const DeviceProduct &product,
                 const driver::Stream &stream) const;
+
+  /// D as it stands, rows back to back. Refused if bytes beside it were
+  /// written.
+  Expected<std::string> readBack(const DeviceProduct &product) const {
+    return operands.readBack(product.d, product.shape);
+  }
 
   /// D made anew, back to back. What the emulated driver reports, or bytes
   /// written beside D, are Refused.

@@ -5,44 +5,13 @@
 #include "nybl/nybl.h"
 #include "tools/nybl/Command.h"
 #include "tools/nybl/Files.h"
+#include "tools/nybl/Program.h"
 #include <CLI/CLI.hpp>
-#include <cstdio>
-#include <fcntl.h>
-#include <new>
-#include <unistd.h>
 
 using namespace nybl;
 
-/// CLI11 explains over several lines; one line is what scripts read.
-static int refuseArguments(const CLI::ParseError &error) {
-  return cli::report(Status::invalid(std::string(error.what()) +
-                                     "; `nybl --help` shows what is expected"));
-}
-
-[[noreturn]] static void outOfMemory() {
-  std::fputs("nybl: out of memory\n", stderr);
-  _exit(cli::BadEnvironment);
-}
-
-/// What was printed has arrived, or the command has failed.
-static int finish(int code) {
-  if (code != cli::Fine || (std::fflush(stdout) == 0 && !std::ferror(stdout)))
-    return code;
-  return cli::report(Status::environment("cannot write to standard output"));
-}
-
-/// A file that takes the number of a closed standard stream would get what is
-/// meant for that stream.
-static void occupyStandardStreams() {
-  int file = open("/dev/null", O_RDONLY);
-  while (file >= 0 && file <= STDERR_FILENO)
-    file = open("/dev/null", O_RDONLY);
-  close(file);
-}
-
 int main(int argc, char **argv) {
-  occupyStandardStreams();
-  std::set_new_handler(outOfMemory);
+  cli::beginProgram();
   cli::cleanUpOnSignals();
   CLI::App app(
       "Kernels for 4-bit block-scaled matrix products (NVFP4): compile "
@@ -63,14 +32,7 @@ int main(int argc, char **argv) {
   cli::addInspect(app, code);
   cli::addCache(app, code);
   cli::addTune(app, code);
-  cli::addFirstContact(app, code);
+  cli::addFirstContact(*app.add_subcommand("first-contact"), code);
   cli::addDoctor(app, code);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success &wanted) { // --help, --version
-    return finish(app.exit(wanted));
-  } catch (const CLI::ParseError &error) {
-    return refuseArguments(error);
-  }
-  return finish(code);
+  return cli::runProgram(app, argc, argv, code);
 }
