@@ -4,7 +4,10 @@
 // cuLaunchKernel: a kernel of the real compiler, on a driver that takes no time
 // (StubDriver.cpp), by one thread and by two that share the plan.
 //   nybl-bench-launch [--problem LINE] [--schedule TEXT] [--launches 20000]
-//     [--batches 31] [--encode-ns N] [--stub PATH] [--emulator PATH] [--json]
+//     [--classes one|all] [--batches 31] [--encode-ns N] [--stub PATH]
+//     [--emulator PATH] [--json]
+// --classes all: of a plan that has a kernel for each class of M, and launches
+// the last of them.
 // Encoding a tensor map takes N on the stub; without --encode-ns as long as the
 // emulated driver takes for one here, since no real one is at hand. Exit code 1
 // if launches encode more or fewer maps than documented (docs/runtime.md).
@@ -32,11 +35,11 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr double targetNanoseconds = 150;
-constexpr int64_t rows = 128;
+constexpr int64_t rows = 256;
 
 struct Options {
   std::string problem = "gemm m=? n=4096 k=7168 sfa=128x4 sfb=128x4 d=bf16";
-  std::string schedule, stub, emulator;
+  std::string schedule, stub, emulator, classes = "one";
   int64_t launches = 20000, batches = 31, encodeNanoseconds = -1;
   bool isJson = false;
 };
@@ -50,16 +53,19 @@ Expected<Options> parse(int argc, char **argv) {
       {"--problem", &options.problem}, {"--schedule", &options.schedule},
       {"--stub", &options.stub},       {"--emulator", &options.emulator},
       {"--launches", &launches},       {"--batches", &batches},
-      {"--encode-ns", &encode}};
+      {"--encode-ns", &encode},        {"--classes", &options.classes}};
   if (Status status =
           readArguments(argc, argv, texts, options.isJson,
-                        "--problem, --schedule, --launches, --batches, "
-                        "--encode-ns, --stub or --emulator");
+                        "--problem, --schedule, --classes, --launches, "
+                        "--batches, --encode-ns, --stub or --emulator");
       !status)
     return status;
   options.launches = std::atoll(launches.c_str());
   options.batches = std::atoll(batches.c_str());
   options.encodeNanoseconds = std::atoll(encode.c_str());
+  if (options.classes != "one" && options.classes != "all")
+    return Status::invalid(fmt::format(
+        "--classes: expected one or all, got '{}'", options.classes));
   if (options.launches < 1 || options.batches < 1)
     return Status::invalid("expected positive numbers after --launches and "
                            "--batches");
@@ -163,6 +169,7 @@ Status open(const Options &options, Setting &s) {
   auto deviceOptions = face::sized<nybl_device_options>();
   deviceOptions.driver_path = options.stub.c_str();
   auto prepareOptions = face::sized<nybl_prepare_options>();
+  prepareOptions.all_classes = options.classes == "all";
   if (!options.schedule.empty())
     prepareOptions.schedule = options.schedule.c_str();
   nybl_status status = face::Library::create(libraryOptions, s.library);

@@ -149,8 +149,8 @@ Status library::dumpLaunch(const Plan &plan, const nybl_gemm_args &args,
     return Status::invalid("nybl_dump_launch: expected the plan of a gemm, got "
                            "one of a quantisation");
   const GemmProblem &p = *gemm;
-  if (Status status = plan.recipe ? plan.recipe->check(args)
-                                  : launch::checkRows(p.m, args.m);
+  const PlanKernel *one = plan.kernelFor(args.m);
+  if (Status status = one ? one->recipe->check(args) : checkRows(plan, args.m);
       !status)
     return status;
   // No other field was looked at.
@@ -184,24 +184,25 @@ Status library::dumpLaunch(const Plan &plan, const nybl_gemm_args &args,
   return dump.write(path);
 }
 
-Status library::enqueueChecked(const Plan &plan, const nybl_gemm_args &args) {
-  if (Status status = plan.recipe->check(args); !status)
+Status library::enqueueChecked(const Plan &plan, const PlanKernel &one,
+                               const nybl_gemm_args &args) {
+  if (Status status = one.recipe->check(args); !status)
     return status;
   const Library &library = *plan.device->library;
-  const GemmProblem &gemm = plan.recipe->problem();
+  const GemmProblem &gemm = one.recipe->problem();
   std::string problem = print(launched(gemm, args.m));
   if (plan.check->isCapturing(args.stream)) {
     warn(library, fmt::format("NYBL_CHECK: '{}' is launched unchecked: its "
                               "stream is being captured",
                               problem));
-    return plan.kernel->launch(*plan.recipe, args);
+    return one.kernel->launch(*one.recipe, args);
   }
   if (args.m == 0)
     return Status::ok();
   auto run = plan.check->start();
   if (Status status = run.before(gemm, args); !status)
     return status;
-  if (Status status = plan.kernel->launch(*plan.recipe, args); !status)
+  if (Status status = one.kernel->launch(*one.recipe, args); !status)
     return status;
   auto findings = run.after(gemm, args);
   if (!findings)

@@ -59,23 +59,47 @@ private:
   std::shared_ptr<const launch::OperandCheck> check;
 };
 
-/// Immutable. `kernel` and the recipe of its operation are absent where n = 0.
-struct Plan {
-  AnyProblem problem;
-  std::shared_ptr<Device> device;
+/// A kernel of a plan, with the recipe of its operation.
+struct PlanKernel {
+  int64_t most = Extent::unbounded; ///< rows that it is launched with
   std::shared_ptr<const launch::Kernel> kernel;
   std::optional<launch::Recipe> recipe;
   std::optional<launch::QuantizeRecipe> quantizeRecipe;
-  /// Null: not wanted, or no gemm.
-  std::shared_ptr<const launch::OperandCheck> check;
   std::string manifestJson, phasesJson, problemClass, origin, fingerprint,
       tuned;
+};
+
+/// Immutable.
+struct Plan {
+  AnyProblem problem;
+  std::shared_ptr<Device> device;
+  /// Those for few rows first; none where n = 0.
+  std::vector<PlanKernel> kernels;
+  /// Null: not wanted, or no gemm.
+  std::shared_ptr<const launch::OperandCheck> check;
+  std::string problemClass, origin, fingerprint; ///< of all kernels
+
+  /// The first that serves so many rows, the last if none does; null where
+  /// there is none. A few comparisons: every launch comes this way.
+  const PlanKernel *kernelFor(int64_t m) const {
+    for (const PlanKernel &one : kernels)
+      if (m <= one.most)
+        return &one;
+    return kernels.empty() ? nullptr : &kernels.back();
+  }
 };
 
 Expected<std::unique_ptr<Plan>> prepare(const std::shared_ptr<Device> &device,
                                         const char *problemLine,
                                         const nybl_prepare_options &options);
 
+const Extent &rowsOf(const AnyProblem &problem);
+/// The problem, or its parts that get a kernel each, few rows first.
+std::vector<AnyProblem> partsOf(const AnyProblem &problem,
+                                const nybl_prepare_options &options);
+/// Whether a part that has no kernel of its own may be served by that of a
+/// wider class.
+bool allowsWider(const nybl_prepare_options &options, const Status &failure);
 /// All that is wrong with the options.
 std::vector<Status> faultsOf(const nybl_prepare_options &options);
 Wish wishOf(const std::string &problemClass, const driver::Device &gpu,
@@ -83,14 +107,21 @@ Wish wishOf(const std::string &problemClass, const driver::Device &gpu,
 /// Errors: Unproven, unless that is allowed.
 Status checkCertificate(const Manifest &manifest,
                         const nybl_prepare_options &options);
-/// Makes the plan's recipe, of its problem's operation. Errors: Invalid.
-Status makeRecipe(const Manifest &manifest, Plan &plan);
+/// Makes the recipe of a kernel, for all rows of the problem. Errors: Invalid.
+Status makeRecipe(const Manifest &manifest, const AnyProblem &problem,
+                  PlanKernel &kernel);
 
 /// See nybl_why_not. `args` may be null.
 std::vector<Status> whyNot(const std::shared_ptr<Device> &device,
                            const char *problemLine,
                            const nybl_prepare_options &options,
                            const nybl_gemm_args *args);
+
+/// See nybl_plan_info, and with `one` nybl_plan_class_info.
+nybl_plan_details detailsOf(const Plan &plan);
+nybl_plan_details detailsOf(const Plan &plan, const PlanKernel &one);
+/// Errors: Refused (m outside the plan's range).
+Status checkRows(const Plan &plan, int64_t m);
 
 /// See nybl_plan_workspace.
 Expected<uint64_t> workspaceBytes(const Plan &plan, int64_t m);
@@ -100,9 +131,10 @@ Status enqueue(const Plan &plan, const nybl_gemm_args &args);
 /// See nybl_quantize.
 Status enqueue(const Plan &plan, const nybl_quantize_args &args);
 
-/// The same for a plan with a kernel and a check: looks at the operands, waits,
-/// and says what it found.
-Status enqueueChecked(const Plan &plan, const nybl_gemm_args &args);
+/// The same by one kernel of a plan that has a check: looks at the operands,
+/// waits, and says what it found.
+Status enqueueChecked(const Plan &plan, const PlanKernel &one,
+                      const nybl_gemm_args &args);
 
 /// See nybl_dump_launch.
 Status dumpLaunch(const Plan &plan, const nybl_gemm_args &args,

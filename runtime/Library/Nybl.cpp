@@ -172,22 +172,22 @@ nybl_status nybl_plan_info(const nybl_plan *plan, nybl_plan_details *details) {
   if (Status status = checkSize(*details, sizeof(size_t), "nybl_plan_details");
       !status)
     return fail(status);
-  nybl_plan_details known = {};
-  const Plan &object = *plan->object;
-  known.manifest_json = object.manifestJson.c_str();
-  known.phases_json = object.phasesJson.c_str();
-  known.problem_class = object.problemClass.c_str();
-  known.origin = object.origin.c_str();
-  known.fingerprint = object.fingerprint.c_str();
-  known.tuned = object.tuned.c_str();
-  known.has_kernel = object.kernel != nullptr;
-  known.multiprocessors =
-      static_cast<uint32_t>(object.device->gpu->multiprocessors());
-  if (object.kernel) {
-    known.ptx_fallback = object.kernel->ptxFallback();
-    known.resident_ctas = static_cast<uint32_t>(object.kernel->residentCtas());
-  }
-  writeSized(known, details);
+  writeSized(detailsOf(*plan->object), details);
+  return NYBL_OK;
+}
+
+nybl_status nybl_plan_class_info(const nybl_plan *plan, int64_t m,
+                                 nybl_plan_details *details) {
+  if (!plan || !details)
+    return failNull("nybl_plan_class_info", plan ? "details" : "plan");
+  for (Status status :
+       {checkSize(*details, sizeof(size_t), "nybl_plan_details"),
+        checkRows(*plan->object, m)})
+    if (!status)
+      return fail(status);
+  const PlanKernel *one = plan->object->kernelFor(m);
+  writeSized(one ? detailsOf(*plan->object, *one) : detailsOf(*plan->object),
+             details);
   return NYBL_OK;
 }
 

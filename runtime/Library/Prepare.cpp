@@ -4,11 +4,13 @@
 // kernel once, check the certificate, load.
 
 #include "runtime/Abi/LeastDriver.h"
+#include "runtime/Abi/RowClasses.h"
 #include "runtime/Library/Handles.h"
 #include "runtime/Support/Digest.h"
 #include "runtime/Support/Environment.h"
 #include <chrono>
 #include <fmt/format.h>
+#include <set>
 
 using namespace nybl;
 using namespace nybl::library;
@@ -127,12 +129,14 @@ Status loadInto(KernelSlot &slot, Device &device) {
   return Status::ok();
 }
 
-/// Makes the plan's kernel, or takes it if it is made. `timed`: the key that it
-/// must have, or null.
-Status takeKernel(Plan &plan, const nybl_prepare_options &options,
-                  const std::string *timed) {
+/// Makes the kernel of a part of the plan's problem, or takes it if it is made.
+/// `timed`: the key that it must have, or null.
+Expected<PlanKernel> takeKernel(const Plan &plan, const AnyProblem &part,
+                                const nybl_prepare_options &options,
+                                const std::string *timed) {
   Device &device = *plan.device;
-  auto held = filledSlot(device, plan.problemClass, options);
+  std::string wanted = print(specialise(part));
+  auto held = filledSlot(device, wanted, options);
   if (!held)
     return held.status();
   KernelSlot *slot = held->slot.get();
@@ -144,47 +148,103 @@ Status takeKernel(Plan &plan, const nybl_prepare_options &options,
         *timed, artefact.manifest.key));
   if (Status status = checkCertificate(artefact.manifest, options); !status)
     return status;
-  if (Status status = makeRecipe(artefact.manifest, plan); !status)
+  PlanKernel made;
+  if (Status status = makeRecipe(artefact.manifest, plan.problem, made);
+      !status)
     return status;
   if (!slot->kernel)
     if (Status status = loadInto(*slot, device); !status)
       return status;
-  plan.kernel = slot->kernel;
-  plan.manifestJson = artefact.kernel.manifest;
-  plan.phasesJson = artefact.phases;
-  plan.origin = artefact.origin;
-  if (artefact.manifest.problem != plan.problemClass)
-    plan.origin += fmt::format(", for '{}'", artefact.manifest.problem);
-  plan.tuned = artefact.kernel.tuned;
-  plan.fingerprint = slot->fingerprint;
-  plan.problemClass = artefact.manifest.problem;
-  return Status::ok();
+  made.most = rowsOf(part).high;
+  made.kernel = slot->kernel;
+  made.manifestJson = artefact.kernel.manifest;
+  made.phasesJson = artefact.phases;
+  made.origin = artefact.origin;
+  if (artefact.manifest.problem != wanted)
+    made.origin += fmt::format(", for '{}'", artefact.manifest.problem);
+  made.tuned = artefact.kernel.tuned;
+  made.fingerprint = slot->fingerprint;
+  made.problemClass = artefact.manifest.problem;
+  return made;
 }
 
-/// The kernel that the tune file chooses; false where there is none to be had,
+/// The kernel that the tune file chooses; none where there is none to be had,
 /// and the log says why.
-bool takeTuned(Plan &plan, const nybl_prepare_options &options) {
+std::optional<PlanKernel> takeTuned(const Plan &plan, const AnyProblem &part,
+                                    const nybl_prepare_options &options) {
   const Device &device = *plan.device;
-  auto *gemm = std::get_if<GemmProblem>(&plan.problem);
+  auto *gemm = std::get_if<GemmProblem>(&part);
   if (!gemm || options.schedule || options.template_text)
-    return false;
+    return std::nullopt;
   const driver::Device &gpu = *device.gpu;
   auto choice = tune::choose(device.library->tuned, *gemm,
                              {gpu.name(), gpu.chip(), gpu.multiprocessors()});
   if (!choice)
-    return false;
+    return std::nullopt;
   nybl_prepare_options tuned = options;
   tuned.schedule = choice->schedule.c_str();
   tuned.exact_class = 1; // another was not timed
-  if (Status status = takeKernel(plan, tuned, &choice->kernel); !status) {
-    device.library->log(
-        NYBL_LOG_WARNING,
-        fmt::format("the tune file's schedule '{}' for '{}' is not used: {}",
-                    choice->schedule, plan.problemClass, status.message()));
-    return false;
+  auto made = takeKernel(plan, part, tuned, &choice->kernel);
+  if (made) {
+    made->tuned = choice->reason;
+    return std::move(*made);
   }
-  plan.tuned = choice->reason;
-  return true;
+  device.library->log(
+      NYBL_LOG_WARNING,
+      fmt::format("the tune file's schedule '{}' for '{}' is not used: {}",
+                  choice->schedule, print(specialise(part)), made.message()));
+  return std::nullopt;
+}
+
+Expected<PlanKernel> takePart(const Plan &plan, const AnyProblem &part,
+                              const nybl_prepare_options &options) {
+  if (auto tuned = takeTuned(plan, part, options))
+    return std::move(*tuned);
+  return takeKernel(plan, part, options, nullptr);
+}
+
+/// The kernels of all parts. That for the most rows comes first: without it
+/// there is no plan, and it serves who has none of its own.
+Status takeKernels(Plan &plan, const nybl_prepare_options &options) {
+  auto parts = partsOf(plan.problem, options);
+  nybl_prepare_options own = options;
+  std::string without;
+  Status why;
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    auto made = takePart(plan, *part, own);
+    if (made) {
+      plan.kernels.insert(plan.kernels.begin(), std::move(*made));
+    } else if (plan.kernels.empty() || !allowsWider(options, made.status())) {
+      return made.status();
+    } else {
+      without =
+          fmt::format("m={}..{}{}{}", rowsOf(*part).low, rowsOf(*part).high,
+                      without.empty() ? "" : ", ", without);
+      why = made.status();
+    }
+    own.exact_class = 1; // the wider one is this plan's
+  }
+  if (!why)
+    plan.device->library->log(
+        NYBL_LOG_WARNING,
+        fmt::format("'{}' on {}: {} are served by the plan's kernel for more "
+                    "rows, right but not made for so few: {}",
+                    print(plan.problem), plan.device->gpu->chip(), without,
+                    why.message()));
+  return Status::ok();
+}
+
+/// What is said of the plan as a whole.
+void describe(Plan &plan) {
+  plan.problemClass = plan.kernels.back().problemClass;
+  std::string digests;
+  std::set<std::string> origins;
+  for (const PlanKernel &one : plan.kernels) {
+    digests += one.fingerprint;
+    if (origins.insert(one.origin).second)
+      plan.origin += (plan.origin.empty() ? "" : "; ") + one.origin;
+  }
+  plan.fingerprint = plan.kernels.size() == 1 ? digests : sha256(digests);
 }
 
 bool isCheckOn() {
@@ -200,7 +260,8 @@ nybl::library::faultsOf(const nybl_prepare_options &options) {
   for (auto [name, flag] : {std::pair("allow_unproven", options.allow_unproven),
                             std::pair("verify_each", options.verify_each),
                             std::pair("check", options.check),
-                            std::pair("exact_class", options.exact_class)})
+                            std::pair("exact_class", options.exact_class),
+                            std::pair("all_classes", options.all_classes)})
     if (flag > 1)
       faults.push_back(Status::invalid(fmt::format(
           "nybl_prepare_options.{}: expected 0 or 1, got {}", name, flag)));
@@ -208,6 +269,11 @@ nybl::library::faultsOf(const nybl_prepare_options &options) {
     faults.push_back(Status::invalid(
         "nybl_prepare_options.template_text: expected a kernel in the Tile "
         "dialect, got an empty text; null takes the built-in one"));
+  if (options.dump_dir && options.all_classes == 1)
+    faults.push_back(Status::invalid(
+        "nybl_prepare_options.dump_dir: expected null with all_classes, since "
+        "the dumps of one class would replace those of another: prepare the "
+        "class that is wanted alone, as m=0..16"));
   return faults;
 }
 
@@ -241,18 +307,37 @@ Status nybl::library::checkCertificate(const Manifest &manifest,
           manifest.kernel, unproven));
 }
 
-Status nybl::library::makeRecipe(const Manifest &manifest, Plan &plan) {
-  if (auto *gemm = std::get_if<GemmProblem>(&plan.problem)) {
+Status nybl::library::makeRecipe(const Manifest &manifest,
+                                 const AnyProblem &problem,
+                                 PlanKernel &kernel) {
+  if (auto *gemm = std::get_if<GemmProblem>(&problem)) {
     auto recipe = launch::Recipe::make(manifest, *gemm);
     if (recipe)
-      plan.recipe = std::move(*recipe);
+      kernel.recipe = std::move(*recipe);
     return recipe.status();
   }
   auto recipe = launch::QuantizeRecipe::make(
-      manifest, std::get<QuantizeProblem>(plan.problem));
+      manifest, std::get<QuantizeProblem>(problem));
   if (recipe)
-    plan.quantizeRecipe = std::move(*recipe);
+    kernel.quantizeRecipe = std::move(*recipe);
   return recipe.status();
+}
+
+const Extent &nybl::library::rowsOf(const AnyProblem &problem) {
+  return std::visit([](const auto &p) -> const Extent & { return p.m; },
+                    problem);
+}
+
+std::vector<AnyProblem>
+nybl::library::partsOf(const AnyProblem &problem,
+                       const nybl_prepare_options &options) {
+  return options.all_classes ? partsByClass(problem) : std::vector{problem};
+}
+
+bool nybl::library::allowsWider(const nybl_prepare_options &options,
+                                const Status &failure) {
+  return !options.exact_class && (failure.code() == ErrorCode::NotFound ||
+                                  failure.code() == ErrorCode::Environment);
 }
 
 std::shared_ptr<KernelSlot> Device::slot(const std::string &key) {
@@ -288,9 +373,9 @@ nybl::library::prepare(const std::shared_ptr<Device> &device,
   plan->problemClass = print(specialise(*problem));
   if (auto *gemm = std::get_if<GemmProblem>(&*problem); gemm && gemm->n == 0)
     return plan;
-  if (!takeTuned(*plan, options))
-    if (Status status = takeKernel(*plan, options, nullptr); !status)
-      return status;
+  if (Status status = takeKernels(*plan, options); !status)
+    return status;
+  describe(*plan);
   bool isGemm = std::holds_alternative<GemmProblem>(*problem);
   if (!isGemm || (!options.check && !isCheckOn()))
     return plan;
@@ -299,36 +384,4 @@ nybl::library::prepare(const std::shared_ptr<Device> &device,
     return check.status();
   plan->check = *check;
   return plan;
-}
-
-Expected<uint64_t> nybl::library::workspaceBytes(const Plan &plan, int64_t m) {
-  if (plan.recipe)
-    return plan.recipe->workspaceBytes(m);
-  const Extent &rows = std::visit(
-      [](const auto &problem) -> const Extent & { return problem.m; },
-      plan.problem);
-  if (Status status = launch::checkRows(rows, m); !status)
-    return status;
-  return uint64_t(0); // n = 0, or a quantisation
-}
-
-Status nybl::library::enqueue(const Plan &plan, const nybl_gemm_args &args) {
-  auto *gemm = std::get_if<GemmProblem>(&plan.problem);
-  if (!gemm)
-    return Status::invalid("nybl_launch: expected the plan of a gemm, got one "
-                           "of a quantisation: launch it by nybl_quantize");
-  if (!plan.kernel)
-    return launch::checkRows(gemm->m, args.m);
-  if (plan.check)
-    return enqueueChecked(plan, args);
-  return plan.kernel->launch(*plan.recipe, args);
-}
-
-Status nybl::library::enqueue(const Plan &plan,
-                              const nybl_quantize_args &args) {
-  if (!plan.quantizeRecipe)
-    return Status::invalid("nybl_quantize: expected the plan of a "
-                           "quantisation, got one of a gemm: launch it by "
-                           "nybl_launch");
-  return plan.kernel->launch(*plan.quantizeRecipe, args);
 }

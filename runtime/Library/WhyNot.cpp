@@ -5,6 +5,7 @@
 
 #include "runtime/Abi/ProblemWords.h"
 #include "runtime/Library/Handles.h"
+#include <algorithm>
 
 using namespace nybl;
 using namespace nybl::library;
@@ -13,9 +14,12 @@ namespace {
 
 class Reasons {
 public:
+  /// Each once: kernels of several classes may want the same.
   bool add(Status status) {
     bool good = status.isOk();
-    if (!good)
+    if (!good && std::none_of(all.begin(), all.end(), [&](const Status &s) {
+          return s.message() == status.message();
+        }))
       all.push_back(std::move(status));
     return good;
   }
@@ -26,15 +30,48 @@ public:
   std::vector<Status> all;
 };
 
-/// Of a launch of the plan, whose recipe is made.
+/// Of a kernel that is there; it is the plan's if its recipe is understood.
+void addKernel(Reasons &reasons, Plan &plan, const Artefact &artefact,
+               int64_t most, const nybl_prepare_options &options) {
+  reasons.add(checkCertificate(artefact.manifest, options));
+  reasons.add(
+      launch::Kernel::whyNot(plan.device->gpu, artefact.manifest,
+                             {artefact.kernel.cubin, artefact.kernel.ptx}));
+  PlanKernel one;
+  one.most = most;
+  if (reasons.add(makeRecipe(artefact.manifest, plan.problem, one)))
+    plan.kernels.insert(plan.kernels.begin(), std::move(one));
+}
+
+/// As takeKernels of nybl_prepare, but on past what fails.
+void addKernels(Reasons &reasons, Plan &plan,
+                const nybl_prepare_options &options) {
+  nybl_prepare_options own = options;
+  auto parts = partsOf(plan.problem, options);
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    auto artefact = plan.device->library->artefacts.make(
+        wishOf(print(specialise(*part)), *plan.device->gpu, own));
+    bool isWidest = part == parts.rbegin();
+    own.exact_class = 1;
+    if (artefact)
+      addKernel(reasons, plan, *artefact, rowsOf(*part).high, options);
+    else if (isWidest || !allowsWider(options, artefact.status()))
+      reasons.add(artefact.status());
+    if (!artefact && isWidest)
+      return;
+  }
+}
+
+/// Of a launch of the plan, whose recipes are made.
 void addLaunch(Reasons &reasons, const Plan &plan, const nybl_gemm_args *args) {
   if (!args)
     return;
-  if (plan.recipe)
-    return reasons.add(plan.recipe->faults(*args));
   if (!std::holds_alternative<GemmProblem>(plan.problem))
-    reasons.add(Status::invalid("nybl_why_not: expected no nybl_gemm_args, "
-                                "since the problem is a quantisation"));
+    return void(
+        reasons.add(Status::invalid("nybl_why_not: expected no nybl_gemm_args, "
+                                    "since the problem is a quantisation")));
+  if (const PlanKernel *one = plan.kernelFor(args->m))
+    reasons.add(one->recipe->faults(*args));
 }
 
 } // namespace
@@ -54,18 +91,10 @@ std::vector<Status> nybl::library::whyNot(const std::shared_ptr<Device> &device,
   auto *gemm = std::get_if<GemmProblem>(&plan.problem);
   if (gemm && gemm->n == 0) {
     if (args)
-      reasons.add(launch::checkRows(gemm->m, args->m));
+      reasons.add(checkRows(plan, args->m));
     return reasons.all;
   }
-  auto artefact = device->library->artefacts.make(
-      wishOf(print(specialise(plan.problem)), *device->gpu, options));
-  if (!reasons.add(artefact.status()))
-    return reasons.all;
-  reasons.add(checkCertificate(artefact->manifest, options));
-  reasons.add(
-      launch::Kernel::whyNot(device->gpu, artefact->manifest,
-                             {artefact->kernel.cubin, artefact->kernel.ptx}));
-  if (reasons.add(makeRecipe(artefact->manifest, plan)))
-    addLaunch(reasons, plan, args);
+  addKernels(reasons, plan, options);
+  addLaunch(reasons, plan, args);
   return reasons.all;
 }

@@ -50,11 +50,18 @@ protected:
     options.allow_unproven = allowUnproven;
     return nybl_prepare(device, problem, &options, plan);
   }
-  PlanOwner prepared(const char *problem, const char *schedule = nullptr) {
+  PlanOwner prepared(const char *problem, const nybl_prepare_options &options) {
     nybl_plan *plan = nullptr;
-    EXPECT_EQ(tryPrepare(problem, schedule, &plan), NYBL_OK)
+    EXPECT_EQ(nybl_prepare(device, problem, &options, &plan), NYBL_OK)
         << nybl_last_error();
     return {plan, &nybl_plan_destroy};
+  }
+  PlanOwner prepared(const char *problem, const char *schedule = nullptr,
+                     bool allClasses = false) {
+    auto options = face::sized<nybl_prepare_options>();
+    options.schedule = schedule;
+    options.all_classes = allClasses;
+    return prepared(problem, options);
   }
   static bool says(const char *part) {
     return std::string(nybl_last_error()).find(part) != std::string::npos;

@@ -8,6 +8,9 @@
 // "abort", "killed", "exit", "garbage", "half" and "widow" end the process that
 // compiles, or what it says; "hang" is for ever, and leaves in dump_dir the
 // number of a process that it started.
+// "wide" makes nothing for few rows, "no16" nothing for up to 16 of them. With
+// "rows" a class of M is told by the CTA's threads, with "parts" kernels for
+// few rows say that they split tiles: both for drivers that run nothing.
 
 #include "tests/Runtime/FakeProvider.h"
 #include "runtime/Abi/Manifest.h"
@@ -134,6 +137,16 @@ Manifest makeManifest(const GemmProblem &problem, const char *chip) {
   return m;
 }
 
+/// Of 16 rows and all columns, whose sums need a workspace.
+void addParts(Manifest &m) {
+  m.split = 4;
+  m.tileM = 16;
+  m.parameters.push_back({"workspace", "pointer"});
+  m.preconditions.push_back({"tile_bytes", "workspace", m.tileN * 64 + 128});
+  m.preconditions.push_back({"alignment", "workspace", 128});
+  m.preconditions.push_back({"no_overlap", "workspace", 0});
+}
+
 /// Says that the kernel takes tensor maps besides, which the PTX does not: for
 /// drivers that run nothing.
 void addMaps(Manifest &m) {
@@ -228,7 +241,8 @@ int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
     return fail(*owner, result, ErrorCode::Refused, "the fake refuses");
   if (wants("silent"))
     return fail(*owner, result, ErrorCode::Refused, "");
-  if (wants("wide") && problem->m.high != Extent::unbounded)
+  if ((wants("wide") && problem->m.high != Extent::unbounded) ||
+      (wants("no16") && problem->m.high == 16))
     return fail(*owner, result, ErrorCode::Environment, "the fake is ill");
   if (!request->keep_refuted)
     if (int code = refute(*owner, result, wish, *problem))
@@ -252,6 +266,11 @@ int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
     manifest.preconditions.push_back({"moon_phase", "a", 1});
   if (wants("maps"))
     addMaps(manifest);
+  bool few = problem->m.high != Extent::unbounded;
+  if (wants("rows") && few)
+    manifest.threads = 64 + problem->m.high;
+  if (wants("parts") && few)
+    addParts(manifest);
   if (wants("shared"))
     manifest.dynamicShared = 80 << 10;
   owner->manifest = wants("manifest") ? "{]" : print(manifest);

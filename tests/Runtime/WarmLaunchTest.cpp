@@ -21,7 +21,8 @@ namespace {
 constexpr const char *line = "gemm m=? n=24 k=64 sfa=128x4 sfb=8x4 d=f32";
 constexpr int aMap = 7, dMap = 8; ///< the parameters of the schedule "maps"
 
-class WarmLaunch : public ApiTest {
+/// Of a plan with one kernel, and of one that has a kernel for each class of M.
+class WarmLaunch : public ApiTest, public testing::WithParamInterface<bool> {
 protected:
   void SetUp() override {
     ASSERT_NO_FATAL_FAILURE(open(NYBL_TEST_RECORDING_DRIVER));
@@ -30,7 +31,7 @@ protected:
     state->settings = RecordingSettings();
     state->settings.parameterCount = 9;
     state->settings.mapParameters = 1 << aMap | 1 << dMap;
-    plan = prepared(line, "maps");
+    plan = prepared(line, "maps", GetParam());
     ASSERT_TRUE(plan);
     launch(args);
   }
@@ -49,7 +50,7 @@ protected:
   nybl_gemm_args args = argumentsFor(*parseProblem(line), 5);
 };
 
-TEST_F(WarmLaunch, TheSameArgumentsAreOneLaunchAndNoEncoding) {
+TEST_P(WarmLaunch, TheSameArgumentsAreOneLaunchAndNoEncoding) {
   state->callCount = 0;
   for (int i = 0; i < 10; ++i)
     launch(args);
@@ -62,7 +63,7 @@ TEST_F(WarmLaunch, TheSameArgumentsAreOneLaunchAndNoEncoding) {
   }
 }
 
-TEST_F(WarmLaunch, WhatChangesIsEncodedAlone) {
+TEST_P(WarmLaunch, WhatChangesIsEncodedAlone) {
   nybl_gemm_args other = args;
   other.a.pointer += 0x1000;
   EXPECT_EQ(encodes(other), 1);
@@ -80,7 +81,7 @@ TEST_F(WarmLaunch, WhatChangesIsEncodedAlone) {
   EXPECT_EQ(encodes(other), 0);
 }
 
-TEST_F(WarmLaunch, EachLaunchGetsTheMapsOfItsOwnPointers) {
+TEST_P(WarmLaunch, EachLaunchGetsTheMapsOfItsOwnPointers) {
   // What the driver encoded for a pointer, by the numbers of its calls.
   std::map<uint64_t, uint64_t> firstWord;
   int calls = state->encodeCount = 0, reused = 0;
@@ -107,7 +108,7 @@ TEST_F(WarmLaunch, EachLaunchGetsTheMapsOfItsOwnPointers) {
   EXPECT_GT(reused, 20);
 }
 
-TEST_F(WarmLaunch, AMapThatTheDriverRefusedIsNotKept) {
+TEST_P(WarmLaunch, AMapThatTheDriverRefusedIsNotKept) {
   nybl_gemm_args other = args;
   other.a.pointer += 0x1000;
   state->settings.encodeResult = 700;
@@ -116,13 +117,14 @@ TEST_F(WarmLaunch, AMapThatTheDriverRefusedIsNotKept) {
   EXPECT_EQ(encodes(other), 1);
 }
 
-TEST_F(WarmLaunch, AllocatesNothingAndTakesNoLock) {
+TEST_P(WarmLaunch, AllocatesNothingAndTakesNoLock) {
   if (!allocationsAreCounted())
     GTEST_SKIP() << "the sanitizer has its own allocator";
   nybl_gemm_args other = args;
   other.a.pointer += 0x1000, other.d.pointer += 0x1000;
   uint64_t locks = lockCount(), allocations = allocationCount();
   for (int i = 0; i < 10; ++i) {
+    args.m = i % 5 + 1;
     nybl_launch(plan.get(), &args);
     nybl_launch(plan.get(), &other);
   }
@@ -130,7 +132,7 @@ TEST_F(WarmLaunch, AllocatesNothingAndTakesNoLock) {
   EXPECT_EQ(allocationCount(), allocations);
 }
 
-TEST_F(WarmLaunch, MakesNoSystemCall) {
+TEST_P(WarmLaunch, MakesNoSystemCall) {
   if (!allocationsAreCounted())
     GTEST_SKIP() << "the sanitizer makes system calls of its own";
   SystemCalls asking = systemCallsOf([] { getppid(); });
@@ -148,6 +150,11 @@ TEST_F(WarmLaunch, MakesNoSystemCall) {
   };
   EXPECT_EQ(systemCallsOf(launches), SystemCalls::None);
 }
+
+INSTANTIATE_TEST_SUITE_P(Plans, WarmLaunch, testing::Bool(),
+                         [](const testing::TestParamInfo<bool> &all) {
+                           return all.param ? "allClasses" : "oneKernel";
+                         });
 
 /// A map that says what it is of.
 CUtensorMap mapOf(const launch::MapMemory::Key &key) {

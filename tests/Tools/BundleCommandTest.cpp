@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <pty.h>
+#include <set>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <thread>
@@ -112,6 +113,24 @@ TEST_F(BundleCommand, SameBytesFromTheCompilerAndFromTheCache) {
   auto read = bundle::Bundle::read(contentOf(folder / "three"));
   ASSERT_TRUE(read) << read.message();
   EXPECT_EQ(read->rows().front().request.compiler, "fake 1");
+}
+
+TEST_F(BundleCommand, AKernelForEachClassOfM) {
+  writeText(folder / "problems", "gemm n=24 k=64 d=f32\ngemm m=9..40 n=24 k=64 "
+                                 "d=f32\n");
+  ASSERT_EQ(bundle("b", {"--all-classes"}).code, 0);
+  auto read = bundle::Bundle::read(contentOf(folder / "b"));
+  ASSERT_TRUE(read) << read.message();
+  std::set<std::string> rows;
+  for (const bundle::Row &row : read->rows())
+    rows.insert(row.request.chip + row.request.problem.substr(4, 9));
+  EXPECT_EQ(rows,
+            (std::set<std::string>{"sm_120a m=0..128", "sm_120a m=0..16 ",
+                                   "sm_120a m=0..32 ", "sm_120a m=0..64 ",
+                                   "sm_120a m=? n=24", "sm_121a m=0..128",
+                                   "sm_121a m=0..16 ", "sm_121a m=0..32 ",
+                                   "sm_121a m=0..64 ", "sm_121a m=? n=24"}));
+  EXPECT_EQ(read->rows().size(), 10u) << "each once";
 }
 
 TEST_F(BundleCommand, InspectSaysWhatIsInIt) {

@@ -2,6 +2,7 @@
 //
 // nybl bundle: problems times chips to one file. Needs no driver and no GPU.
 
+#include "runtime/Abi/RowClasses.h"
 #include "runtime/Library/Artefacts.h"
 #include "tools/nybl/Command.h"
 #include "tools/nybl/Files.h"
@@ -27,16 +28,19 @@ struct Options {
   std::vector<std::string> chips, gpus;
   unsigned jobs = 0;
   bool wherePossible = false;
+  bool allClasses = false;
 };
 
 /// Problem classes, sorted, each once.
-Expected<std::set<std::string>> readClasses(const std::string &path) {
-  auto problems = readProblems(path);
+Expected<std::set<std::string>> readClasses(const Options &options) {
+  auto problems = readProblems(options.problems);
   if (!problems)
     return problems.status();
   std::set<std::string> classes;
   for (const AnyProblem &problem : *problems)
-    classes.insert(print(specialise(problem)));
+    for (const AnyProblem &part :
+         options.allClasses ? partsByClass(problem) : std::vector{problem})
+      classes.insert(print(specialise(part)));
   return classes;
 }
 
@@ -195,7 +199,7 @@ Status Work::run(const std::set<std::string> &classes) {
 
 Status runBundle(const Options &options) {
   // Before the compiler is loaded: bad input is bad input, compiler or not.
-  auto classes = readClasses(options.problems);
+  auto classes = readClasses(options);
   if (!classes)
     return classes.status();
   auto templateText = readTemplate(options.templateFile);
@@ -271,6 +275,9 @@ void nybl::cli::addBundle(CLI::App &app, int &code) {
       ->allow_extra_args(false);
   verb->add_flag("--where-possible", options->wherePossible,
                  "leave out what a chip has no kernel for, and say so");
+  verb->add_flag("--all-classes", options->allClasses,
+                 "of each problem a kernel for each class of M that its range "
+                 "meets, five of m=? (nybl_prepare_options.all_classes)");
   verb->add_option("--jobs", options->jobs,
                    "how many to compile at a time; without it one a core")
       ->check(CLI::Range(1u, 1024u));

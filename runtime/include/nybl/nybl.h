@@ -188,12 +188,24 @@ typedef struct nybl_prepare_options {
      later call looks for its own again. */
   uint32_t exact_class;
   uint32_t reserved_2; /* 0 */
+  /* 1: the plan has a kernel for each class of M that its range meets (up to
+     16, 32, 64 and 128 rows, and more), and a launch takes that of its m. They
+     are prepared one after the other, so a plan of m=? that nobody has made
+     before takes five times as long, and five kernels' memory: that is why 0
+     is the default, one kernel for the whole range, whatever else there is.
+     Where the kernel for the most rows can be had and one for fewer cannot (no
+     compiler, and not in the bundle), the next wider of the plan serves, and
+     the log says so once, as a warning; with exact_class that is an error. May
+     not be given with dump_dir. A quantisation has one class. */
+  uint32_t all_classes;
+  uint32_t reserved_3; /* 0 */
 } nybl_prepare_options;
 
 /* Makes one problem launchable: takes its kernel from a bundle, from the cache,
    or compiles it, if this device has not done so yet (once per problem class,
    schedule and template, however many threads ask), loads the module, reads the
-   occupancy. Takes from milliseconds to seconds.
+   occupancy. Takes from milliseconds to seconds. One kernel serves all rows of
+   the range, or with all_classes one for each class of M.
    May not be called under stream capture; runs no device work.
      problem  "gemm m=? n=4096 k=7168 sfa=128x4 sfb=128x4 d=bf16 alpha=tensor":
               D[M,N] = alpha * A[M,K] * B[N,K]^T. The range of m is the plan's.
@@ -245,7 +257,10 @@ NYBL_API nybl_status nybl_prepare_take(nybl_preparation *preparation,
    nothing. */
 NYBL_API void nybl_preparation_destroy(nybl_preparation *preparation);
 
-/* Strings live as long as the plan; empty where the plan has no kernel. */
+/* Strings live as long as the plan; empty where the plan has no kernel. Of a
+   plan with several kernels (all_classes) nybl_plan_info gives origin and
+   fingerprint of all of them (origins that differ, separated by "; "), and
+   everything else of the kernel for the most rows. */
 typedef struct nybl_plan_details {
   size_t size;
   const char *manifest_json; /* launch recipe, preconditions, certificate */
@@ -268,12 +283,22 @@ typedef struct nybl_plan_details {
   /* Why the tune file chose the kernel: "measured, ..." or "estimated, ...";
      empty where it did not. */
   const char *tuned;
+  uint32_t kernels;  /* of the plan */
+  uint32_t reserved; /* 0 */
+  int64_t m_max;     /* the most rows that the kernel is launched with;
+                        INT64_MAX: any number */
 } nybl_plan_details;
 
 /* Set details->size; the rest is filled in as far as size reaches.
    Errors: INVALID. */
 NYBL_API nybl_status nybl_plan_info(const nybl_plan *plan,
                                     nybl_plan_details *details);
+
+/* The same of the one kernel that a launch of `m` rows takes. The kernels of a
+   plan, one after the other: begin with the least m, go on with m_max + 1.
+   Errors: INVALID; REFUSED (m outside the plan's range). */
+NYBL_API nybl_status nybl_plan_class_info(const nybl_plan *plan, int64_t m,
+                                          nybl_plan_details *details);
 
 /* The bytes of workspace that a launch of `m` rows needs; 0 for most plans.
    More rows never need fewer, so that of the largest m serves all. Kernels with

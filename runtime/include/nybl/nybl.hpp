@@ -150,6 +150,11 @@ public:
     details = sized<nybl_plan_details>();
     return nybl_plan_info(handle.get(), &details);
   }
+  /// Of the kernel that a launch of `m` rows takes.
+  nybl_status info(int64_t m, nybl_plan_details &details) const {
+    details = sized<nybl_plan_details>();
+    return nybl_plan_class_info(handle.get(), m, &details);
+  }
   /// Bytes of workspace that a launch of `m` rows needs.
   nybl_status workspace(int64_t m, uint64_t &bytes) const {
     return nybl_plan_workspace(handle.get(), m, &bytes);

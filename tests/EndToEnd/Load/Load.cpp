@@ -155,6 +155,7 @@ nybl_plan *Server::planOf(size_t kind) {
     return plan;
   auto options = face::sized<nybl_prepare_options>();
   options.schedule = day.kinds[kind].schedule.c_str();
+  options.all_classes = day.kinds[kind].allClasses;
   nybl_plan *made = nullptr, *first = nullptr;
   ++preparing;
   nybl_status status =

@@ -14,11 +14,12 @@
 
 namespace nybl::load {
 
-/// A problem that is served, of a kernel of its own.
+/// A problem that is served, of a kernel of its own, or of several.
 struct Kind {
   std::string line;     ///< as nybl_prepare takes it
   std::string schedule; ///< empty: chosen
   int64_t mostRows = 200;
+  bool allClasses = false; ///< a kernel for each class of M
 };
 
 /// Which kind, of which activations, how many rows.

@@ -37,6 +37,7 @@ Day longDay() {
        "kind=multistage tile=32x32x64 warps=2x1 stages=2"},
       {"gemm m=0..32 n=16 k=64 d=f32 sfb=8x4", "tile=32x32x64 warps=2x1", 32},
       {"gemm m=0..16 n=32 k=64", "", 16},
+      {"gemm n=24 k=96 d=f32", "", 200, true},
   };
   return day;
 }
