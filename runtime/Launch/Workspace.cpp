@@ -65,12 +65,12 @@ Expected<uint64_t> Workspace::bytesFor(int64_t tiles) const {
 }
 
 Status Workspace::check(uint64_t pointer, uint64_t bytes, int64_t tiles) const {
-  if (!isNeeded())
-    return pointer == 0 && bytes == 0
+  if (!isNeeded()) // one that is there for other launches is left alone
+    return (pointer != 0 || bytes == 0) && pointer + bytes >= pointer
                ? Status::ok()
                : Status::refused(fmt::format(
-                     "workspace: expected none (0 and 0 bytes), since this "
-                     "kernel needs none, got {} bytes at {:#x}",
+                     "workspace: expected none (0 and 0 bytes), or a device "
+                     "address with {} bytes behind it, got {:#x}",
                      bytes, pointer));
   Expected<uint64_t> needed = bytesFor(tiles);
   if (!needed)

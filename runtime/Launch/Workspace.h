@@ -27,7 +27,8 @@ public:
   bool isNeeded() const { return tileBytes != 0; }
   /// For so many tiles. Errors: Refused where 64 bits do not hold them.
   Expected<uint64_t> bytesFor(int64_t tiles) const;
-  /// Errors: Refused: missing or not asked for, too small, misaligned.
+  /// Errors: Refused: missing, too small, misaligned; no memory at all where
+  /// none is needed, and any will do.
   Status check(uint64_t pointer, uint64_t bytes, int64_t tiles) const;
 
 private:

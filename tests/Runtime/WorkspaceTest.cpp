@@ -102,6 +102,31 @@ const Row rows[] = {
 INSTANTIATE_TEST_SUITE_P(Workspace, Refused, testing::ValuesIn(rows),
                          [](const auto &info) { return info.param.name; });
 
+/// An engine may pass one workspace to all its launches.
+TEST(Workspace, OneThatNobodyNeedsIsLeftAlone) {
+  auto recipe = Recipe::make(tests::plainManifest(problem()), problem());
+  ASSERT_TRUE(recipe) << recipe.message();
+  nybl_gemm_args args = splitArguments(65);
+  EXPECT_TRUE(recipe->check(args));
+  args.workspace += 4; // no kernel looks at it
+  EXPECT_TRUE(recipe->check(args));
+  args.workspace = args.d.pointer;
+  EXPECT_TRUE(recipe->check(args));
+  args.workspace_bytes = 0;
+  EXPECT_TRUE(recipe->check(args));
+  for (auto [pointer, bytes] :
+       {std::pair<uint64_t, uint64_t>{0, 128}, {UINT64_MAX - 127, 256}}) {
+    args.workspace = pointer;
+    args.workspace_bytes = bytes;
+    Status status = recipe->check(args);
+    EXPECT_EQ(status.code(), ErrorCode::Refused);
+    EXPECT_NE(status.message().find("workspace: expected none (0 and 0 bytes), "
+                                    "or a device address with"),
+              std::string::npos)
+        << status.message();
+  }
+}
+
 /// A kernel that touches memory which nobody promised is no kernel to launch.
 TEST(Workspace, ManifestsThatLackAPromise) {
   auto messageOf = [](auto spoil) {

@@ -305,7 +305,7 @@ NYBL_API nybl_status nybl_plan_class_info(const nybl_plan *plan, int64_t m,
    split=N in their schedule add up the parts of a tile in it.
      - All its bytes must be zero when a launch begins, and are zero again when
        it is over: set it to zero once, and pass it to one launch after the
-       other, of this plan or of others.
+       other, of this plan or of others, also of those that need none.
      - It belongs to one launch at a time: launches that may run at the same
        time (on two streams) need one each.
      - Two such launches that may run at the same time are on streams of one
@@ -398,8 +398,9 @@ typedef struct nybl_gemm_args {
   nybl_scalar alpha;
   void *stream;       /* CUstream of the device's primary context; null: the
                          legacy default stream */
-  uint64_t workspace; /* CUdeviceptr, a multiple of 128; 0 where the plan needs
-                         none (nybl_plan_workspace) */
+  uint64_t workspace; /* CUdeviceptr, a multiple of 128; where the plan needs
+                         none (nybl_plan_workspace) 0, or one that is there for
+                         other launches: it is not touched */
   uint64_t workspace_bytes;
 } nybl_gemm_args;
 

@@ -186,15 +186,13 @@ nybl_gemm_args Server::argumentsOf(const Request &request,
   return args;
 }
 
-/// One for all launches of the thread: each leaves it zero.
+/// One for all launches of the thread, whoever needs it: each leaves it zero.
 bool Server::addWorkspace(Lane &lane, nybl_plan *plan, nybl_gemm_args &args) {
   uint64_t bytes = 0;
   if (nybl_plan_workspace(plan, args.m, &bytes) != NYBL_OK)
     return fail(nybl_last_error()), false;
   if (bytes > lane.workspace.bytes())
     lane.workspace = bufferOf(memory, std::vector<uint8_t>(bytes));
-  if (bytes == 0) // whoever needs none refuses one
-    return true;
   args.workspace = lane.workspace.address();
   args.workspace_bytes = lane.workspace.bytes();
   return true;
