@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <optional>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <unistd.h>
 
 using namespace nybl;
@@ -66,6 +67,28 @@ private:
   int handle = -1;
 };
 
+/// Children of this thread get the same addresses each time, where the system
+/// allows to ask for it: ptxas 13.0 puts uniform registers of sm_100a in an
+/// order that goes by its own addresses, so that the same PTX gave one of two
+/// cubins.
+class SteadyAddresses {
+public:
+  SteadyAddresses() : before(::personality(asked)) {
+    if (before != -1)
+      ::personality(static_cast<unsigned long>(before) | ADDR_NO_RANDOMIZE);
+  }
+  ~SteadyAddresses() {
+    if (before != -1)
+      ::personality(static_cast<unsigned long>(before));
+  }
+  SteadyAddresses(const SteadyAddresses &) = delete;
+  SteadyAddresses &operator=(const SteadyAddresses &) = delete;
+
+private:
+  static constexpr unsigned long asked = 0xffffffff; ///< changes nothing
+  int before;
+};
+
 Status noMemoryFile() {
   return Status::environment(
       "no file in memory can be made: " +
@@ -83,6 +106,7 @@ Expected<Outcome> runProgram(StringRef program,
   StringRef output = path;
   std::optional<StringRef> redirects[] = {StringRef(""), output, output};
   std::string why;
+  SteadyAddresses steady;
   int code =
       llvm::sys::ExecuteAndWait(program, argv, std::nullopt, redirects,
                                 /*SecondsToWait=*/300, /*MemoryLimit=*/0, &why);
