@@ -10,6 +10,7 @@
 #include "runtime/Abi/Problem.h"
 #include "runtime/Launch/Recipe.h"
 #include "runtime/Library/Artefacts.h"
+#include "tools/nybl/Layers.h"
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -32,44 +33,35 @@ struct Options {
   bool isJson = false;
 };
 
-/// m 0: a plan for every M that has rows of its own: few, and any number.
-struct Shape {
-  int64_t m, n, k;
-};
+using Layers = std::vector<cli::Layer>;
 
 struct Set {
   const char *name;
-  std::vector<Shape> shapes;
+  Layers layers; ///< m 0: a plan for every M that has kernels of its own for
+                 ///< few rows, and one for any number
 };
 
 /// Layers of one GPU: of four that share Llama-3.3-70B, and of one that has
-/// Qwen3-30B-A3B (32 heads and 2 x 4 of keys and values, of 128 each). Last,
-/// dense layers of nine models at the M that they are compared at.
+/// Qwen3-30B-A3B (32 heads and 2 x 4 of keys and values, of 128 each).
 const Set sets[] = {
     {"llama3.3-70b TP4, any M",
-     {{0, 2560, 8192}, {0, 8192, 2048}, {0, 14336, 8192}, {0, 8192, 7168}}},
-    {"qwen3-30b-a3b attention, any M", {{0, 5120, 2048}, {0, 2048, 4096}}},
+     {{"qkv", 0, 2560, 8192},
+      {"o", 0, 8192, 2048},
+      {"gate_up", 0, 14336, 8192},
+      {"down", 0, 8192, 7168}}},
+    {"qwen3-30b-a3b attention, any M",
+     {{"qkv", 0, 5120, 2048}, {"o", 0, 2048, 4096}}},
     {"dense layers of nine models",
-     {{1, 6144, 4096},     {16, 6144, 4096},    {1, 28672, 4096},
-      {64, 28672, 4096},   {2048, 28672, 4096}, {1, 4096, 14336},
-      {64, 4096, 14336},   {2048, 4096, 14336}, {1, 2560, 8192},
-      {8, 8192, 2048},     {1, 14336, 8192},    {32, 14336, 8192},
-      {8192, 14336, 8192}, {1, 8192, 7168},     {32, 8192, 7168},
-      {8192, 8192, 7168},  {16, 13312, 16384},  {16, 16384, 6656},
-      {4096, 16384, 6656}, {1, 7168, 2048},     {128, 7168, 2048},
-      {8, 4608, 7168},     {4, 4096, 7168},     {4096, 4096, 7168},
-      {2, 25600, 5120},    {1024, 25600, 5120}, {32, 5120, 17408},
-      {64, 3072, 6144},    {1205, 6144, 2048},  {1, 4096, 5472},
-      {128, 4096, 5472},   {8, 2688, 3712}}}};
+     Layers(std::begin(cli::denseLayers), std::end(cli::denseLayers))}};
 /// The most rows of the classes of few; more are any number's.
 constexpr int64_t fewRows[] = {16, 32, 64, 128};
 constexpr int64_t mostRows = 8192;
 
-GemmProblem problemOf(const Shape &shape, int64_t m) {
+GemmProblem problemOf(const cli::Layer &layer, int64_t m) {
   GemmProblem problem;
   problem.m = Extent::fixed(m);
-  problem.n = shape.n;
-  problem.k = shape.k;
+  problem.n = layer.n;
+  problem.k = layer.k;
   problem.sfa = problem.sfb = ScaleLayout::T128x4;
   return specialise(problem);
 }
@@ -78,11 +70,11 @@ GemmProblem problemOf(const Shape &shape, int64_t m) {
 std::vector<GemmProblem> classesOf(const Set &set) {
   std::map<std::string, GemmProblem> classes;
   auto add = [&](const GemmProblem &p) { classes.emplace(print(p), p); };
-  for (const Shape &shape : set.shapes) {
-    add(problemOf(shape, shape.m ? shape.m : mostRows));
+  for (const cli::Layer &layer : set.layers) {
+    add(problemOf(layer, layer.m ? layer.m : mostRows));
     for (int64_t m : fewRows)
-      if (shape.m == 0)
-        add(problemOf(shape, m));
+      if (layer.m == 0)
+        add(problemOf(layer, m));
   }
   std::vector<GemmProblem> list;
   for (const auto &[line, problem] : classes)
@@ -98,7 +90,7 @@ struct Made {
 };
 
 /// As nybl_prepare makes them, by as many threads as there are cores.
-Made makeAll(const Options &options, const std::string &chip,
+Made makeAll(const Options &options, const std::vector<std::string> &chips,
              const std::vector<GemmProblem> &classes) {
   Made made;
   auto compiling = library::CompileSettings::find(NYBL_COMPILE_DEFAULT, 0);
@@ -113,10 +105,10 @@ Made makeAll(const Options &options, const std::string &chip,
   std::mutex mutex; // of what is made
   std::atomic<size_t> next{0};
   auto work = [&] {
-    for (size_t i = next++; i < classes.size(); i = next++) {
+    for (size_t i = next++; i < chips.size() * classes.size(); i = next++) {
       library::Wish wish;
-      wish.problemClass = print(classes[i]);
-      wish.chip = chip;
+      wish.problemClass = print(classes[i % classes.size()]);
+      wish.chip = chips[i / classes.size()];
       wish.ptxas = options.ptxas.empty() ? nullptr : options.ptxas.c_str();
       auto artefact = source.make(wish);
       std::lock_guard lock(mutex);
@@ -156,7 +148,7 @@ Expected<uint64_t> workspaceOf(const std::vector<library::Artefact> &all) {
   return most;
 }
 
-Expected<ordered_json> report(const Set &set, const std::string &chip,
+Expected<ordered_json> report(const Set &set, const std::string &chips,
                               Made made) {
   auto workspace = workspaceOf(made.artefacts);
   if (!workspace)
@@ -175,8 +167,8 @@ Expected<ordered_json> report(const Set &set, const std::string &chip,
   if (!bundle)
     return bundle.status();
   return ordered_json{{"set", set.name},
-                      {"chip", chip},
-                      {"layers", set.shapes.size()},
+                      {"chip", chips},
+                      {"layers", set.layers.size()},
                       {"kernels", count},
                       {"schedules", schedules.size()},
                       {"seconds", made.seconds},
@@ -187,18 +179,29 @@ Expected<ordered_json> report(const Set &set, const std::string &chip,
                       {"workspace_bytes", *workspace}};
 }
 
-/// In a process of its own, whose memory is this set's. {"error": ...} where it
+std::vector<std::string> split(const std::string &list) {
+  std::vector<std::string> words;
+  for (size_t begin = 0; begin <= list.size();) {
+    size_t end = std::min(list.find(',', begin), list.size());
+    words.push_back(list.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return words;
+}
+
+/// For chips that `chips` names, in one bundle. In a process of its own, whose
+/// memory is this set's. {"error": ...} where it
 /// fails, with "none" if no kernel could be made.
 ordered_json measure(const Options &options, const Set &set,
-                     const std::string &chip) {
+                     const std::string &chips) {
   int ends[2];
   if (pipe(ends) != 0)
     return {{"error", "expected a pipe"}};
   pid_t child = fork();
   if (child == 0) {
-    Made made = makeAll(options, chip, classesOf(set));
+    Made made = makeAll(options, split(chips), classesOf(set));
     bool hasNone = made.artefacts.empty();
-    auto json = made.outcome ? report(set, chip, std::move(made))
+    auto json = made.outcome ? report(set, chips, std::move(made))
                              : Expected<ordered_json>(made.outcome);
     std::string text =
         json
@@ -219,30 +222,30 @@ ordered_json measure(const Options &options, const Set &set,
                           : ordered_json{{"error", "its process was ended"}};
 }
 
-/// Static figures of another library's files, for no chip of ours.
+/// Static figures of another library's files.
 const ordered_json peer = {
     {"name", "flashinfer-cubin 0.6.13, dense NVFP4"},
     {"chip", "sm_100f"},
     {"kernels", 34},
     {"cubin_bytes", 1800000},
-    {"note", "counted in its wheel: 34 cubins of 7 tiles, bf16 out; nothing of "
-             "it is for a chip of this table"}};
+    {"note", "counted in its wheel: 34 cubins of 7 tiles, bf16 out, for the "
+             "family of sm_100a; its host code and tables are not in it"}};
 
 double megabytes(const ordered_json &row, const char *field) {
   return row.value(field, 0.0) / 1e6;
 }
 
 void print(const ordered_json &json) {
-  fmt::print("{:<38}{:<9}{:>8}{:>7}{:>8}{:>8}{:>8}{:>10}\n", "", "chip",
+  fmt::print("{:<38}{:<17}{:>8}{:>7}{:>8}{:>8}{:>8}{:>10}\n", "", "chip",
              "kernels", "s", "MB", "cubins", "bundle", "workspace");
   for (const ordered_json &row : json["sets"])
-    fmt::print("{:<38}{:<9}{:>8}{:>7.1f}{:>8.0f}{:>8.2f}{:>8.2f}{:>10.2f}\n",
+    fmt::print("{:<38}{:<17}{:>8}{:>7.1f}{:>8.0f}{:>8.2f}{:>8.2f}{:>10.2f}\n",
                row.value("set", ""), row.value("chip", ""),
                row.value("kernels", 0), row.value("seconds", 0.0),
                megabytes(row, "peak_bytes"), megabytes(row, "cubin_bytes"),
                megabytes(row, "bundle_bytes"),
                megabytes(row, "workspace_bytes"));
-  fmt::print("{:<38}{:<9}{:>8}{:>7}{:>8}{:>8.2f}\n  {}\n",
+  fmt::print("{:<38}{:<17}{:>8}{:>7}{:>8}{:>8.2f}\n  {}\n",
              peer.value("name", ""), peer.value("chip", ""),
              peer.value("kernels", 0), "", "", megabytes(peer, "cubin_bytes"),
              peer.value("note", ""));
@@ -276,33 +279,43 @@ Expected<Options> parse(int argc, char **argv) {
   return options;
 }
 
-std::vector<std::string> split(const std::string &list) {
-  std::vector<std::string> words;
-  for (size_t begin = 0; begin <= list.size();) {
-    size_t end = std::min(list.find(',', begin), list.size());
-    words.push_back(list.substr(begin, end - begin));
-    begin = end + 1;
+/// False where no kernel at all can be made.
+Expected<bool> addRow(const Options &options, const Set &set,
+                      const std::string &chips, ordered_json &json) {
+  ordered_json row = measure(options, set, chips);
+  if (row.value("none", false)) {
+    json["left_out"].push_back(
+        {{"chip", chips}, {"error", row.value("error", "")}});
+    return false;
   }
-  return words;
+  if (row.contains("error"))
+    return Status::refused(
+        fmt::format("'{}' on {}: {}", set.name, chips, row.value("error", "")));
+  json["sets"].push_back(std::move(row));
+  return true;
 }
 
 Status run(const Options &options) {
   ordered_json json = {{"peer", peer},
                        {"sets", ordered_json::array()},
                        {"left_out", ordered_json::array()}};
-  for (const std::string &chip : split(options.chips))
-    for (const Set &set : sets) {
-      ordered_json row = measure(options, set, chip);
-      if (row.value("none", false)) {
-        json["left_out"].push_back(
-            {{"chip", chip}, {"error", row.value("error", "")}});
+  std::vector<std::string> served;
+  for (const std::string &chip : split(options.chips)) {
+    Expected<bool> isServed = true;
+    for (const Set &set : sets)
+      if (isServed = addRow(options, set, chip, json); !isServed)
+        return isServed.status();
+      else if (!*isServed)
         break;
-      }
-      if (row.contains("error"))
-        return Status::refused(fmt::format("'{}' on {}: {}", set.name, chip,
-                                           row.value("error", "")));
-      json["sets"].push_back(std::move(row));
-    }
+    if (*isServed)
+      served.push_back(chip);
+  }
+  // The last set once more, for all of them in one file.
+  if (served.size() > 1)
+    if (auto added = addRow(options, sets[std::size(sets) - 1],
+                            fmt::format("{}", fmt::join(served, ",")), json);
+        !added)
+      return added.status();
   if (options.isJson)
     fmt::print("{}\n", json.dump(1));
   else
