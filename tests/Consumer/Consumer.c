@@ -15,6 +15,42 @@ static int expect(nybl_status got, nybl_status wanted, const char *what) {
   return 1;
 }
 
+static void count_warnings(void *user, nybl_log_level level,
+                           const char *message) {
+  if (level > NYBL_LOG_WARNING)
+    return;
+  fprintf(stderr, "%s\n", message);
+  ++*(int *)user;
+}
+
+/* The compiler, in the process that was installed for it: without a warning. */
+static int compile(const char *jit, const char *driver) {
+  nybl_library *library = NULL;
+  nybl_library_options wanted;
+  nybl_device *device = NULL;
+  nybl_device_options options;
+  nybl_plan *plan = NULL;
+  int wrong = 0;
+  memset(&wanted, 0, sizeof wanted);
+  wanted.size = sizeof wanted;
+  wanted.jit_path = jit;
+  wanted.cache_path = "";
+  wanted.log = count_warnings;
+  wanted.log_user = &wrong;
+  wrong += expect(nybl_library_create(&wanted, &library), NYBL_OK, "create");
+  memset(&options, 0, sizeof options);
+  options.size = sizeof options;
+  options.driver_path = driver;
+  wrong +=
+      expect(nybl_device_open(library, &options, &device), NYBL_OK, "open");
+  wrong += expect(nybl_prepare(device, "gemm n=24 k=64 d=f32", NULL, &plan),
+                  NYBL_OK, "prepare by the compiler");
+  nybl_plan_destroy(plan);
+  nybl_device_destroy(device);
+  nybl_library_destroy(library);
+  return wrong;
+}
+
 int main(int argc, char **argv) {
   nybl_library *library = NULL;
   nybl_library_options wanted;
@@ -23,7 +59,7 @@ int main(int argc, char **argv) {
   nybl_device_options options;
   nybl_gemm_args args;
   int wrong = 0;
-  if (argc != 3 || strcmp(nybl_version(), "0.1.0") != 0)
+  if (argc != 4 || strcmp(nybl_version(), "0.1.0") != 0)
     return 2;
   memset(&wanted, 0, sizeof wanted);
   wanted.size = sizeof wanted;
@@ -59,5 +95,6 @@ int main(int argc, char **argv) {
   nybl_plan_destroy(plan);
   nybl_device_destroy(device);
   nybl_library_destroy(library);
+  wrong += compile(argv[3], argv[1]);
   return wrong != 0;
 }

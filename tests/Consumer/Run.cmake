@@ -16,7 +16,7 @@ run(${CMAKE_COMMAND} --build ${WORK}/build)
 file(WRITE ${WORK}/problems.txt "gemm n=24 k=64 d=f32\n")
 run(${CMAKE_COMMAND} -E env NYBL_CACHE=off ${NYBL} bundle ${WORK}/problems.txt --chips sm_120a --jit ${JIT}
   -o ${WORK}/kernels.nybl)
-run(${WORK}/build/consumer_c ${DRIVER} ${WORK}/kernels.nybl)
+run(${WORK}/build/consumer_c ${DRIVER} ${WORK}/kernels.nybl ${JIT})
 run(${WORK}/build/consumer_cpp ${DRIVER})
 
 # The same without CMake: what pkg-config says is all that is on the command line.
