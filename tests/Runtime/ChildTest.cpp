@@ -115,11 +115,14 @@ bool becomesReadable(int file, int milliseconds) {
 }
 
 TEST_F(ChildTest, NoFileOfThisProcessIsOpenThere) {
-  int ends[2]; // which a child would inherit
+  int ends[2];
   ASSERT_EQ(pipe(ends), 0);
+  // A number that a child would inherit, and give to no file of its own.
+  int writer = fcntl(ends[1], F_DUPFD, 50);
+  close(ends[1]);
   ASSERT_EQ(open(), NYBL_OK) << nybl_last_error();
   EXPECT_EQ(prepare(line, nullptr), NYBL_OK) << nybl_last_error();
-  close(ends[1]);
+  close(writer);
   EXPECT_TRUE(becomesReadable(ends[0], 0)) << "nobody else can write to it";
   close(ends[0]);
 }
