@@ -84,13 +84,39 @@ public:
     control.reset();
     if (!isOurs() || !process.isOpen())
       return;
-    if (!waitReadable(*process, steady_clock::now() + milliseconds(200)))
+    if (!waitReadable({*process}, steady_clock::now() + milliseconds(200)))
       syscall(SYS_pidfd_send_signal, *process, SIGKILL, nullptr, 0);
     reapIfOurs(process);
   }
 
   bool isOurs() const { return owner == getpid(); }
 
+  /// What became of a request.
+  struct Exchange {
+    Received answer;
+    std::string end; ///< how its process ended, if it did without an answer
+  };
+  /// Errors: Environment.
+  Expected<Exchange> exchange(const Message &request, Deadline until) const {
+    auto socket = makePair(SOCK_STREAM), end = makePair(SOCK_STREAM);
+    if (!socket || !end)
+      return socket ? end.status() : socket.status();
+    Exchange result;
+    if (!take(*socket->theirs, *end->theirs))
+      return result;
+    socket->theirs.reset();
+    end->theirs.reset();
+    result.answer.outcome = send(*socket->ours, request, until);
+    if (result.answer.outcome == Outcome::Nonsense)
+      result.answer.why = "the request is too large";
+    else if (result.answer.outcome != Outcome::Late)
+      result.answer = hear(*socket->ours, *end->ours, until);
+    if (result.answer.outcome == Outcome::Closed)
+      result.end = describeEnd(*end->ours);
+    return result;
+  }
+
+private:
   /// Hands over a request's sockets.
   bool take(int socket, int end) const {
     int files[requestFiles] = {socket, end};
@@ -114,7 +140,20 @@ public:
     return sent == 1;
   }
 
-private:
+  /// What comes on `socket`. Once `end` or the server has ended, all that will
+  /// ever come is there: its other end may yet be open, in a process that was
+  /// forked off this one at the wrong moment.
+  Received hear(int socket, int end, Deadline until) const {
+    if (!waitReadable({socket, end, *process}, until))
+      return {Outcome::Late, {}, ""};
+    if (waitReadable({socket}, steady_clock::now()))
+      return receive(socket, until);
+    Received left = receive(socket, steady_clock::now());
+    if (left.outcome == Outcome::Late)
+      left.outcome = Outcome::Closed;
+    return left;
+  }
+
   Descriptor control, process;
   pid_t owner = getpid();
 };
@@ -150,34 +189,19 @@ Expected<Message> Client::ask(const Message &request,
     auto server = this->server();
     if (!server)
       return server.status();
-    auto socket = makePair(SOCK_STREAM), end = makePair(SOCK_STREAM);
-    if (!socket || !end)
-      return socket ? end.status() : socket.status();
-    bool isTaken = (*server)->take(*socket->theirs, *end->theirs);
-    socket->theirs.reset();
-    end->theirs.reset();
-    Received answer;
-    if (isTaken) {
-      Outcome sent = send(*socket->ours, request, until);
-      if (sent == Outcome::Nonsense)
-        return Status::environment("cannot be asked: the request is too large");
-      answer.outcome = sent;
-      // Even where it was not heard out, it may have said why.
-      if (sent != Outcome::Late)
-        answer = receive(*socket->ours, until);
-    }
-    if (answer.outcome == Outcome::Whole)
-      return std::move(answer.message);
-    if (answer.outcome == Outcome::Nonsense)
-      return Status::environment("gave no answer: " + answer.why);
-    if (answer.outcome == Outcome::Late) {
-      leave(*server);
+    auto exchange = (*server)->exchange(request, until);
+    if (!exchange)
+      return exchange.status();
+    if (exchange->answer.outcome == Outcome::Whole)
+      return std::move(exchange->answer.message);
+    if (exchange->answer.outcome == Outcome::Nonsense)
+      return Status::environment("gave no answer: " + exchange->answer.why);
+    if (!exchange->end.empty())
+      return Status::environment(exchange->end);
+    leave(*server);
+    if (exchange->answer.outcome == Outcome::Late)
       return Status::environment(
           fmt::format("took longer than {} s and was ended", limit.count()));
-    }
-    if (std::string how = isTaken ? describeEnd(*end->ours) : ""; !how.empty())
-      return Status::environment(how);
-    leave(*server);
   }
   return Status::environment("ended before it could say why");
 }

@@ -33,10 +33,12 @@ int millisecondsUntil(Deadline until) {
   return static_cast<int>(std::clamp<int64_t>(left.count(), 0, 1 << 30));
 }
 
-bool waitFor(int socket, short events, Deadline until) {
-  pollfd entry = {socket, events, 0};
+bool waitFor(std::initializer_list<int> files, short events, Deadline until) {
+  std::vector<pollfd> entries;
+  for (int file : files)
+    entries.push_back({file, events, 0});
   for (;;) {
-    int ready = poll(&entry, 1, millisecondsUntil(until));
+    int ready = poll(entries.data(), entries.size(), millisecondsUntil(until));
     if (ready >= 0 || errno != EINTR)
       return ready > 0;
   }
@@ -45,7 +47,7 @@ bool waitFor(int socket, short events, Deadline until) {
 /// Whole if all of the bytes came.
 Outcome readAll(int socket, char *bytes, size_t size, Deadline until) {
   while (size > 0) {
-    if (!waitFor(socket, POLLIN, until))
+    if (!waitFor({socket}, POLLIN, until))
       return Outcome::Late;
     ssize_t got = recv(socket, bytes, size, MSG_DONTWAIT);
     if (got < 0 && (errno == EINTR || errno == EAGAIN))
@@ -60,7 +62,7 @@ Outcome readAll(int socket, char *bytes, size_t size, Deadline until) {
 
 Outcome writeAll(int socket, const char *bytes, size_t size, Deadline until) {
   while (size > 0) {
-    if (!waitFor(socket, POLLOUT, until))
+    if (!waitFor({socket}, POLLOUT, until))
       return Outcome::Late;
     ssize_t sent = ::send(socket, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && (errno == EINTR || errno == EAGAIN))
@@ -110,8 +112,9 @@ std::string faultOf(const std::vector<uint64_t> &sizes) {
 
 } // namespace
 
-bool nybl::forkserver::waitReadable(int socket, Deadline until) {
-  return waitFor(socket, POLLIN, until);
+bool nybl::forkserver::waitReadable(std::initializer_list<int> files,
+                                    Deadline until) {
+  return waitFor(files, POLLIN, until);
 }
 
 Received nybl::forkserver::receive(int socket, Deadline until) {

@@ -6,6 +6,7 @@
 #define NYBL_RUNTIME_FORKSERVER_MESSAGE_H
 
 #include <chrono>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,8 +38,9 @@ Received receive(int socket, Deadline until);
 /// raised where nobody reads.
 Outcome send(int socket, const Message &message, Deadline until);
 
-/// Whether `socket` becomes readable, or is closed, by then.
-bool waitReadable(int socket, Deadline until);
+/// Whether one of them becomes readable, or is closed, by then. Negative ones
+/// are passed over.
+bool waitReadable(std::initializer_list<int> files, Deadline until);
 
 } // namespace nybl::forkserver
 
