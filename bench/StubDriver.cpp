@@ -93,6 +93,10 @@ EXPORT CUresult cuLaunchKernel(CUfunction, unsigned, unsigned, unsigned,
                                void **, void **) {
   return CUDA_SUCCESS;
 }
+EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig *, CUfunction, void **,
+                                 void **) {
+  return CUDA_SUCCESS;
+}
 EXPORT CUresult cuTensorMapEncodeTiled(
     CUtensorMap *map, CUtensorMapDataType, cuuint32_t, void *address,
     const cuuint64_t *, const cuuint64_t *, const cuuint32_t *,

@@ -116,10 +116,45 @@ Status Module::launch(const LaunchShape &shape, void *stream,
 
 Status Module::enqueue(const LaunchShape &shape, void *stream,
                        void **parameters) const {
+  if (shape.cooperative || shape.dependent)
+    return enqueueWithAttributes(shape, stream, parameters);
   const Driver &api = gpu->driver();
   return api.check(api.cuLaunchKernel(function, shape.grid, 1, 1, shape.threads,
                                       1, 1, shape.dynamicShared,
                                       static_cast<CUstream>(stream), parameters,
                                       nullptr),
                    "cuLaunchKernel");
+}
+
+Status Module::enqueueWithAttributes(const LaunchShape &shape, void *stream,
+                                     void **parameters) const {
+  const Driver &api = gpu->driver();
+  if (!api.cuLaunchKernelEx)
+    return Status::environment(fmt::format(
+        "expected a driver with cuLaunchKernelEx (CUDA 11.8), since the launch "
+        "is {}, but '{}' has none",
+        shape.cooperative ? "cooperative" : "a dependent one", api.path()));
+  CUlaunchAttribute attributes[2] = {};
+  unsigned count = 0;
+  if (shape.cooperative) {
+    attributes[count].id = CU_LAUNCH_ATTRIBUTE_COOPERATIVE;
+    attributes[count++].value.cooperative = 1;
+  }
+  if (shape.dependent) {
+    attributes[count].id =
+        CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+    attributes[count++].value.programmaticStreamSerializationAllowed = 1;
+  }
+  CUlaunchConfig config = {shape.grid,
+                           1,
+                           1,
+                           shape.threads,
+                           1,
+                           1,
+                           shape.dynamicShared,
+                           static_cast<CUstream>(stream),
+                           attributes,
+                           count};
+  return api.check(api.cuLaunchKernelEx(&config, function, parameters, nullptr),
+                   "cuLaunchKernelEx");
 }

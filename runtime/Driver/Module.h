@@ -17,6 +17,10 @@ struct Image {
 
 struct LaunchShape {
   unsigned grid = 1, threads = 1, dynamicShared = 0;
+  /// All CTAs are on the device at once, or the driver refuses the launch.
+  bool cooperative = false;
+  /// May begin while the grid before it on the stream has not ended.
+  bool dependent = false;
 };
 
 /// Owns a CUmodule. Immutable after load, shared by threads.
@@ -43,13 +47,17 @@ public:
   /// Enqueues. Pushes and pops the context; allocates only for an error.
   Status launch(const LaunchShape &shape, void *stream,
                 void **parameters) const;
-  /// The same where the device's context is current already.
+  /// The same where the device's context is current already. Errors:
+  /// Environment, also where the driver knows no attributes of launches and the
+  /// shape asks for one.
   Status enqueue(const LaunchShape &shape, void *stream,
                  void **parameters) const;
 
 private:
   Module() = default;
   CUresult loadImage(const std::string &image, std::string &log);
+  Status enqueueWithAttributes(const LaunchShape &shape, void *stream,
+                               void **parameters) const;
 
   std::shared_ptr<const Device> gpu;
   CUmodule module = nullptr;

@@ -53,15 +53,28 @@ loadModule(std::shared_ptr<const driver::Device> device,
                               manifest.kernel);
 }
 
+/// Parts of a tile wait for each other: a launch must be able to say so.
+static Status checkAttributes(const driver::Driver &api,
+                              const Manifest &manifest) {
+  if (manifest.split <= 1 || api.cuLaunchKernelEx)
+    return Status::ok();
+  return Status::environment(fmt::format(
+      "kernel '{}' splits tiles and needs a cooperative launch: expected a "
+      "driver with cuLaunchKernelEx (CUDA 11.8), but '{}' has none",
+      manifest.kernel, api.path()));
+}
+
 Expected<std::shared_ptr<const Kernel>>
 Kernel::load(std::shared_ptr<const driver::Device> device,
              const Manifest &manifest, const driver::Image &image) {
   if (Status status = checkResources(*device, manifest); !status)
     return status;
-  if (Status status = checkDriver(device->driver(), manifest); !status)
-    return status;
-  if (Status status = checkMapSupport(device->driver(), manifest); !status)
-    return status;
+  const driver::Driver &driver = device->driver();
+  for (Status status :
+       {checkDriver(driver, manifest), checkMapSupport(driver, manifest),
+        checkAttributes(driver, manifest)})
+    if (!status)
+      return status;
   auto module = loadModule(std::move(device), manifest, image);
   if (!module)
     return module.status();
@@ -90,6 +103,7 @@ std::vector<Status> Kernel::whyNot(std::shared_ptr<const driver::Device> device,
   };
   bool fits = add(checkResources(*device, manifest));
   add(checkMapSupport(device->driver(), manifest));
+  add(checkAttributes(device->driver(), manifest));
   if (!add(checkDriver(device->driver(), manifest)))
     return reasons; // it could not but fail
   auto module = loadModule(std::move(device), manifest, image);
@@ -110,6 +124,16 @@ unsigned Kernel::grid(int64_t tasks) const {
       std::min<int64_t>({tasks, std::max<int64_t>(room, 1), INT32_MAX}));
 }
 
+/// Parts of a tile wait for each other, so their CTAs are on the device at once
+/// or not at all.
+template <typename Args>
+Status Kernel::enqueue(int64_t tasks, ParameterBlock &parameters,
+                       const Args &args) const {
+  return module->enqueue({grid(tasks), threads, dynamicShared, split > 1,
+                          (args.flags & NYBL_LAUNCH_DEPENDENT) != 0},
+                         args.stream, parameters.data());
+}
+
 Status Kernel::launch(const Recipe &recipe, const nybl_gemm_args &args) const {
   if (Status status = recipe.check(args); !status)
     return status;
@@ -123,7 +147,7 @@ Status Kernel::launch(const Recipe &recipe, const nybl_gemm_args &args) const {
   if (Status status = recipe.pack(args, module->device().driver(), parameters);
       !status)
     return status;
-  return enqueue(tasks, parameters, args.stream);
+  return enqueue(tasks, parameters, args);
 }
 
 Status Kernel::launch(const QuantizeRecipe &recipe,
@@ -138,11 +162,5 @@ Status Kernel::launch(const QuantizeRecipe &recipe,
     return status;
   ParameterBlock parameters;
   recipe.pack(args, parameters);
-  return enqueue(tiles, parameters, args.stream);
-}
-
-Status Kernel::enqueue(int64_t tasks, ParameterBlock &parameters,
-                       void *stream) const {
-  return module->enqueue({grid(tasks), threads, dynamicShared}, stream,
-                         parameters.data());
+  return enqueue(tiles, parameters, args);
 }

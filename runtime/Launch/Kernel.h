@@ -38,7 +38,10 @@ public:
   bool ptxFallback() const { return module->ptxFallback(); }
 
 private:
-  Status enqueue(int64_t tiles, ParameterBlock &parameters, void *stream) const;
+  /// Of nybl_gemm_args or nybl_quantize_args.
+  template <typename Args>
+  Status enqueue(int64_t tasks, ParameterBlock &parameters,
+                 const Args &args) const;
 
   std::shared_ptr<const driver::Module> module;
   int64_t resident = 1, split = 1;

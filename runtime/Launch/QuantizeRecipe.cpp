@@ -114,6 +114,7 @@ Expected<QuantizeRecipe> QuantizeRecipe::make(const Manifest &manifest,
                                               const QuantizeProblem &problem) {
   QuantizeRecipe recipe;
   recipe.asked = problem;
+  recipe.flags = Flags::make(manifest);
   recipe.tileM = manifest.tileM;
   recipe.tileK = manifest.tileN;
   if (recipe.tileM < 1 || recipe.tileK < 1)
@@ -197,6 +198,8 @@ Status QuantizeRecipe::check(const nybl_quantize_args &args) const {
   if (Status status = checkScales(args); !status)
     return status;
   if (Status status = checkGlobal(args.global); !status)
+    return status;
+  if (Status status = flags.check(args.flags); !status)
     return status;
   for (const Condition &condition : conditions)
     if (Status status = evaluate(condition, args); !status)

@@ -62,6 +62,7 @@ private:
 
   QuantizeProblem asked;
   int64_t tileM = 1, tileK = 1;
+  Flags flags;
   std::vector<Condition> conditions;
   std::vector<Slot> slots;
 

@@ -232,6 +232,7 @@ Expected<Recipe> Recipe::make(const Manifest &manifest,
   if (!workspace)
     return workspace.status();
   recipe.workspace = *workspace;
+  recipe.flags = Flags::make(manifest);
   for (const KernelParameter &parameter : manifest.parameters)
     if (Status status = recipe.addSlot(parameter); !status)
       return status;
@@ -389,7 +390,8 @@ void Recipe::checkEach(const nybl_gemm_args &args, Report report) const {
   for (Operand operand : {Operand::ScalesA, Operand::ScalesB})
     if (!checkScales(operand, args, report))
       return;
-  if (!checkAlpha(args.alpha, report) || !checkWorkspace(args, report))
+  if (!checkAlpha(args.alpha, report) || !checkWorkspace(args, report) ||
+      !report(flags.check(args.flags)))
     return;
   for (const Condition &condition : conditions)
     if (!holds(condition, args) && !report(refusal(condition, args)))

@@ -9,6 +9,7 @@
 #include "nybl/nybl.h"
 #include "runtime/Abi/Manifest.h"
 #include "runtime/Abi/Problem.h"
+#include "runtime/Launch/Flags.h"
 #include "runtime/Launch/Report.h"
 #include "runtime/Launch/TensorMaps.h"
 #include "runtime/Launch/Workspace.h"
@@ -150,6 +151,7 @@ private:
   GemmProblem asked;
   int64_t tileM = 1, tileN = 1, tileColumns = 0, split = 1;
   Workspace workspace;
+  Flags flags;
   std::vector<Condition> conditions;
   std::vector<Slot> slots;
   std::vector<Map> maps; ///< each operand at most once

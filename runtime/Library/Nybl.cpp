@@ -42,6 +42,15 @@ Status readOptions(const nybl_prepare_options *options,
   return readSized(options, least, "nybl_prepare_options", to);
 }
 
+Status readArgs(const nybl_gemm_args *args, nybl_gemm_args &to) {
+  return readSized(args, offsetof(nybl_gemm_args, flags), "nybl_gemm_args", to);
+}
+
+Status readArgs(const nybl_quantize_args *args, nybl_quantize_args &to) {
+  return readSized(args, offsetof(nybl_quantize_args, flags),
+                   "nybl_quantize_args", to);
+}
+
 /// What says "nothing" where the call ends early.
 void clear(nybl_reasons &reasons) {
   reasons.needed = 0;
@@ -275,9 +284,7 @@ nybl_status nybl_why_not(nybl_device *device, const char *problem,
     return failNull("nybl_why_not", device ? "problem" : "device");
   nybl_prepare_options copy;
   nybl_gemm_args launch;
-  for (Status status :
-       {readOptions(options, copy),
-        readSized(args, sizeof launch, "nybl_gemm_args", launch)})
+  for (Status status : {readOptions(options, copy), readArgs(args, launch)})
     if (!status)
       return fail(status);
   write(whyNot(device->object, problem, copy, args ? &launch : nullptr), known);
@@ -292,8 +299,7 @@ nybl_status nybl_quantize(const nybl_plan *plan, const nybl_quantize_args *args,
   if (!plan || !args)
     return failNull("nybl_quantize", plan ? "args" : "plan");
   nybl_quantize_args copy;
-  if (Status status = readSized(args, sizeof copy, "nybl_quantize_args", copy);
-      !status)
+  if (Status status = readArgs(args, copy); !status)
     return fail(status);
   if (Status status = enqueue(*plan->object, copy); !status)
     return fail(status);
@@ -308,8 +314,7 @@ nybl_status nybl_launch(const nybl_plan *plan, const nybl_gemm_args *args) {
   if (!plan || !args)
     return failNull("nybl_launch", plan ? "args" : "plan");
   nybl_gemm_args copy;
-  if (Status status = readSized(args, sizeof copy, "nybl_gemm_args", copy);
-      !status)
+  if (Status status = readArgs(args, copy); !status)
     return fail(status);
   if (Status status = enqueue(*plan->object, copy); !status)
     return fail(status);
@@ -323,8 +328,7 @@ nybl_status nybl_dump_launch(const nybl_plan *plan, const nybl_gemm_args *args,
                                         : !args ? "args"
                                                 : "path");
   nybl_gemm_args copy;
-  if (Status status = readSized(args, sizeof copy, "nybl_gemm_args", copy);
-      !status)
+  if (Status status = readArgs(args, copy); !status)
     return fail(status);
   if (Status status = dumpLaunch(*plan->object, copy, path); !status)
     return fail(status);

@@ -10,7 +10,8 @@
 // number of a process that it started.
 // "wide" makes nothing for few rows, "no16" nothing for up to 16 of them. With
 // "rows" a class of M is told by the CTA's threads, with "parts" kernels for
-// few rows say that they split tiles: both for drivers that run nothing.
+// few rows say that they split tiles: both for drivers that run nothing. With
+// "waits" the certificate says that they wait for the grid before them.
 
 #include "tests/Runtime/FakeProvider.h"
 #include "runtime/Abi/Manifest.h"
@@ -262,6 +263,8 @@ int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
   if (wants("unproven"))
     manifest.certificate.lemmas = {
         {"L1", true, "", ""}, {"L2", false, "", ""}, {"L3", false, "", ""}};
+  if (wants("waits"))
+    manifest.certificate.lemmas.push_back({"L7", true, "", ""});
   if (wants("precondition"))
     manifest.preconditions.push_back({"moon_phase", "a", 1});
   if (wants("maps"))

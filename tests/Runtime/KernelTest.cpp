@@ -326,4 +326,35 @@ TEST_P(KernelLimits, AGraphKeepsTheTensorMapsOfItsLaunches) {
 INSTANTIATE_TEST_SUITE_P(OneBox, KernelLimits, testing::Values(Box{64, 64}),
                          testing::PrintToStringParamName());
 
+/// Parts that wait for each other may not be launched into a wait for ever.
+TEST(Cooperative, AGridThatTheDeviceCannotHoldIsRefused) {
+  auto api = driver::Driver::open(NYBL_TEST_EMULATOR);
+  ASSERT_TRUE(api) << api.message();
+  auto gpu = driver::Device::open(*api, 0);
+  ASSERT_TRUE(gpu) << gpu.message();
+  auto module = driver::Module::load(*gpu,
+                                     {"", ".version 8.7\n.target sm_120a\n"
+                                          ".address_size 64\n"
+                                          ".visible .entry nothing() { ret; }"},
+                                     "nothing");
+  ASSERT_TRUE(module) << module.message();
+  auto resident = (*module)->residentCtas(1024, 0);
+  ASSERT_TRUE(resident) << resident.message();
+  driver::LaunchShape shape;
+  shape.threads = 1024;
+  shape.cooperative = true;
+  shape.grid = static_cast<unsigned>((*gpu)->multiprocessors() * *resident);
+  Status status = (*module)->launch(shape, nullptr, nullptr);
+  EXPECT_TRUE(status) << status.message();
+  ++shape.grid;
+  status = (*module)->launch(shape, nullptr, nullptr);
+  EXPECT_EQ(status.code(), ErrorCode::Environment);
+  EXPECT_NE(status.message().find("CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE"),
+            std::string::npos)
+      << status.message();
+  shape.cooperative = false;
+  EXPECT_TRUE((*module)->launch(shape, nullptr, nullptr));
+  EXPECT_TRUE(driver::synchronize(**gpu, nullptr));
+}
+
 } // namespace

@@ -32,6 +32,34 @@ void note(const char *call) {
     }
 }
 
+CUresult record(const CUlaunchConfig &config, void **parameters) {
+  RecordedLaunch &last = state.last;
+  ++last.launches;
+  last = {last.launches,
+          {config.gridDimX, config.gridDimY, config.gridDimZ},
+          {config.blockDimX, config.blockDimY, config.blockDimZ},
+          config.sharedMemBytes,
+          config.hStream,
+          {},
+          {},
+          false,
+          false};
+  for (unsigned i = 0; i < config.numAttrs; ++i) {
+    const CUlaunchAttribute &attribute = config.attrs[i];
+    last.cooperative |= attribute.id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE &&
+                        attribute.value.cooperative;
+    last.dependent |=
+        attribute.id == CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION &&
+        attribute.value.programmaticStreamSerializationAllowed;
+  }
+  for (int i = 0; i < state.settings.parameterCount; ++i) {
+    std::memcpy(&last.parameters[i], parameters[i], sizeof(uint64_t));
+    if (state.settings.mapParameters >> i & 1)
+      std::memcpy(last.maps[i], parameters[i], sizeof(CUtensorMap));
+  }
+  return static_cast<CUresult>(state.settings.launchResult);
+}
+
 } // namespace
 
 EXPORT RecordingState *nyblTestState() { return &state; }
@@ -195,25 +223,18 @@ EXPORT CUresult cuLaunchKernel(CUfunction, unsigned gridX, unsigned gridY,
                                unsigned blockZ, unsigned dynamicShared,
                                CUstream stream, void **parameters, void **) {
   note(__func__);
-  RecordedLaunch &last = state.last;
-  ++last.launches;
-  last = {last.launches,
-          {gridX, gridY, gridZ},
-          {blockX, blockY, blockZ},
-          dynamicShared,
-          stream,
-          {},
-          {}};
-  for (int i = 0; i < state.settings.parameterCount; ++i) {
-    std::memcpy(&last.parameters[i], parameters[i], sizeof(uint64_t));
-    if (state.settings.mapParameters >> i & 1)
-      std::memcpy(last.maps[i], parameters[i], sizeof(CUtensorMap));
-  }
-  return static_cast<CUresult>(state.settings.launchResult);
+  return record({gridX, gridY, gridZ, blockX, blockY, blockZ, dynamicShared,
+                 stream, nullptr, 0},
+                parameters);
 }
 
-// What a driver older than tensor maps lacks.
+// What a driver older than tensor maps, and than attributes of launches, lacks.
 #ifndef NYBL_TEST_WITHOUT_TENSOR_MAPS
+EXPORT CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction,
+                                 void **parameters, void **) {
+  note(__func__);
+  return record(*config, parameters);
+}
 EXPORT CUresult cuTensorMapEncodeTiled(
     CUtensorMap *map, CUtensorMapDataType type, cuuint32_t rank, void *address,
     const cuuint64_t *sizes, const cuuint64_t *strides, const cuuint32_t *box,

@@ -9,14 +9,16 @@
 #include <cstdint>
 #include <memory>
 
-/// The last cuLaunchKernel. Parameters are copied as 8 bytes each as long as
-/// the test said how many there are, and whole where it said they are maps.
+/// The last cuLaunchKernel or cuLaunchKernelEx. Parameters are copied as 8
+/// bytes each as long as the test said how many there are, and whole where it
+/// said they are maps.
 struct RecordedLaunch {
   uint64_t launches;
   unsigned grid[3], block[3], dynamicShared;
   void *stream;
   uint64_t parameters[32];
   uint64_t maps[32][16];
+  bool cooperative, dependent; ///< attributes of cuLaunchKernelEx
 };
 
 /// What cuTensorMapEncodeTiled got; of the arrays as much as rank 2 has. The

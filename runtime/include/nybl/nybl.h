@@ -313,7 +313,9 @@ NYBL_API nybl_status nybl_plan_class_info(const nybl_plan *plan, int64_t m,
        other's need, and both wait for ever.
      - After a launch that failed on the device, set it to zero again.
      - All CTAs of such a launch must find room on the device at once, as they
-       do unless something that never ends holds multiprocessors.
+       do unless something that never ends holds multiprocessors. It is a
+       cooperative launch: one that can never have the room is refused by the
+       driver (ENVIRONMENT), and waits for nothing.
    Errors: INVALID (null); REFUSED (m outside the plan's range). */
 NYBL_API nybl_status nybl_plan_workspace(const nybl_plan *plan, int64_t m,
                                          uint64_t *bytes);
@@ -387,6 +389,18 @@ typedef struct nybl_scalar {
   uint32_t reserved;   /* 0 */
 } nybl_scalar;
 
+/* `flags` of a launch. */
+typedef enum nybl_launch_flags {
+  /* The grid may begin while the one before it on the stream is still running
+     (CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION): as soon as that
+     one allows it, as all kernels of Nybl do when nobody of them has anything
+     left to load, else when it ends. It waits before it touches an operand, so
+     results are the same; what it gains is its start, and with weights=static
+     its first copies of B. Refused where the kernel's certificate does not say
+     that it waits (L7). Legal under stream capture. */
+  NYBL_LAUNCH_DEPENDENT = 1
+} nybl_launch_flags;
+
 typedef struct nybl_gemm_args {
   size_t size;
   int64_t m; /* rows of A and D; within the plan's range of m */
@@ -402,6 +416,7 @@ typedef struct nybl_gemm_args {
                          none (nybl_plan_workspace) 0, or one that is there for
                          other launches: it is not touched */
   uint64_t workspace_bytes;
+  uint64_t flags; /* nybl_launch_flags; what is not known is refused */
 } nybl_gemm_args;
 
 /* Checks every precondition of the kernel's certificate, then enqueues one
@@ -481,7 +496,8 @@ typedef struct nybl_quantize_args {
   nybl_matrix q;        /* output; overlaps no other operand */
   nybl_scales q_scales; /* output; overlaps no other operand */
   nybl_scalar global;
-  void *stream; /* as in nybl_gemm_args */
+  void *stream;   /* as in nybl_gemm_args */
+  uint64_t flags; /* as in nybl_gemm_args */
 } nybl_quantize_args;
 
 /* As nybl_launch, for a quantisation. `made`, if not null, becomes q_scales

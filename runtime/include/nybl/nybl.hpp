@@ -95,6 +95,11 @@ public:
     args.stream = stream;
     return *this;
   }
+  /// See NYBL_LAUNCH_DEPENDENT.
+  GemmArgs &dependent() {
+    args.flags |= NYBL_LAUNCH_DEPENDENT;
+    return *this;
+  }
   const nybl_gemm_args &raw() const { return args; }
 
 private:
@@ -124,6 +129,11 @@ public:
   }
   QuantizeArgs &stream(void *stream) {
     args.stream = stream;
+    return *this;
+  }
+  /// See NYBL_LAUNCH_DEPENDENT.
+  QuantizeArgs &dependent() {
+    args.flags |= NYBL_LAUNCH_DEPENDENT;
     return *this;
   }
   const nybl_quantize_args &raw() const { return args; }
