@@ -20,7 +20,8 @@ struct Instance {
   /// or BK means something else under another schedule.
   explicit Instance(const AnyProblem &problem,
                     const std::string &templateText = "",
-                    const std::string &schedule = "tile=16x16x128 warps=1x1") {
+                    const std::string &schedule = "tile=16x16x128 warps=1x1",
+                    const std::string &chip = "sm_120a") {
     mlir::DialectRegistry registry;
     compiler::registerDialects(registry);
     context.appendDialectRegistry(registry);
@@ -28,7 +29,7 @@ struct Instance {
         .loadDialect<block_scale::BlockScaleDialect, mlir::func::FuncDialect>();
     module = block_scale::buildModule(context, specialise(problem));
     mlir::PassManager passes(&context);
-    compiler::buildTilePhase(passes, {"sm_120a", schedule, templateText});
+    compiler::buildTilePhase(passes, {chip, schedule, templateText});
     if (mlir::succeeded(passes.run(*module)))
       kernel = *module->getOps<tile::KernelOp>().begin();
   }

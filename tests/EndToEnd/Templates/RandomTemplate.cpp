@@ -40,7 +40,9 @@ constexpr Layout layouts[] = {{16, 16, 1, 1}, {32, 16, 1, 1}, {16, 32, 1, 2},
 /// Writes one kernel, line by line.
 class Writer {
 public:
-  explicit Writer(Random &random) : random(random) {}
+  /// `alone`: mostly one accumulator, as tensor memory has it.
+  Writer(Random &random, bool alone)
+      : random(random), several(alone ? 4 : 30) {}
   std::string kernel();
 
 private:
@@ -79,8 +81,9 @@ private:
   std::string text;
   int depth = 0, names = 0;
   std::string rows = "%m", columns = "%n"; ///< of this tile of D
-  std::vector<std::string> accumulators;   ///< most recent last
-  bool strange = false;                    ///< loads may come from anywhere
+  int several; ///< per cent of kernels with two accumulators, or loops
+  std::vector<std::string> accumulators; ///< most recent last
+  bool strange = false;                  ///< loads may come from anywhere
   EpilogueWriter epilogue{random};
 };
 
@@ -225,7 +228,7 @@ static std::string repeated(const std::string &word, size_t count) {
 void Writer::accumulate() {
   static constexpr const char *extents[] = {
       "0", "16", "64", "K floordiv 2", "K - 16", "K + 64", "BK"};
-  size_t count = chance(30) ? 2 : 1;
+  size_t count = chance(several) ? 2 : 1;
   std::string inits, results,
       before = accumulators.empty() || chance(85) ? std::string()
                                                   : accumulators.back();
@@ -323,7 +326,7 @@ std::string Writer::kernel() {
   coordinates();
   if (chance(50))
     text += epilogue.hoisted(depth);
-  for (int64_t loops = chance(30) ? 2 : 1; loops > 0; --loops) {
+  for (int64_t loops = chance(several) ? 2 : 1; loops > 0; --loops) {
     accumulate();
     if (loops > 1 && chance(30))
       map();
@@ -420,6 +423,15 @@ std::string randomSchedule(Random &random, bool broken) {
                      layout->m, layout->n, k, layout->warpsM, layout->warpsN);
 }
 
+/// Data comes by TMA: rows of whole 16 bytes.
+void makeTensor(RandomCase &c, Random &random, bool wrong) {
+  c.problem.k = (c.problem.k + 31) / 32 * 32;
+  c.schedule = fmt::format("kind=tmem tile=128x128x{} warps={}x1 stages={} "
+                           "fill=tma",
+                           64 << random.between(0, 2), wrong ? 8 : 4,
+                           random.between(2, 3));
+}
+
 GemmProblem randomProblem(Random &random) {
   constexpr ScaleLayout scales[] = {ScaleLayout::Linear, ScaleLayout::T128x4,
                                     ScaleLayout::T8x4};
@@ -437,7 +449,7 @@ GemmProblem randomProblem(Random &random) {
 
 } // namespace
 
-RandomCase nybl::road::randomCase(uint64_t seed) {
+RandomCase nybl::road::randomCase(uint64_t seed, bool tensor) {
   Random random(seed * 0x9e3779b97f4a7c15 + 1);
   RandomCase c;
   c.seed = seed;
@@ -456,7 +468,9 @@ RandomCase nybl::road::randomCase(uint64_t seed) {
   c.schedule = randomSchedule(random, wrong <= 2);
   if (c.schedule.find("store=tma") != std::string::npos) // rows of 16 bytes
     c.problem.n = (c.problem.n + 7) / 8 * 8;
-  c.text = Writer(random).kernel();
+  if (tensor)
+    makeTensor(c, random, wrong <= 2);
+  c.text = Writer(random, tensor).kernel();
   if (wrong > 2 && wrong <= 5)
     makeRowsWrong(c.text, random);
   else if (wrong > 5 && wrong <= 14)

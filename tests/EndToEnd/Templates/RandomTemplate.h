@@ -26,7 +26,8 @@ struct RandomCase {
   bool broken = false; ///< something in text or schedule was made wrong
 };
 
-RandomCase randomCase(uint64_t seed);
+/// `tensor`: under schedules of a chip with tensor memory.
+RandomCase randomCase(uint64_t seed, bool tensor = false);
 
 /// Operands of the case; NaN scales now and then.
 oracle::QuantizedMatrix randomA(const RandomCase &c);
