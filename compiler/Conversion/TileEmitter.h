@@ -173,7 +173,9 @@ protected:
   mlir::Value scalar(mlir::Value tileScalar);
 
   // Stores by TMA (TileEmitterBoxes.cpp).
-  void storeBoxes(tile::StoreOp op, const Fragments &values);
+  virtual void storeBoxes(tile::StoreOp op, const Fragments &values);
+  /// Room for so many boxes of each warp, beside each other.
+  OutputStage outputStageOf(tile::StoreOp op, int64_t boxes);
   /// Of the warp's eight rows number `eight`, in fragment n.
   void writePair(mlir::Value first, mlir::Value second, int64_t eight,
                  int64_t n, const OutputStage &to);

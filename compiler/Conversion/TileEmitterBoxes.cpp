@@ -41,19 +41,26 @@ void TileEmitter::storeBox(tile::StoreOp op, int64_t box,
       argument(op.getMatrix()), row, boxColumn, from.stage, begin, isFirst);
 }
 
-void TileEmitter::storeBoxes(tile::StoreOp op, const Fragments &values) {
-  Type element = op.getMatrix().getType().getElement();
-  int64_t elementBytes = element.getIntOrFloatBitWidth() / 8;
+TileEmitter::OutputStage TileEmitter::outputStageOf(tile::StoreOp op,
+                                                    int64_t boxes) {
   auto map =
       cast<cta::TensorMapType>(argument(op.getMatrix(), ".map").getType());
-  int64_t boxes = nFragments * 8 * elementBytes / map.getBytes();
   int64_t plane = warpsM * warpsN * map.boxBytes();
   Value stage = cta::AllocOp::create(
       frameBuilder, location,
       cta::OutputStageType::get(builder.getContext(), boxes * plane),
       /*ring=*/Value(), /*offset=*/nullptr);
-  OutputStage to{stage, *thread / 32 * map.getRows(), plane, map.getBytes(),
-                 elementBytes};
+  Type element = op.getMatrix().getType().getElement();
+  return {stage, *thread / 32 * map.getRows(), plane, map.getBytes(),
+          element.getIntOrFloatBitWidth() / 8};
+}
+
+void TileEmitter::storeBoxes(tile::StoreOp op, const Fragments &values) {
+  Type element = op.getMatrix().getType().getElement();
+  auto map =
+      cast<cta::TensorMapType>(argument(op.getMatrix(), ".map").getType());
+  int64_t boxes = nFragments * element.getIntOrFloatBitWidth() / map.getBytes();
+  OutputStage to = outputStageOf(op, boxes);
   for (; to.skippedRows < mFragments * 16; to.skippedRows += map.getRows()) {
     cta::OutputAcquireOp::create(builder, op.getLoc());
     int64_t firstEight = to.skippedRows / 8, eights = map.getRows() / 8;

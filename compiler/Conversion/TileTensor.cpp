@@ -183,3 +183,25 @@ std::pair<Index, Index> TileTensor::placeOf(int64_t i, Index row,
     return {row + i, column + *lane};
   return {row + *lane, column + i};
 }
+
+/// Box by box, in one stage, as they are loaded: a lane writes its row of each,
+/// pair by pair.
+void TileTensor::storeBoxes(tile::StoreOp op, const Fragments &values) {
+  Type element = op.getMatrix().getType().getElement();
+  OutputStage to = outputStageOf(op, /*boxes=*/1);
+  to.planeBytes = 0;
+  int64_t columnsOfBox = to.rowBytes / to.elementBytes;
+  Index row = (index(to.firstRow) + *lane) * to.rowBytes;
+  for (int64_t box = 0; box * columnsOfBox < tileN; ++box) {
+    cta::OutputAcquireOp::create(builder, op.getLoc());
+    for (int64_t i = 0; i < columnsOfBox; i += 2) {
+      Value left = round(values[box * columnsOfBox + i], element);
+      Value right = round(values[box * columnsOfBox + i + 1], element);
+      int64_t byte = i * to.elementBytes;
+      Index at = swizzled(row, number(byte / 16), to.rowBytes) + byte % 16;
+      cta::StorePairOp::create(builder, op.getLoc(), left, right, to.stage, at);
+    }
+    cta::OutputPublishOp::create(builder, op.getLoc());
+    storeBox(op, box, to);
+  }
+}

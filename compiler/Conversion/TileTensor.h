@@ -32,6 +32,8 @@ private:
   std::pair<Index, Index> placeOf(int64_t i, Index row,
                                   Index column) const override;
 
+  void storeBoxes(tile::StoreOp op, const Fragments &values) override;
+
   mlir::LogicalResult checkAccumulate(tile::AccumulateOp op,
                                       const Fragments &inits);
   mlir::LogicalResult checkOperands(tile::DotScaledOp op);

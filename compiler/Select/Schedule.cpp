@@ -160,16 +160,20 @@ static int64_t outputBytes(const Schedule &s, int64_t rowsOfWarp,
 /// in one pass: with 16-bit elements any swizzle spreads these 16 bytes of each
 /// row over the banks. With 32-bit ones a pass has 32 bytes of 4 rows, which
 /// two neighbouring rows of a wider box would have in the same banks.
+/// Of tensor memory a lane has a row, whose columns it loads some at a time:
+/// one box after another, all four eights of rows in the same banks.
 OutputBoxes nybl::compiler::outputBoxes(const Schedule &s,
                                         int64_t elementBytes) {
   int64_t rowBytes = s.tile[1] / s.warps[1] * elementBytes;
-  int64_t bytes = elementBytes == 2 ? 128 : 32;
+  int64_t bytes = elementBytes == 2 || s.inTensorMemory() ? 128 : 32;
   while (bytes > 32 && rowBytes % bytes != 0)
     bytes /= 2;
+  if (s.inTensorMemory())
+    return {32, bytes, rowBytes / bytes, 1};
   int64_t rows = s.tile[0] / s.warps[0];
   while (rows % 32 == 0 && outputBytes(s, rows, elementBytes) > mostOutputBytes)
     rows /= 2;
-  return {rows, bytes, rowBytes / bytes};
+  return {rows, bytes, rowBytes / bytes, rowBytes / bytes};
 }
 
 static int64_t roundUp(int64_t bytes, int64_t multiple) {
@@ -193,9 +197,10 @@ int64_t nybl::compiler::sharedBytes(const Schedule &s, int64_t elementBytes) {
   }
   if (!s.storesByTma)
     return bytes;
-  int64_t output =
-      outputBytes(s, outputBoxes(s, elementBytes).rows, elementBytes);
-  return bytes + s.consumers() * roundUp(output / s.consumers(), ringAlignment);
+  OutputBoxes boxes = outputBoxes(s, elementBytes);
+  int64_t ofGroup =
+      s.warps[0] * s.warps[1] * boxes.rows * boxes.bytes * boxes.atOnce;
+  return bytes + s.consumers() * roundUp(ofGroup, ringAlignment);
 }
 
 static Status validateShared(const Schedule &s, const Chip &chip,
@@ -226,9 +231,8 @@ static Status validateTensorMemory(const Schedule &s, const Chip &chip) {
     return refuse("expected of kind=tmem tile=128xNxK and warps=4x1, or with "
                   "swap=ab tile=Nx128xK and warps=1x4, with N a multiple of 8 "
                   "up to 256");
-  if (!s.byTma || s.storesByTma || s.split != 1)
-    return refuse("expected fill=tma, and neither store=tma nor split, of "
-                  "kind=tmem");
+  if (!s.byTma || s.split != 1)
+    return refuse("expected fill=tma and no split of kind=tmem");
   if (auto plan = planTensorMemory(s, chip.tensorColumns); !plan)
     return refuse(plan.message());
   return Status::ok();
@@ -325,6 +329,12 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip,
         "schedule '{}': expected n to be a multiple of {}, for TMA stores rows "
         "of whole 16 bytes, got n={}; leave store=tma out",
         print(s), 16 / elementBytes, problem.n));
+  constexpr int64_t narrowestBox = 32;
+  if (s.storesByTma && s.tile[1] / s.warps[1] * elementBytes % narrowestBox)
+    return Status::invalid(fmt::format(
+        "schedule '{}': expected rows of a warp's tile of whole {} bytes, the "
+        "narrowest box, for store=tma, got {}",
+        print(s), narrowestBox, s.tile[1] / s.warps[1] * elementBytes));
   if (Status status = validate(s, chip); !status)
     return status;
   return validateShared(s, chip, elementBytes);

@@ -70,6 +70,7 @@ Expected<Schedule> parseSchedule(std::string_view text);
 struct OutputBoxes {
   int64_t rows, bytes; ///< of one box
   int64_t count;       ///< beside each other, as wide as the warp's tile
+  int64_t atOnce;      ///< of these, that there is room for
 };
 OutputBoxes outputBoxes(const Schedule &schedule, int64_t elementBytes);
 

@@ -54,17 +54,26 @@ static constexpr const char *ownTemplateReason =
     "what a template of your own gets unless it is named one";
 
 /// With tensor memory. What is the same to the multiplies goes to the first.
+/// Where D may leave by TMA it does: a thread has a row, and element by element
+/// a warp's store would touch 32 sectors for two bytes of each.
 static constexpr const char *tensorShortlist[] = {
-    // Two tiles by turns, and a template of one's own.
+    // Two tiles by turns.
+    "kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma store=tma",
     "kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma",
     // Few columns, or few rows: those of D are then columns of multiplies.
+    "kind=tmem tile=128x64x256 warps=4x1 stages=6 fill=tma store=tma",
     "kind=tmem tile=128x64x256 warps=4x1 stages=6 fill=tma",
+    "kind=tmem tile=128x32x256 warps=4x1 stages=6 fill=tma store=tma",
     "kind=tmem tile=128x32x256 warps=4x1 stages=6 fill=tma",
+    "kind=tmem tile=128x16x256 warps=4x1 stages=6 fill=tma store=tma",
     "kind=tmem tile=128x16x256 warps=4x1 stages=6 fill=tma",
     "kind=tmem tile=64x128x256 warps=1x4 stages=6 fill=tma swap=ab",
     "kind=tmem tile=32x128x256 warps=1x4 stages=6 fill=tma swap=ab",
     "kind=tmem tile=16x128x256 warps=1x4 stages=6 fill=tma swap=ab",
 };
+
+/// What fits every problem that one of them fits, and a template of one's own.
+static constexpr const char *plainTensorSchedule = tensorShortlist[1];
 
 static constexpr int64_t manyRows = 8192;
 
@@ -162,13 +171,13 @@ static Expected<Selection> choose(const GemmProblem &problem, const Chip &chip,
 static Expected<Selection> selectTensor(const GemmProblem &problemClass,
                                         const Chip &chip,
                                         std::string_view givenTemplate) {
-  Schedule first = *parseSchedule(tensorShortlist[0]);
-  if (Status status = validate(first, chip, problemClass); !status)
+  Schedule plain = *parseSchedule(plainTensorSchedule);
+  if (Status status = validate(plain, chip, problemClass); !status)
     return Status::refused(fmt::format("no schedule of {} fits '{}' yet: {}",
                                        chip.name, print(problemClass),
                                        status.message()));
   if (!givenTemplate.empty() && givenTemplate != gemmTemplate())
-    return Selection{givenTemplate, first, ownTemplateReason, {}};
+    return Selection{givenTemplate, plain, ownTemplateReason, {}};
   return choose(problemClass, chip,
                 validOf(tensorShortlist, problemClass, chip));
 }

@@ -95,6 +95,26 @@ TEST(Schedule, StoresByTma) {
   EXPECT_FALSE(validate(s, chip, problem));
 }
 
+/// Of tensor memory a warp stages one box of its rows at a time, 32 bytes wide
+/// or more.
+TEST(Schedule, StoresByTmaFromTensorMemory) {
+  const Chip &chip = **findChip("sm_100a");
+  Schedule s = *parseSchedule("kind=tmem tile=128x96x128 warps=4x1 stages=3 "
+                              "fill=tma");
+  int64_t slots = sharedBytes(s);
+  s.storesByTma = true;
+  EXPECT_EQ(outputBoxes(s, 2).bytes, 64);
+  EXPECT_EQ(outputBoxes(s, 2).count, 3);
+  EXPECT_EQ(outputBoxes(s, 4).bytes, 128);
+  EXPECT_EQ(sharedBytes(s) - slots, 2 * 4 * 32 * 64);
+  GemmProblem problem = *parseProblem("gemm n=40 k=96");
+  EXPECT_TRUE(validate(s, chip, problem));
+  s.tile[1] = 24; // rows of 48 bytes, or of 96
+  EXPECT_FALSE(validate(s, chip, problem));
+  problem.d = OutputType::F32;
+  EXPECT_TRUE(validate(s, chip, problem));
+}
+
 /// All parts of a tile have equally many K steps.
 TEST(Schedule, ASplitDividesTheSteps) {
   const Chip &chip = **findChip("sm_120a");
@@ -147,7 +167,7 @@ TEST(Schedule, TensorMemory) {
       {"kind=tmem tile=128x128x256 warps=4x1 stages=4", tensor,
        "expected fill=tma"},
       {"kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma split=2", tensor,
-       "expected fill=tma, and neither store=tma nor split"},
+       "expected fill=tma and no split"},
       {"kind=tmem tile=128x128x256 warps=4x1 stages=7 fill=tma", tensor,
        "bytes of shared memory"}};
   auto groups = [](const char *text) {
