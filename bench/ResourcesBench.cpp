@@ -6,7 +6,7 @@
 // each on the problem of its case. Nothing is timed.
 //   nybl-bench-resources --ptxas PATH [--ptxas PATH] [--cases FOLDER] [--json]
 
-#include "bench/ResourcesSass.h"
+#include "bench/ResourcesTensor.h"
 #include "runtime/Library/Provider.h"
 #include "runtime/Support/File.h"
 #include "tests/EndToEnd/Gemm/Road.h"
@@ -184,9 +184,11 @@ Json launchTable(road::Session &session, const Problem &problem,
 // What is printed
 //===----------------------------------------------------------------------===//
 
-/// Columns: a heading, a field, and the field that it is divided by.
+/// Columns: a heading, a field, the field that it is divided by, and what the
+/// quotient is multiplied by.
 struct Column {
   const char *heading, *field, *per;
+  int factor = 1;
 };
 
 constexpr Column launchColumns[] = {
@@ -197,6 +199,15 @@ constexpr Column launchColumns[] = {
     {"other conflicts/mma", "other_conflicts", "multiplies"},
     {"L2 bytes read/mma", "l2_bytes_read", "multiplies"},
     {"PTX instr/mma", "warp_instructions", "multiplies"}};
+constexpr Column tensorColumns[] = {
+    {"operand reads, % of MMA time", "read_cycles", "mma_cycles", 100},
+    {"asking, % of MMA time", "stall_cycles", "loop_mma_cycles", 100},
+    {"mma in loop", "mma", nullptr},
+    {"instr/mma", "instructions", "mma"},
+    {"NOP/mma", "nops", "mma"},
+    {"LDL+STL in loop", "local", nullptr},
+    {"spill bytes", "spill_bytes", nullptr},
+    {"registers", "registers", nullptr}};
 constexpr Column machineColumns[] = {
     {"mma", "mma", nullptr},
     {"instr/mma", "instructions", "mma"},
@@ -214,7 +225,10 @@ std::string cell(const Json &row, const Column &column) {
   if (!column.per)
     return fmt::format("{:.0f}", value);
   double per = row[column.per];
-  return per > 0 ? fmt::format("{:.2f}", value / per) : "-";
+  if (per <= 0)
+    return "-";
+  return fmt::format("{:.{}f}", value / per * column.factor,
+                     column.factor == 1 ? 2 : 0);
 }
 
 template <size_t N>
@@ -238,6 +252,23 @@ void printTable(const std::string &title, const Json &rows,
   fmt::print("\n");
 }
 
+/// Who reads as long as it multiplies has no time left in which TMA could fill
+/// the next slots, or D leave.
+void printTensor(const Json &table) {
+  printTable(fmt::format("Accumulators in tensor memory, {}, ptxas {}: by the "
+                         "tile what multiplies read of shared memory, by the "
+                         "machine code the least time in which the main loop "
+                         "asks for them",
+                         bench::tensorChip, table["ptxas"].get<std::string>()),
+             table["rows"], tensorColumns);
+  for (const Json &row : table["rows"])
+    fmt::print("  {}: {}\n", row["kernel"].get<std::string>(),
+               row["read_cycles"] < row["mma_cycles"]
+                   ? "can reach the peak, by what it reads"
+                   : "cannot reach the peak: reading takes all the time");
+  fmt::print("\n");
+}
+
 void print(const Json &all) {
   fmt::print("Static and emulated figures for {}: no GPU ran, and nothing was "
              "timed.\n\n",
@@ -253,6 +284,8 @@ void print(const Json &all) {
                     "versions are not compared); ours for {}",
                     table["ptxas"].get<std::string>(), longProblem),
         table["rows"], machineColumns);
+  for (const Json &table : all["tensor_memory"])
+    printTensor(table);
 }
 
 int fail(const Status &status) {
@@ -274,7 +307,8 @@ int run(const Options &options) {
               {"measured", "nothing: static and emulated figures"},
               {"nvdisasm", tool->version},
               {"launches", Json::array()},
-              {"machine_code", Json::array()}};
+              {"machine_code", Json::array()},
+              {"tensor_memory", Json::array()}};
   for (const Problem &problem : problems)
     all["launches"].push_back(launchTable(*session, problem, options));
   for (const std::string &path : options.ptxas) {
@@ -283,6 +317,8 @@ int run(const Options &options) {
       return fail(ptxas.status());
     all["machine_code"].push_back(
         machineTable(*ptxas, *tool, *provider, options));
+    all["tensor_memory"].push_back(bench::tensorTable(
+        *ptxas, *tool, *provider, longProblem, options.cases));
   }
   options.json ? fmt::print("{}\n", all.dump(2)) : print(all);
   return 0;

@@ -103,10 +103,14 @@ private:
   std::map<std::string, std::set<unsigned>> origins;
 };
 
+/// Labels that others than elected threads come to.
+using Labels = std::set<std::string>;
+
 class Linter {
 public:
-  Linter(StringRef kernel, PtxCounts &counts)
-      : kernel(kernel), counts(counts) {}
+  /// `labels` grows by those that are found.
+  Linter(StringRef kernel, PtxCounts &counts, Labels &labels)
+      : kernel(kernel), counts(counts), labels(labels) {}
 
   std::vector<std::string> run(StringRef ptx) {
     unsigned number = 0;
@@ -295,7 +299,7 @@ private:
     struct Kind {
       StringRef op;
       unsigned PtxCounts::*count;
-      bool predicated, branched = false;
+      bool predicated, branched = false, commits = false;
     };
     constexpr Kind kinds[] = {
         {"tcgen05.alloc.cta_group::1.sync.aligned.shared::cta.b32",
@@ -310,7 +314,7 @@ private:
          &PtxCounts::multiplies, false, true},
         {"tcgen05.commit.cta_group::1.mbarrier::arrive::one.shared::cluster."
          "b64",
-         &PtxCounts::tensorCommits, true},
+         &PtxCounts::tensorCommits, true, false, true},
         {"tcgen05.ld.sync.aligned.32x32b.x32.b32", &PtxCounts::tensorLoads,
          false},
         {"tcgen05.ld.sync.aligned.32x32b.x16.b32", &PtxCounts::tensorLoads,
@@ -328,9 +332,10 @@ private:
       return fault(s, "an operation on tensor memory that no kernel of ours "
                       "makes");
     ++(counts.*kind->count);
-    if (s.predicated != kind->predicated)
-      fault(s, kind->predicated ? "expected a predicate: not all threads do it"
-                                : "expected no predicate");
+    bool isAlone = kind->commits && branch == Elected;
+    if (s.predicated != (kind->predicated && !isAlone))
+      fault(s, s.predicated ? "expected no predicate"
+                            : "expected a predicate: not all threads do it");
     if (kind->branched && branch != Elected)
       fault(s, "expected to be behind an elected thread's branch: not all "
                "threads do it");
@@ -368,10 +373,11 @@ private:
     counts.multiplies += family == "mma";
     counts.elections += s.op == "elect.sync";
     counts.pairs += s.op == "st.shared.b32" || s.op == "st.shared.v2.b32";
-    if (s.op == "elect.sync")
-      branch = Elects;
-    else if (family == "bra")
-      branch = branch == Elects && s.predicated ? Elected : Any;
+    followElection(s);
+    if (family == "bra")
+      jump(s);
+    else if (family == "ret")
+      branch = Nobody;
     counts.proxyFences += s.op == "fence.proxy.async.shared::cta";
     if (family == "ld" || family == "st")
       memoryAccess(s);
@@ -387,6 +393,40 @@ private:
       fault(s, "a call");
     else if (!llvm::is_contained(known, family))
       fault(s, "an instruction that no kernel of ours has");
+  }
+
+  /// Who comes from above, and who jumps here.
+  void label(StringRef name) {
+    name = name.ltrim("(){} \t");
+    if (branch == Any || branch == Elects)
+      labels.insert(name.str());
+    branch = labels.count(name.str()) ? Any : Elected;
+  }
+
+  /// Behind an election the one who is elected jumps, or the others do.
+  void jump(const Statement &s) {
+    StringRef predicate = StringRef(s.text).ltrim("@").split(' ').first;
+    bool parts = branch == Elects && s.predicated;
+    bool isElected = parts && predicate == elected;
+    bool areOthers = parts && predicate == others;
+    if ((branch == Any || branch == Elects) && !isElected)
+      labels.insert(StringRef(s.operands).trim().str());
+    if (!s.predicated)
+      branch = Nobody;
+    else if (branch != Elected)
+      branch = areOthers ? Elected : Any;
+  }
+
+  /// The predicate of who is elected, and its opposite.
+  void followElection(const Statement &s) {
+    auto [first, second] = StringRef(s.operands).split(',');
+    if (s.op == "elect.sync") {
+      branch = Elects;
+      elected = first.split('|').second.trim().str();
+      others = "!" + elected;
+    } else if (s.op == "not.pred" && second.trim() == elected) {
+      others = first.trim().str();
+    }
   }
 
   /// Directives stand on lines of their own; an instruction may take several.
@@ -409,10 +449,10 @@ private:
       statement(number, StringRef(pending).take_front(end).trim());
       pending.erase(0, end + 1);
     }
-    bool label = StringRef(pending).ends_with(":");
-    if (label) // somebody else may come from there
-      branch = Any;
-    if (label || StringRef(pending).trim("(){} ").empty())
+    bool isLabel = StringRef(pending).ends_with(":");
+    if (isLabel)
+      label(StringRef(pending).drop_back());
+    if (isLabel || StringRef(pending).trim("(){} ").empty())
       pending.clear();
     else
       pending += ' ';
@@ -421,8 +461,8 @@ private:
   void statement(unsigned number, StringRef text) {
     text = text.ltrim("(){} \t");
     if (text.starts_with("$")) { // a label
+      label(text.split(':').first);
       text = text.split(':').second.ltrim();
-      branch = Any;
     }
     if (!text.empty() && !text.starts_with("."))
       instruction(parseStatement(number, text));
@@ -433,9 +473,11 @@ private:
   std::vector<std::string> faults;
   std::string pending; ///< the begin of a statement
   bool inKernel = false, found = false, waited = false;
-  /// Who is here: any, any behind an election, or the elected one.
-  enum { Any, Elects, Elected } branch = Any;
-  bool lanesMet = false; ///< of a warp, since they left sums
+  Labels &labels;
+  /// Who is here: any, any behind an election, the elected one, or nobody.
+  enum { Any, Elects, Elected, Nobody } branch = Any;
+  std::string elected, others; ///< predicates
+  bool lanesMet = false;       ///< of a warp, since they left sums
   Origins origins;
   /// Copies before the wait: names in their operands, and what to say of them.
   std::vector<std::pair<std::vector<std::string>, std::string>> ahead;
@@ -446,7 +488,16 @@ private:
 std::vector<std::string> nybl::compiler::findPtxFaults(std::string_view ptx,
                                                        std::string_view kernel,
                                                        PtxCounts &counts) {
-  return Linter(kernel, counts).run(ptx);
+  // That somebody jumps to a label is known when all jumps have been seen.
+  Labels labels;
+  std::vector<std::string> faults;
+  PtxCounts first = counts;
+  for (size_t known = 1; known != labels.size();) {
+    known = labels.size();
+    counts = first;
+    faults = Linter(kernel, counts, labels).run(ptx);
+  }
+  return faults;
 }
 
 static std::string findMiscount(const PtxCounts &found,

@@ -444,7 +444,7 @@ void TileRangeExpander::expand(cta::RoleOp role) {
   countArrivals<cta::RingPublishOp>(role, publishingWarps);
   countArrivals<cta::RingReleaseOp>(role, releasingWarps);
   countArrivals<cta::TensorPublishOp>(role, publishingWarps, 1);
-  countArrivals<cta::TensorReleaseOp>(role, releasingWarps);
+  countArrivals<cta::TensorReleaseOp>(role, releasingWarps, 1);
   OpBuilder::InsertionGuard guard(builder);
   Value own = enter(role);
   setRegisters(role);

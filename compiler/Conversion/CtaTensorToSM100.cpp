@@ -4,16 +4,16 @@
 // tcgen05).
 //
 // Who asks for something is elected: elect.sync names the same lane for the
-// same lanes, and only of such a thread ptxas knows that it is one. What is
-// asked for in a row stands under one branch: of a predicate ptxas does not
-// know that much for a warp that has parted, and has all of it a second time,
-// lane by lane.
+// same lanes, and only of such a thread ptxas knows that it is one. It has the
+// whole K loop to itself: elected in each step, ptxas would have all of it a
+// second time, lane by lane, for a warp that has parted.
 
 #include "compiler/Conversion/CtaShared.h"
 #include "compiler/Conversion/CtaToSM120.h"
 #include "dialects/Cta/CtaOps.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 using namespace nybl;
@@ -41,10 +41,10 @@ Value columnsAt(OpBuilder &b, Location loc, Value original, Value columns,
 // Descriptors
 //===----------------------------------------------------------------------===//
 
-/// Of rows that lie densely, eight after eight: where they begin, in 16 bytes;
-/// from eight to eight; the layout's version; the swizzle. The distance of what
-/// lies beside each other is not needed, and is 1 (PTX ISA, tcgen05 shared
-/// memory descriptor).
+/// Of rows that lie densely, eight after eight, all but where they begin: from
+/// eight to eight; the layout's version; the swizzle. The distance of what lies
+/// beside each other is not needed, and is 1 (PTX ISA, tcgen05 shared memory
+/// descriptor).
 uint64_t descriptorOf(int64_t rowBytes, uint64_t swizzle) {
   uint64_t eightRows = 8 * rowBytes / 16;
   return uint64_t(1) << 16 | eightRows << 32 | uint64_t(1) << 46 |
@@ -63,31 +63,37 @@ int64_t instructionOf(cta::TensorMmaOp op) {
   return 1 << 7 | 1 << 10 | n / 8 << 17 | m / 16 << 24;
 }
 
-Value makeDescriptor(OpBuilder &b, Location loc, Value address, uint64_t rest) {
-  Value bytes = LLVM::PtrToIntOp::create(b, loc, b.getI32Type(), address);
-  Value sixteens = LLVM::LShrOp::create(b, loc, bytes, number(b, loc, 4));
-  Value field =
+/// i32: where the slot of an iteration begins, in 16 bytes. Shared memory has
+/// fewer than fit a descriptor's 14 bits, so what is added stays in them.
+Value sixteensAt(OpBuilder &b, cta::StageAccess op, Value stage,
+                 Value iteration) {
+  Location loc = op.getLoc();
+  auto alloc = op.getStage().getDefiningOp<cta::AllocOp>();
+  Value address = LLVM::PtrToIntOp::create(b, loc, b.getI32Type(), stage);
+  Value sixteens = LLVM::LShrOp::create(b, loc, address, number(b, loc, 4));
+  Value first =
       LLVM::AndOp::create(b, loc, sixteens, number(b, loc, (1 << 14) - 1));
-  Value wide = LLVM::ZExtOp::create(b, loc, b.getI64Type(), field);
-  return LLVM::OrOp::create(b, loc, wide, wideNumber(b, loc, rest));
+  Value slots = number(b, loc, slotsOf(alloc));
+  Value slot = LLVM::URemOp::create(b, loc, iteration, slots);
+  Value bytes = number(b, loc, slotBytes(alloc) / 16);
+  Value skipped = LLVM::MulOp::create(b, loc, slot, bytes);
+  return LLVM::AddOp::create(b, loc, first, skipped);
 }
 
 /// So many bytes further on.
-Value advance(OpBuilder &b, Location loc, Value descriptor, int64_t bytes) {
-  if (bytes == 0)
-    return descriptor;
-  return LLVM::AddOp::create(b, loc, descriptor,
-                             wideNumber(b, loc, bytes / 16));
+Value makeDescriptor(OpBuilder &b, Location loc, Value sixteens, int64_t bytes,
+                     uint64_t rest) {
+  Value begin =
+      LLVM::AddOp::create(b, loc, sixteens, number(b, loc, bytes / 16));
+  Value wide = LLVM::ZExtOp::create(b, loc, b.getI64Type(), begin);
+  return LLVM::OrOp::create(b, loc, wide, wideNumber(b, loc, rest));
 }
 
 struct LowerSmemDesc : Lowering<cta::SmemDescOp> {
   using Lowering::Lowering;
   LogicalResult matchAndRewrite(cta::SmemDescOp op, OpAdaptor a,
                                 ConversionPatternRewriter &b) const override {
-    Value address =
-        stageAddress(b, op, a.getStage(), a.getIteration(), Value());
-    b.replaceOp(op, makeDescriptor(b, op.getLoc(), address,
-                                   descriptorOf(op.getResult().getType())));
+    b.replaceOp(op, sixteensAt(b, op, a.getStage(), a.getIteration()));
     return success();
   }
 };
@@ -166,70 +172,20 @@ struct LowerTensorAlloc : Lowering<cta::TensorAllocOp> {
 // What one thread asks for
 //===----------------------------------------------------------------------===//
 
-constexpr StringLiteral askedFor = "asked_for";
-
-/// Moves the builder under the branch of the one thread.
-void enterAsked(OpBuilder &b, Location loc, Value mine) {
-  Value elected = electFor(b, loc, mine);
-  auto branch = scf::IfOp::create(b, loc, elected, /*withElseRegion=*/false);
-  branch->setAttr(askedFor, b.getUnitAttr());
-  b.setInsertionPointToStart(branch.thenBlock());
-}
-
-/// The branch's election: nothing else uses that.
-LLVM::InlineAsmOp electionOf(scf::IfOp branch) {
-  return branch.getCondition().getDefiningOp<LLVM::InlineAsmOp>();
-}
-
-bool isElection(Operation &op) {
-  return isa<LLVM::InlineAsmOp>(op) && op.hasOneUse() &&
-         (*op.user_begin())->hasAttr(askedFor);
-}
-
-/// What the first asks for is asked for at the begin of the second.
-void join(scf::IfOp first, scf::IfOp second) {
-  Block *from = first.thenBlock(), *to = second.thenBlock();
-  to->getOperations().splice(to->begin(), from->getOperations(), from->begin(),
-                             std::prev(from->end()));
-  LLVM::InlineAsmOp election = electionOf(first);
-  first.erase();
-  election.erase();
-}
-
-/// Branches with nothing but arithmetic between them.
-void joinIn(Block &block) {
-  scf::IfOp last;
-  for (Operation &op : llvm::make_early_inc_range(block)) {
-    auto branch = dyn_cast<scf::IfOp>(op);
-    if (branch && branch->hasAttr(askedFor)) {
-      if (last &&
-          electionOf(last).getOperands() == electionOf(branch).getOperands())
-        join(last, branch);
-      last = branch;
-    } else if (!isElection(op) && !isPure(&op)) {
-      last = {};
-    }
-  }
-}
-
 struct LowerTensorCopy : Lowering<cta::TensorCopyOp> {
   using Lowering::Lowering;
   LogicalResult matchAndRewrite(cta::TensorCopyOp op, OpAdaptor a,
                                 ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
     constexpr int64_t rowBytes = 16, atomBytes = 512, atomColumns = 4;
-    Value address =
-        stageAddress(b, op, a.getStage(), a.getIteration(), Value());
-    Value descriptor =
-        makeDescriptor(b, loc, address, descriptorOf(rowBytes, /*swizzle=*/0));
+    Value begin = sixteensAt(b, op, a.getStage(), a.getIteration());
     Value columns =
         columnsAt(b, loc, op.getColumns(), a.getColumns(), a.getIteration());
-    OpBuilder::InsertionGuard guard(b);
-    enterAsked(b, loc, a.getMine());
     for (int64_t atom = 0; atom < op.getStageBytes() / atomBytes; ++atom) {
       Value to = LLVM::AddOp::create(b, loc, columns,
                                      number(b, loc, atom * atomColumns));
-      Value from = advance(b, loc, descriptor, atom * atomBytes);
+      Value from = makeDescriptor(b, loc, begin, atom * atomBytes,
+                                  descriptorOf(rowBytes, /*swizzle=*/0));
       inlinePtx(b, loc, {}, {to, from},
                 "tcgen05.cp.cta_group::1.32x128b.warpx4 [$0], $1;",
                 "r,l,~{memory}");
@@ -263,13 +219,13 @@ struct LowerTensorMma : Lowering<cta::TensorMmaOp> {
     };
     Value to =
         columnsAt(b, loc, op.getColumns(), a.getColumns(), a.getIteration());
-    Value left = advance(b, loc, a.getA(), step * stepBytes);
-    Value right = advance(b, loc, a.getB(), step * stepBytes);
+    Value left = makeDescriptor(b, loc, a.getA(), step * stepBytes,
+                                descriptorOf(op.getA().getType()));
+    Value right = makeDescriptor(b, loc, a.getB(), step * stepBytes,
+                                 descriptorOf(op.getB().getType()));
     Value leftScales = scalesAt(a.getSa(), op.getA().getType());
     Value rightScales = scalesAt(a.getSb(), op.getB().getType());
     Value instruction = number(b, loc, instructionOf(op));
-    OpBuilder::InsertionGuard guard(b);
-    enterAsked(b, loc, a.getMine());
     inlinePtx(
         b, loc, {},
         {to, left, right, instruction, leftScales, rightScales, a.getAcc()},
@@ -277,7 +233,6 @@ struct LowerTensorMma : Lowering<cta::TensorMmaOp> {
          " [$0], $1, $2, $3, [$4], [$5], $6;")
             .str(),
         "r,l,l,r,r,r,b,~{memory}");
-    b.setInsertionPoint(op);
     b.replaceOpWithNewOp<LLVM::ConstantOp>(op, b.getBoolAttr(true));
     return success();
   }
@@ -305,8 +260,7 @@ struct LowerTensorPublish : Lowering<cta::TensorPublishOp> {
   }
 };
 
-/// Each warp arrives, so that none falls a round behind: the one that asked for
-/// multiplies when they are over, the others now.
+/// By the one thread; see gatherAsked.
 struct LowerTensorRelease : Lowering<cta::TensorReleaseOp> {
   using Lowering::Lowering;
   LogicalResult matchAndRewrite(cta::TensorReleaseOp op, OpAdaptor a,
@@ -315,19 +269,7 @@ struct LowerTensorRelease : Lowering<cta::TensorReleaseOp> {
     Value empty =
         emptyBarrier(b, loc, op.getRing().getDefiningOp<cta::RingOp>(),
                      a.getRing(), a.getIteration());
-    inlinePtx(b, loc, {}, {empty, a.getMine()},
-              ("{\n\t.reg .pred asks, one, other;\n\t"
-               "vote.sync.any.pred asks, $1, 0xffffffff;\n\t"
-               "elect.sync _|one, 0xffffffff;\n\t"
-               "not.pred other, asks;\n\t"
-               "and.pred other, other, one;\n\t"
-               "and.pred one, one, asks;\n\t"
-               "@one " +
-               commit +
-               "\n\t"
-               "@other mbarrier.arrive.shared.b64 _, [$0];\n\t}")
-                  .str(),
-              "r,b,~{memory}");
+    inlinePtx(b, loc, {}, empty, commit, "r,~{memory}");
     b.eraseOp(op);
     return success();
   }
@@ -424,8 +366,39 @@ LogicalResult nybl::compiler::placeTensorMemory(cta::KernelOp kernel) {
   return success();
 }
 
-void nybl::compiler::joinAsked(ModuleOp module) {
-  module.walk([](Block *block) { joinIn(*block); });
+/// What one thread does by itself.
+static bool isAsked(Operation &op) {
+  return isPure(&op) ||
+         isa<cta::RingWaitOp, cta::RingAcquireOp, cta::SmemDescOp,
+             cta::TensorCopyOp, cta::TensorMmaOp, cta::TensorReleaseOp,
+             scf::YieldOp>(op);
+}
+
+/// The loop's result stands for columns, and nobody looks at its value.
+static LogicalResult gatherLoop(cta::TensorReleaseOp release) {
+  auto loop = dyn_cast<scf::ForOp>(release->getParentOp());
+  Value mine = release.getMine();
+  if (!loop || !loop.isDefinedOutsideOfLoop(mine) ||
+      !llvm::all_of(*loop.getBody(), isAsked))
+    return release.emitOpError("expected to be in a K loop in which one thread "
+                               "waits for slots and asks, and nothing else");
+  OpBuilder b(loop);
+  Location loc = loop.getLoc();
+  for (OpResult sum : loop.getResults())
+    if (!sum.use_empty())
+      sum.replaceAllUsesWith(cta::TensorZeroOp::create(b, loc));
+  Value elected = electFor(b, loc, mine);
+  auto branch = scf::IfOp::create(b, loc, elected, /*withElseRegion=*/false);
+  loop->moveBefore(branch.thenBlock()->getTerminator());
+  return success();
+}
+
+LogicalResult nybl::compiler::gatherAsked(cta::KernelOp kernel) {
+  SmallVector<cta::TensorReleaseOp> releases;
+  kernel.walk([&](cta::TensorReleaseOp op) { releases.push_back(op); });
+  return success(llvm::all_of(releases, [](cta::TensorReleaseOp release) {
+    return succeeded(gatherLoop(release));
+  }));
 }
 
 void nybl::compiler::addTensorPatterns(TypeConverter &types,

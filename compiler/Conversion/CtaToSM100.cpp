@@ -42,7 +42,6 @@ struct CtaToSM100Pass : public compiler::impl::CtaToSM100Base<CtaToSM100Pass> {
                   types, patterns, target);
             })))
       return signalPassFailure();
-    joinAsked(getOperation());
   }
 };
 

@@ -71,7 +71,7 @@ struct CtaTypeConverter : TypeConverter {
     addConversion([=](cta::TensorColumnsType) { return bits(32); });
     addConversion([=](cta::ScaleColumnsType) { return bits(32); });
     addConversion([=](cta::TensorScalesType) { return bits(32); });
-    addConversion([=](cta::DescriptorType) { return bits(64); });
+    addConversion([=](cta::DescriptorType) { return bits(32); });
     addConversion([=](cta::TensorAccType) { return bits(1); });
     addConversion([=](cta::TensorSumType) { return bits(1); });
   }
@@ -208,6 +208,8 @@ LogicalResult nybl::compiler::lowerKernels(
     if (failed(placeTensorMemory(kernel)))
       return failure();
     expandTileRanges(kernel);
+    if (failed(gatherAsked(kernel)))
+      return failure();
   }
   CtaTypeConverter types(context);
   RewritePatternSet patterns(context);

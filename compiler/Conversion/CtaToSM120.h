@@ -92,9 +92,11 @@ mlir::LogicalResult placeTensorMemory(cta::KernelOp kernel);
 void fenceTensorMemory(mlir::OpBuilder &builder, mlir::Location loc,
                        cta::RingOp ring, bool isFilled);
 
-/// What one thread asks of tensor memory in a row it does by one election and
-/// under one branch (CtaTensorToSM100.cpp).
-void joinAsked(mlir::ModuleOp module);
+/// K loops in which one thread asks of tensor memory become that thread's own,
+/// elected once: it alone waits for slots and lets them go. The other warps of
+/// its group have no business with them, and go on to the accumulators, which
+/// they wait for (CtaTensorToSM100.cpp). Fails where a loop does more.
+mlir::LogicalResult gatherAsked(cta::KernelOp kernel);
 
 /// Tensor memory and its multiplies (CtaTensorToSM100.cpp), which spell their
 /// scale factors as the chip's record says.

@@ -62,17 +62,6 @@ static void countOutput(mlir::Operation *op, PtxCounts &counts) {
   counts.warpBarriers += acquires || publishes;
 }
 
-/// Copies and multiplies with nothing but arithmetic between them have one
-/// election.
-static bool followsAsked(mlir::Operation *op) {
-  while ((op = op->getPrevNode()))
-    if (llvm::isa<cta::TensorCopyOp, cta::TensorMmaOp>(op))
-      return true;
-    else if (!mlir::isPure(op) && !llvm::isa<cta::SmemDescOp>(op))
-      return false;
-  return false;
-}
-
 /// Tensor memory is asked for by a warp, and given back when all threads are
 /// done with it; what one thread asks for it is elected for.
 static void countTensor(mlir::Operation *op, PtxCounts &counts) {
@@ -85,9 +74,7 @@ static void countTensor(mlir::Operation *op, PtxCounts &counts) {
     counts.tensorCopies += copy.getStageBytes() / 512;
   counts.multiplies += multiplies;
   counts.tensorCommits += commits;
-  counts.arrivals += releases; // of the warps that did not ask
-  bool asks = copy || multiplies;
-  counts.elections += commits || (asks && !followsAsked(op));
+  counts.elections += commits; // a loop is released in by who is elected for it
   counts.tensorLoads += loads;
   counts.tensorWaits += loads;
 }

@@ -256,9 +256,18 @@ TEST(PtxLint, FindsEachFault) {
        "expected 0 elections of a thread, got 1"},
       {with("ret;", elected + tensorCopy),
        "expected to be behind an elected thread's branch"},
-      {with("ret;",
-            elected + "@!%p1 bra $L__BB0_3;\n$L__BB0_2:\n" + tensorCopy),
+      {with("ret;", "@%p2 bra $L__BB0_2;\n" + elected +
+                        "@!%p1 bra $L__BB0_3;\n$L__BB0_2:\n" + tensorCopy),
        "expected to be behind an elected thread's branch"},
+      {with("ret;", elected + "@!%p1 bra $L__BB0_3;\n$L__BB0_2:\n" +
+                        tensorCopy + "\n$L__BB0_3:\nbra $L__BB0_2;"),
+       "expected to be behind an elected thread's branch"},
+      {with("ret;", elected + "@%p1 bra $L__BB0_3;\n" + tensorCopy),
+       "expected to be behind an elected thread's branch"},
+      // A loop of the elected one's.
+      {with("ret;", elected + "@!%p1 bra $L__BB0_3;\n$L__BB0_2:\n" +
+                        tensorCopy + "\n@%p2 bra $L__BB0_2;\n$L__BB0_3:\nret;"),
+       "expected 0 elections of a thread, got 1"},
       {with("ret;", elected + "@!%p1 bra $L__BB0_3;\n" + tensorCopy),
        "expected 0 elections of a thread, got 1"},
       {with("	griddepcontrol.wait;\n",

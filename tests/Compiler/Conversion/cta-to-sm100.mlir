@@ -17,9 +17,10 @@
 // CHECK-NEXT: nvvm.barrier
 // CHECK: tcgen05.fence::after_thread_sync
 
-// Slots are published by the producer's warps, accumulators by one commit; all warps of a group let both go.
-// CHECK-COUNT-6: "@$1 mbarrier.init.shared.b64 [$0], 4;"
-// CHECK-COUNT-2: "@$1 mbarrier.init.shared.b64 [$0], 1;"
+// Slots are published by the producer's warps and let go of by one commit; accumulators are published by one, and all
+// warps of a group let them go.
+// CHECK-COUNT-3: "@$1 mbarrier.init.shared.b64 [$0], 4;"
+// CHECK-COUNT-5: "@$1 mbarrier.init.shared.b64 [$0], 1;"
 // CHECK-COUNT-2: "@$1 mbarrier.init.shared.b64 [$0], 4;"
 
 // Columns are those of planTensorMemory(): accumulators from 0, scale factors of a from 256 and of b from 280.
@@ -30,26 +31,25 @@
 // CHECK: %[[COLUMN:.*]] = llvm.mlir.constant(280 : i32)
 // CHECK-NEXT: llvm.add %{{.*}}, %[[COLUMN]]
 
-// Accumulators are written behind a fence of the wait for their slot. Of scale factors, which threads have written, each
-// wait has one fence; of each operand one thread has two atoms copied; then two multiplies, of which the first of the
-// tile adds to nothing. It is elected once.
+// Accumulators are written behind a fence of the wait for their slot. One thread is elected for the whole loop: it waits
+// for each slot, with one fence for the scale factors, which threads have written; of each operand it has two atoms
+// copied; then two multiplies, of which the first of the tile adds to nothing.
 // CHECK: "tcgen05.fence::after_thread_sync;"
 // CHECK-NEXT: llvm.mlir.constant(false)
+// CHECK: %[[ELECTED:.*]] = llvm.inline_asm{{.*}}elect.sync
+// CHECK: scf.if %[[ELECTED]] {
 // CHECK: scf.for {{.*}} iter_args(%[[ADDS:.*]] = %{{.*}}) -> (i1)
 // CHECK: mbarrier.try_wait
 // CHECK-NEXT: "fence.proxy.async.shared::cta;"
 // CHECK-NEXT: "tcgen05.fence::after_thread_sync;"
-// CHECK-NOT: fence
-// CHECK: %[[TRUE:.*]] = llvm.mlir.constant(true)
-// CHECK: %[[ELECTED:.*]] = llvm.inline_asm{{.*}}elect.sync
-// CHECK: scf.if %[[ELECTED]] {
 // CHECK-NOT: {{fence|elect|scf.if}}
 // CHECK-COUNT-4: "tcgen05.cp.cta_group::1.32x128b.warpx4 [$0], $1;"
 // CHECK-NOT: {{fence|elect|scf.if}}
 // CHECK: "tcgen05.mma.cta_group::1.kind::mxf4nvf4.block_scale.scale_vec::4X [$0], $1, $2, $3, [$4], [$5], $6;"{{.*}}, %[[ADDS]] :
+// CHECK: %[[TRUE:.*]] = llvm.mlir.constant(true)
 // CHECK-NOT: {{fence|elect|scf.if}}
 // CHECK: "tcgen05.mma{{.*}}, %[[TRUE]] :
-// CHECK: tcgen05.commit.cta_group::1.mbarrier::arrive::one.shared::cluster.b64 [$0];\0A\09@other mbarrier.arrive
+// CHECK: "tcgen05.commit.cta_group::1.mbarrier::arrive::one.shared::cluster.b64 [$0];"
 // CHECK: scf.yield %{{.*}} : i1
 // CHECK: "@$1 tcgen05.commit
 // CHECK: mbarrier.try_wait
