@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The estimate, fed with the tiles of others, against the figures that they
-// published (bench/published.json); and what it says of small M. Nothing is
-// measured here. Exit code 1: neither is every row of the survey whose tile is
-// named within 15 %, nor is the rank correlation over them at least 0.9. Beside
-// it stands the roofline, which knows the card and the problem but no kernel.
+// published (bench/published.json); what it says of small M, and of layers of
+// models on five cards. Nothing is measured here. Exit code 1: neither is every
+// row of the survey whose tile is named within 15 %, nor is the rank
+// correlation over them at least 0.9. Beside it stands the roofline, which
+// knows the card and the problem but no kernel.
 //   nybl-bench-model [--table bench/published.json] [--json]
 #include "compiler/Select/Select.h"
+#include "tools/nybl/Layers.h"
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -241,6 +243,53 @@ ordered_json smallM(const Chip &chip, const Card &card) {
 }
 
 //===----------------------------------------------------------------------===//
+// Layers of models
+//===----------------------------------------------------------------------===//
+
+constexpr const char *cardNames[] = {"b200", "b300", "rtx-pro-6000", "rtx-5090",
+                                     "gb10"};
+
+/// What is chosen for a layer's class, at the layer's M.
+Expected<ordered_json> layerOn(const cli::Layer &layer, const Card &card) {
+  GemmProblem problem;
+  problem.m = Extent::fixed(layer.m);
+  problem.n = layer.n;
+  problem.k = layer.k;
+  const Chip &chip = **findChip(card.chip);
+  Expected<Selection> chosen = select(specialise(problem), chip);
+  if (!chosen)
+    return chosen.status();
+  Estimate e =
+      estimate(problem, layer.m, describe(chosen->schedule, chip), chip, card);
+  return ordered_json{
+      {"card", card.name},
+      {"schedule", print(chosen->schedule)},
+      {"estimate_us", e.time() * 1e6},
+      {"tflops", flopsPerSecond(problem, layer.m, e) / 1e12},
+      {"roofline_us", roofline(problem, layer.m, chip, card) * 1e6},
+      {"bound", std::string(name(e.bound))}};
+}
+
+Expected<ordered_json> layersOfModels() {
+  ordered_json rows = ordered_json::array();
+  for (const cli::Layer &layer : cli::denseLayers) {
+    ordered_json on = ordered_json::array();
+    for (const char *name : cardNames) {
+      auto one = layerOn(layer, *cardOf(name));
+      if (!one)
+        return one.status();
+      on.push_back(std::move(*one));
+    }
+    rows.push_back({{"layer", layer.name},
+                    {"m", layer.m},
+                    {"n", layer.n},
+                    {"k", layer.k},
+                    {"on", std::move(on)}});
+  }
+  return rows;
+}
+
+//===----------------------------------------------------------------------===//
 // What is said
 //===----------------------------------------------------------------------===//
 
@@ -282,6 +331,25 @@ void printSmallM(const ordered_json &rows, const Card &card) {
              "estimate if memory alone bound it\n");
 }
 
+void printLayers(const ordered_json &rows) {
+  fmt::print("\nlayers of models, the chosen schedule by the estimate, us "
+             "(TFLOP/s) and what binds it\n{:<27}{:>5}{:>6}{:>6}",
+             "layer", "M", "N", "K");
+  for (const char *card : cardNames)
+    fmt::print("  {:<29}", card);
+  fmt::print("\n");
+  for (const ordered_json &row : rows) {
+    fmt::print("{:<27}{:>5}{:>6}{:>6}", row["layer"].get<std::string>(),
+               row["m"].get<int64_t>(), row["n"].get<int64_t>(),
+               row["k"].get<int64_t>());
+    for (const ordered_json &on : row["on"])
+      fmt::print("  {:>8.2f} ({:>5.0f}) {:<12}",
+                 on["estimate_us"].get<double>(), on["tflops"].get<double>(),
+                 on["bound"].get<std::string>());
+    fmt::print("\n");
+  }
+}
+
 ordered_json fitJson(const Fit &fit) {
   return {{"rows", fit.rows},
           {"within", fit.within},
@@ -290,7 +358,7 @@ ordered_json fitJson(const Fit &fit) {
 }
 
 ordered_json asJson(const std::vector<Row> &rows, const Fit &deciding,
-                    const ordered_json &small) {
+                    const ordered_json &small, const ordered_json &layers) {
   ordered_json list = ordered_json::array();
   for (const Row &row : rows)
     list.push_back({{"kernel", row.kernel},
@@ -307,7 +375,8 @@ ordered_json asJson(const std::vector<Row> &rows, const Fit &deciding,
   return {{"rows", list},
           {"deciding", fitJson(deciding)},
           {"is_good", deciding.isGood()},
-          {"small_m", small}};
+          {"small_m", small},
+          {"layers", layers}};
 }
 
 void printAll(const std::vector<Row> &rows, const std::vector<Row> &deciding,
@@ -341,10 +410,16 @@ int run(const std::string &path, bool isJson) {
   const Chip &chip = **findChip("sm_120a");
   const Card &card = **findCard("", chip);
   ordered_json small = smallM(chip, card);
+  auto layers = layersOfModels();
+  if (!layers)
+    return std::fprintf(stderr, "nybl-bench-model: %s\n",
+                        layers.message().c_str()),
+           1;
   if (isJson)
-    return fmt::print("{}\n", asJson(*rows, fit, small).dump(2)), code;
+    return fmt::print("{}\n", asJson(*rows, fit, small, *layers).dump(2)), code;
   printAll(*rows, deciding, table);
   printSmallM(small, card);
+  printLayers(*layers);
   fmt::print("\nexpected: all rows of the survey with card and tile named "
              "within {:.0f} %, or a rank correlation of {}: {}\n",
              allowedError * 100, allowedCorrelation,

@@ -68,6 +68,9 @@ constexpr double manyAccumulators = 64, fewRegisters = 40;
 /// apart, in each of 8 rows, 8 bytes of a 32-byte sector; of columns that are
 /// multiplies' rows 8 elements next to each other in each of 4 rows.
 constexpr double rowSectors = 4, columnSectors = 2;
+/// Out of tensor memory each thread stores its own row, 2 bytes of a sector at
+/// a time, or its own column: then a warp's are neighbours.
+constexpr double threadRowSectors = 16, threadColumnSectors = 1;
 
 /// Stores of 8 bytes to rows that are padded by 16 meet in the banks, unless a
 /// row fills them: counted by the emulated driver (`./dev bench resources`).
@@ -143,8 +146,11 @@ double Model::mmasPerStep() const {
   return ceilDiv(tm, mmaM) * ceilDiv(tn, mmaN) * ceilDiv(tk, mmaK);
 }
 
-/// `warps` share the sub-cores: fewer than four leave some idle.
+/// `warps` share the sub-cores: fewer than four leave some idle. Multiplies out
+/// of shared memory are the whole multiprocessor's.
 double Model::tensorPerStep(double warps) const {
+  if (shape.tensorMemory)
+    warps = subCores;
   double macs = chip.fp4MacsPerCycle * sustainedTensor;
   return mmasPerStep() * (mmaM * mmaN * mmaK) / macs * subCores /
          std::min<double>(subCores, warps);
@@ -168,8 +174,11 @@ double Model::issuePerStep(double warps) const {
   double slices = ceilDiv(shape.tile[2], mmaK);
   double reads = ceilDiv(wm, mmaM) + ceilDiv(wn, 16) + // data
                  scaleReads(wm, mmaM) + scaleReads(wn, mmaN);
+  // What one thread asks for, nobody else waits to issue (weak).
   double instructions =
-      mmasPerStep() + reads * slices * (shape.threads() / 32.0);
+      shape.tensorMemory
+          ? 0
+          : mmasPerStep() + reads * slices * (shape.threads() / 32.0);
   double blocks =
       (shape.tile[0] + shape.tile[1]) * (shape.tile[2] / double(kBlock));
   double copies = 0;
@@ -205,6 +214,9 @@ double Model::wavefrontsPerStep() const {
   };
   double reads = (data + scalesOf(wm, mmaM) + scalesOf(wn, mmaN)) * slices *
                  (shape.threads() / 32.0);
+  // Each operand once, and its scale factors on their way to tensor memory.
+  if (shape.tensorMemory)
+    reads = (tm + tn) * (tk / 2.0 + scaleRow) / width;
   double filled = (tm + tn) * (tk / 2.0) / width * shape.fillPasses;
   double perWavefront = shape.copy == CopyKind::Register ? 32 : width;
   return reads + filled + (tm + tn) * scaleRow / perWavefront;
@@ -378,6 +390,12 @@ static void placeRegisters(const Schedule &s, const Chip &chip,
                    chip.threadsPerMultiprocessor / s.threads()}));
 }
 
+static double storedSectorsOf(const Schedule &s) {
+  if (s.inTensorMemory())
+    return s.swapped ? threadColumnSectors : threadRowSectors;
+  return s.swapped ? columnSectors : rowSectors;
+}
+
 KernelShape nybl::compiler::describe(const Schedule &schedule,
                                      const Chip &chip) {
   KernelShape shape;
@@ -396,7 +414,8 @@ KernelShape nybl::compiler::describe(const Schedule &schedule,
   bool padded = !schedule.byTma && schedule.tile[2] / 2 % bankBytes != 0;
   shape.fillPasses = padded ? paddedPasses : 1;
   shape.wholeSectorStores = schedule.storesByTma;
-  shape.storedSectors = schedule.swapped ? columnSectors : rowSectors;
+  shape.tensorMemory = schedule.inTensorMemory();
+  shape.storedSectors = storedSectorsOf(schedule);
   placeRegisters(schedule, chip, shape);
   return shape;
 }

@@ -39,6 +39,8 @@ struct KernelShape {
                      ///< over together
   /// One word of scale factors serves 32 rows of a warp that has whole 32.
   bool packedScales = false;
+  /// One thread asks for the multiplies, of operands in shared memory.
+  bool tensorMemory = false;
   double fillPasses = 1; ///< through the banks for 128 bytes of data copied
   bool wholeSectorStores = false; ///< D leaves through shared memory or TMA
   /// Bytes of the sectors that a store touches for each byte of a 16-bit D.

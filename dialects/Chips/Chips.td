@@ -64,6 +64,11 @@ class DataCentreBlackwell<bits<8> minor, string suffix>
   let Multiprocessors = 148; // B200
   let SharedPerCta = 232448;
   let SharedPerMultiprocessor = 233472;
+  // Calculated: the 9 PFLOP/s that are named for a B200 are 16384 a cycle on
+  // 148 multiprocessors at 1.856 GHz, and its 75 TFLOP/s of FP32 say 1.98 GHz
+  // (verda.com/blog/gb300-nvl72-architecture).
+  let Fp4MacsPerCycle = 16384;
+  let SharedBytesPerCycle = 128; // as the others; no figure known (weak)
 }
 
 class Thor<string suffix> : Chip<"sm_110" # suffix, 11, 0, suffix> {
@@ -106,7 +111,12 @@ def SM100f : DataCentreBlackwell<0, "f"> {
   let PtxMinor = 8;
   let ScaleVector = "block16"; // of PTX ISA 8.8, and all that a family takes
 }
-def SM103a : DataCentreBlackwell<3, "a"> { let PtxMinor = 8; }
+def SM103a : DataCentreBlackwell<3, "a"> {
+  let PtxMinor = 8;
+  // Half as many again as a B200 (NVIDIA at Hot Chips 2025): so the 14 PFLOP/s
+  // of a B300 are 1.925 GHz.
+  let Fp4MacsPerCycle = 24576;
+}
 def SM110a : Thor<"a">;
 def SM120a : WorkstationBlackwell<0, "a">;
 def SM120f : WorkstationBlackwell<0, "f"> { let PtxMinor = 8; }
@@ -178,6 +188,25 @@ def Gb10 : Card<"gb10", "sm_121a", 48> {
   let L2Bytes = 25165824;
   let L2BytesPerCycle = 854;
   let MemoryMBPerSecond = 273000;
+}
+
+// Clock: calculated, from 9 PFLOP/s. Memory: verda.com, "GB300 NVL72
+// architecture" (7.7 TB/s). L2: chipsandcheese.com, "Nvidia's B200" (126 MB).
+// L2's rate: what the ports of all multiprocessors take, 64 bytes each (weak).
+def B200 : Card<"b200", "sm_100a", 148> {
+  let ClockMHz = 1856;
+  let L2Bytes = 132120576;
+  let L2BytesPerCycle = 9472;
+  let MemoryMBPerSecond = 7700000;
+}
+
+// As above, from 14 PFLOP/s. Multiprocessors: what boards are reported to
+// enable; NVIDIA names 160 of the whole pair of dies. L2: the B200's (weak).
+def B300 : Card<"b300", "sm_103a", 148> {
+  let ClockMHz = 1925;
+  let L2Bytes = 132120576;
+  let L2BytesPerCycle = 9472;
+  let MemoryMBPerSecond = 7700000;
 }
 
 def CardTable : GenericTable {

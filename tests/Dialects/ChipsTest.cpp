@@ -73,8 +73,10 @@ TEST(Cards, RunTheirChipsAndTheirFamily) {
     EXPECT_TRUE(names.insert(card.name).second);
     const Chip &chip = **findChip(card.chip);
     EXPECT_TRUE(card.carries(chip));
-    EXPECT_TRUE(card.carries(**findChip("sm_120f"))) << card.name;
-    EXPECT_FALSE(card.carries(**findChip("sm_100a"))) << card.name;
+    for (const char *family : {"sm_120", "sm_100"})
+      EXPECT_EQ(card.carries(**findChip(family + std::string("f"))),
+                chip.family == std::string(family))
+          << card.name;
     EXPECT_GT(chip.fp4MacsPerCycle, 0u);
     EXPECT_GT(chip.sharedBytesPerCycle, 0u);
     EXPECT_GT(card.clockMHz * card.l2BytesPerCycle * card.memoryMBPerSecond, 0u)
@@ -84,8 +86,11 @@ TEST(Cards, RunTheirChipsAndTheirFamily) {
 
 /// The rates give back the peaks that makers name, in TFLOP/s.
 TEST(Cards, PeaksAreThePublishedOnes) {
-  const std::pair<const char *, double> published[] = {
-      {"rtx-pro-6000", 2000}, {"rtx-5090", 1676}, {"gb10", 500}};
+  const std::pair<const char *, double> published[] = {{"rtx-pro-6000", 2000},
+                                                       {"rtx-5090", 1676},
+                                                       {"gb10", 500},
+                                                       {"b200", 9000},
+                                                       {"b300", 14000}};
   for (auto [name, peak] : published)
     for (const Card &card : cards())
       if (card.name == std::string(name))
@@ -97,7 +102,8 @@ TEST(Cards, PeaksAreThePublishedOnes) {
 TEST(Cards, TheDefaultIsTheReferenceProduct) {
   for (auto [chip, card] :
        {std::pair("sm_120a", "rtx-pro-6000"),
-        std::pair("sm_120f", "rtx-pro-6000"), std::pair("sm_121a", "gb10")}) {
+        std::pair("sm_120f", "rtx-pro-6000"), std::pair("sm_121a", "gb10"),
+        std::pair("sm_100a", "b200"), std::pair("sm_103a", "b300")}) {
     auto found = findCard("", **findChip(chip));
     ASSERT_TRUE(found) << found.message();
     EXPECT_EQ(std::string((*found)->name), card);
@@ -106,7 +112,7 @@ TEST(Cards, TheDefaultIsTheReferenceProduct) {
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.status().code(), ErrorCode::Invalid);
   EXPECT_NE(wrong.message().find("rtx-5090"), std::string::npos);
-  EXPECT_EQ(findCard("", **findChip("sm_100a")).status().code(),
+  EXPECT_EQ(findCard("", **findChip("sm_110a")).status().code(),
             ErrorCode::Refused);
 }
 

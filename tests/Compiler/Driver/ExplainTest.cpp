@@ -142,7 +142,7 @@ TEST(Explain, WhatIsRefused) {
   } table[] = {
       {"gemm n=64", "sm_120a", "", "", 1, ErrorCode::Invalid, "k=NUMBER"},
       {line, "sm_12", "", "", 1, ErrorCode::Invalid, "unknown chip"},
-      {line, "sm_100a", "any", "", 1, ErrorCode::Refused, "sm_100a"},
+      {line, "sm_110a", "any", "", 1, ErrorCode::Refused, "sm_110a"},
       {line, "sm_120a", "gb10", "", 1, ErrorCode::Invalid, "unknown card"},
       {line, "sm_120a", "", "kind=fast", 1, ErrorCode::Invalid, "kind=fast"},
       {line, "sm_120a", "", "tile=8x8x64", 1, ErrorCode::Invalid, "tile m"},

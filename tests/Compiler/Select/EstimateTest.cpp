@@ -278,6 +278,36 @@ TEST(Estimate, RegistersAreAboutWhatPtxasGives) {
 }
 
 /// Whole sectors leave by TMA.
+/// One multiply of 128 x 128 x 64 is 64 cycles of a B200's tensor cores, and
+/// reads 8 KB of shared memory, 64 passes, which the copies before it wrote.
+TEST(Estimate, TensorMemoryByHand) {
+  const Chip &b200 = **findChip("sm_100a");
+  Schedule schedule =
+      *parseSchedule("kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma");
+  KernelShape shape = describe(schedule, b200);
+  EXPECT_TRUE(shape.tensorMemory);
+  EXPECT_EQ(shape.ctasPerMultiprocessor, 1);
+  EXPECT_EQ(shape.spilledRegisters, 0);
+  GemmProblem one = problem(128, 256);
+  Estimate e = estimate(one, 128, shape, b200, **findCard("", b200));
+  EXPECT_EQ(e.tiles, 1);
+  EXPECT_NEAR(e.tensorCycles, 4 * 64 / 0.78, 0.5);
+  EXPECT_NEAR(e.sharedWavefronts, 2 * (4 * 64 + 32), 0.5);
+}
+
+/// No kernel of warps' multiplies is for such a chip.
+TEST(Candidates, TensorMemoryHasItsOwn) {
+  const Chip &b200 = **findChip("sm_100a");
+  auto all = candidates(problem(4096, 7168), b200);
+  EXPECT_GT(all.size(), 4u);
+  for (const Schedule &schedule : all)
+    EXPECT_TRUE(schedule.inTensorMemory()) << print(schedule);
+  auto ranked =
+      rank(all, problem(4096, 7168), 8192, b200, **findCard("", b200));
+  ASSERT_TRUE(ranked) << ranked.message();
+  EXPECT_EQ(ranked->size(), all.size());
+}
+
 TEST(Estimate, StoresByTma) {
   Schedule s = *parseSchedule("kind=cooperative tile=128x128x128 warps=2x2");
   EXPECT_FALSE(describe(s, chip()).wholeSectorStores);
@@ -325,7 +355,7 @@ TEST(Candidates, SmallMPrefersSmallTiles) {
 
 TEST(Candidates, ChipsWithoutRatesAreRefused) {
   auto ranked =
-      rank({Schedule()}, problem(64, 64), 1, **findChip("sm_100a"), card());
+      rank({Schedule()}, problem(64, 64), 1, **findChip("sm_110a"), card());
   ASSERT_FALSE(ranked);
   EXPECT_EQ(ranked.status().code(), ErrorCode::Refused);
 }
