@@ -91,13 +91,17 @@ public:
     sigaddset(&child, SIGCHLD);
     sigprocmask(SIG_BLOCK, &child, nullptr);
     ends.reset(signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
+    // What a request's process leaves behind is ours to clear away.
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
   }
   int run();
 
 private:
   bool accept();
   void begin(Descriptor socket, Descriptor end);
+  pid_t nextEnded(int *status);
   void reap();
+  void stop();
   void endAbandoned(const std::vector<pollfd> &entries);
 
   std::chrono::milliseconds idle;
@@ -163,12 +167,17 @@ void Server::begin(Descriptor socket, Descriptor end) {
   jobs.push_back(std::move(job));
 }
 
-void Server::reap() {
+/// A process that has ended; 0 if none has, negative if there is none.
+pid_t Server::nextEnded(int *status) {
   signalfd_siginfo told;
   while (read(*ends, &told, sizeof told) > 0)
     ;
+  return waitpid(-1, status, WNOHANG);
+}
+
+void Server::reap() {
   int status;
-  for (pid_t process; (process = waitpid(-1, &status, WNOHANG)) > 0;) {
+  for (pid_t process; (process = nextEnded(&status)) > 0;) {
     auto job = std::find_if(jobs.begin(), jobs.end(),
                             [&](const Job &j) { return j.process == process; });
     if (job == jobs.end())
@@ -187,6 +196,17 @@ void Server::endAbandoned(const std::vector<pollfd> &entries) {
         job.end.reset();
         break;
       }
+}
+
+/// Ends all that is at work, and clears it away, unless it takes long.
+void Server::stop() {
+  for (const Job &job : jobs)
+    kill(-job.process, SIGKILL);
+  Deadline until =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(100);
+  for (pid_t process; (process = nextEnded(nullptr)) >= 0;)
+    if (process == 0 && !waitReadable({*ends}, until))
+      return;
 }
 
 int Server::run() {
@@ -210,8 +230,7 @@ int Server::run() {
     if (isWanted && entries[0].revents)
       isWanted = accept();
   }
-  for (const Job &job : jobs)
-    kill(-job.process, SIGKILL);
+  stop();
   return 0;
 }
 
