@@ -200,6 +200,8 @@ private:
       ++counts.stores, counts.wideStores += s.op == "st.global.b32";
     else if (s.op == "ld.global.v2.b64")
       ++counts.elementLoads;
+    else if (s.op == "st.global.v2.b64")
+      ++counts.elementStores;
     else if (s.op == "st.global.b64")
       ++counts.codeStores;
     else if (s.op == "st.global.b8")
@@ -513,6 +515,7 @@ static std::string findMiscount(const PtxCounts &found,
       {"stores", found.stores, expected.stores},
       {"stores of 4 bytes", found.wideStores, expected.wideStores},
       {"loads of elements", found.elementLoads, expected.elementLoads},
+      {"stores of elements", found.elementStores, expected.elementStores},
       {"stores of codes", found.codeStores, expected.codeStores},
       {"stores of scale factors", found.factorStores, expected.factorStores},
       {"barriers", found.barriers, expected.barriers},

@@ -18,8 +18,10 @@ struct PtxCounts {
   /// Of global memory: 8 bytes of data, one scale factor, one f32, an element.
   unsigned dataLoads = 0, scaleLoads = 0, scalarLoads = 0, stores = 0;
   unsigned wideStores = 0; ///< of the stores, those of 4 bytes
-  /// 16 bytes of elements; the codes of a block; a scale factor, written.
-  unsigned elementLoads = 0, codeStores = 0, factorStores = 0;
+  /// 16 bytes of elements, read and written; the codes of a block; a scale
+  /// factor, written.
+  unsigned elementLoads = 0, elementStores = 0, codeStores = 0,
+           factorStores = 0;
   unsigned barriers = 0, multiplies = 0;
   /// cp.async of 8 bytes of data, of 4 scale factors; their groups and waits.
   unsigned dataCopies = 0, scaleCopies = 0, groups = 0, waits = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The pass block-scale-to-tile: a block_scale.gemm or block_scale.quantize
+// The pass block-scale-to-tile: a block_scale.gemm, .quantize or .dequantize
 // becomes an instance of a template, laid out by a schedule. Both are given, or
 // chosen by Select.
 
@@ -13,6 +13,7 @@
 #include "dialects/Tile/Instantiate.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace nybl;
@@ -95,8 +96,36 @@ tile::Bindings bind(block_scale::QuantizeOp quantize,
   return bindings;
 }
 
-/// What a template says of the product is its own.
+tile::Bindings bind(block_scale::DequantizeOp dequantize,
+                    const DequantizeProblem &problem,
+                    const Schedule &schedule) {
+  MLIRContext *context = dequantize.getContext();
+  Builder builder(context);
+  Attribute m =
+      tile::NameAttr::get(context, builder.getStringAttr(tile::freeDimension));
+  Attribute k = builder.getI64IntegerAttr(problem.k);
+  auto q = dequantize.getQ().getType();
+  auto matrix = [&](Type element) -> Type {
+    return tile::MatrixType::get(context, {m, k}, element);
+  };
+  tile::Bindings bindings;
+  bindings.numbers = {
+      {"K", problem.k}, {"BM", schedule.tile[0]}, {"BK", schedule.tile[1]}};
+  bindings.arguments = {
+      {"q", matrix(q.getElement())},
+      {"sfq", tile::ScalesType::get(context, {m, k}, q.getScale(), kBlock,
+                                    q.getLayout())},
+      {"y", matrix(dequantize.getY().getType().getElementType())},
+      {"global", tile::ScalarType::get(context, builder.getF32Type())}};
+  bindings.schedule = attributeOf(context, schedule);
+  return bindings;
+}
+
+/// What a template says of a product, or of elements, is its own.
 LogicalResult checkInstance(tile::KernelOp, const GemmProblem &) {
+  return success();
+}
+LogicalResult checkInstance(tile::KernelOp, const DequantizeProblem &) {
   return success();
 }
 
@@ -117,7 +146,8 @@ LogicalResult checkInstance(tile::KernelOp kernel,
 SmallVector<Operation *> problemsIn(Operation *op) {
   SmallVector<Operation *> problems;
   op->walk([&](Operation *inner) {
-    if (isa<block_scale::GemmOp, block_scale::QuantizeOp>(inner))
+    if (isa<block_scale::GemmOp, block_scale::QuantizeOp,
+            block_scale::DequantizeOp>(inner))
       problems.push_back(inner);
   });
   return problems;
@@ -129,9 +159,13 @@ struct BlockScaleToTilePass
 
   void runOnOperation() override {
     for (Operation *op : problemsIn(getOperation())) {
-      auto gemm = dyn_cast<block_scale::GemmOp>(op);
-      if (failed(gemm ? convert(gemm)
-                      : convert(cast<block_scale::QuantizeOp>(op))))
+      LogicalResult converted =
+          TypeSwitch<Operation *, LogicalResult>(op)
+              .Case<block_scale::GemmOp, block_scale::QuantizeOp,
+                    block_scale::DequantizeOp>(
+                  [&](auto problem) { return convert(problem); })
+              .Default([](Operation *) { return failure(); });
+      if (failed(converted))
         return signalPassFailure();
     }
   }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Loads of elements, what comes before, blocks to codes and their stores: for
-// every chip that converts to e2m1. The formula: docs/quantize.md.
+// Loads of elements, what comes before, blocks to codes and their stores, and
+// the way back: for every chip that converts to e2m1. The formula:
+// docs/quantize.md.
 
 #include "compiler/Conversion/CtaToSM120.h"
 #include "dialects/Cta/CtaOps.h"
@@ -194,6 +195,16 @@ Value largestMagnitude(OpBuilder &b, Location loc, ValueRange values) {
   return left.front();
 }
 
+/// f32, of a scale factor.
+Value valueOf(OpBuilder &b, Location loc, Value factor) {
+  return compute(b, loc, b.getF32Type(), factor,
+                 "{\n\t.reg .b32 pair;\n\t.reg .b16 low, high;\n\t"
+                 "cvt.rn.f16x2.e4m3x2 pair, $1;\n\t"
+                 "mov.b32 {low, high}, pair;\n\t"
+                 "cvt.f32.f16 $0, low;\n\t}",
+                 "=f,h");
+}
+
 /// One block's way from 16 numbers to codes and a scale factor.
 class BlockEmitter {
 public:
@@ -218,7 +229,7 @@ public:
 
   /// What elements are multiplied by.
   Value inverseStep(Value factor) {
-    Value value = valueOf(factor);
+    Value value = valueOf(b, loc, factor);
     Value step = multiply(value, reciprocal(encode));
     Value inverse = reciprocal(step);
     if (fast)
@@ -253,15 +264,6 @@ private:
       return compute(b, loc, b.getF32Type(), x, "rcp.approx.ftz.f32 $0, $1;",
                      "=f,f");
     return LLVM::FDivOp::create(b, loc, real(b, loc, 1), x);
-  }
-
-  Value valueOf(Value factor) {
-    return compute(b, loc, b.getF32Type(), factor,
-                   "{\n\t.reg .b32 pair;\n\t.reg .b16 low, high;\n\t"
-                   "cvt.rn.f16x2.e4m3x2 pair, $1;\n\t"
-                   "mov.b32 {low, high}, pair;\n\t"
-                   "cvt.f32.f16 $0, low;\n\t}",
-                   "=f,h");
   }
 
   /// The first source of a conversion becomes the upper nibble.
@@ -300,8 +302,96 @@ struct LowerQuantize : Lowering<cta::QuantizeOp> {
 };
 
 //===----------------------------------------------------------------------===//
+// Dequantise
+//===----------------------------------------------------------------------===//
+
+/// Four pairs of f16, of eight codes.
+Value eightValues(OpBuilder &b, Location loc, Value codes) {
+  SmallVector<Type> types(4, b.getI32Type());
+  auto pairs = LLVM::LLVMStructType::getLiteral(b.getContext(), types);
+  return compute(b, loc, pairs, codes,
+                 "{\n\t.reg .b8 b0, b1, b2, b3;\n\t"
+                 "mov.b32 {b0, b1, b2, b3}, $4;\n\t"
+                 "cvt.rn.f16x2.e2m1x2 $0, b0;\n\t"
+                 "cvt.rn.f16x2.e2m1x2 $1, b1;\n\t"
+                 "cvt.rn.f16x2.e2m1x2 $2, b2;\n\t"
+                 "cvt.rn.f16x2.e2m1x2 $3, b3;\n\t}",
+                 "=r,=r,=r,=r,r");
+}
+
+/// f32, of one half of a pair.
+Value halfOf(OpBuilder &b, Location loc, Value pair, int64_t half) {
+  Value moved = LLVM::LShrOp::create(
+      b, loc, pair, integer(b, loc, b.getI32Type(), 16 * half));
+  Value bits = LLVM::TruncOp::create(b, loc, b.getI16Type(), moved);
+  Value value = LLVM::BitcastOp::create(b, loc, b.getF16Type(), bits);
+  return LLVM::FPExtOp::create(b, loc, b.getF32Type(), value);
+}
+
+/// The sign bit of a scale factor says nothing.
+struct LowerDequantize : Lowering<cta::DequantizeOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::DequantizeOp op, OpAdaptor a,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    Value positive = LLVM::AndOp::create(b, loc, a.getScale(),
+                                         integer(b, loc, b.getI16Type(), 0x7f));
+    Value factor = valueOf(b, loc, positive);
+    SmallVector<Value> elements;
+    for (int64_t eight = 0; eight < 2; ++eight) {
+      Value moved = LLVM::LShrOp::create(
+          b, loc, a.getCodes(), integer(b, loc, b.getI64Type(), 32 * eight));
+      Value codes = LLVM::TruncOp::create(b, loc, b.getI32Type(), moved);
+      Value pairs = eightValues(b, loc, codes);
+      for (int64_t i = 0; i < 8; ++i) {
+        Value pair = LLVM::ExtractValueOp::create(b, loc, pairs, i / 2);
+        Value value = halfOf(b, loc, pair, i % 2);
+        elements.push_back(LLVM::FMulOp::create(b, loc, value, factor));
+      }
+    }
+    b.replaceOp(op, elements);
+    return success();
+  }
+};
+
+//===----------------------------------------------------------------------===//
 // Stores
 //===----------------------------------------------------------------------===//
+
+/// i64, of as many elements as it holds.
+Value packed(OpBuilder &b, Location loc, ValueRange values, Type element) {
+  unsigned width = element.getIntOrFloatBitWidth();
+  Value bits = integer(b, loc, b.getI64Type(), 0);
+  for (auto [i, value] : llvm::enumerate(values)) {
+    Value rounded = element.isF32()
+                        ? value
+                        : LLVM::FPTruncOp::create(b, loc, element, value);
+    Value narrow =
+        LLVM::BitcastOp::create(b, loc, b.getIntegerType(width), rounded);
+    Value wide = LLVM::ZExtOp::create(b, loc, b.getI64Type(), narrow);
+    Value moved = LLVM::ShlOp::create(
+        b, loc, wide, integer(b, loc, b.getI64Type(), i * width));
+    bits = LLVM::OrOp::create(b, loc, bits, moved);
+  }
+  return bits;
+}
+
+struct LowerStoreElements : Lowering<cta::StoreElementsOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(cta::StoreElementsOp op, OpAdaptor a,
+                                ConversionPatternRewriter &b) const override {
+    Location loc = op.getLoc();
+    size_t half = a.getValues().size() / 2;
+    Value low = packed(b, loc, a.getValues().take_front(half), op.getElement());
+    Value high =
+        packed(b, loc, a.getValues().drop_front(half), op.getElement());
+    Value address = addressOf(b, loc, a.getBase(), a.getOffset());
+    inlinePtx(b, loc, {}, {address, low, high, a.getGuard()},
+              "@$3 st.global.v2.b64 [$0], {$1, $2};", "l,l,l,b");
+    b.eraseOp(op);
+    return success();
+  }
+};
 
 struct LowerStoreCodes : Lowering<cta::StoreCodesOp> {
   using Lowering::Lowering;
@@ -346,6 +436,6 @@ struct LowerClearFactor : Lowering<cta::ClearFactorOp> {
 void nybl::compiler::addQuantizePatterns(TypeConverter &types,
                                          RewritePatternSet &patterns) {
   patterns.add<LowerLoadElements, LowerSiluMul, LowerQuantize, LowerStoreCodes,
-               LowerStoreFactor, LowerClearFactor>(types,
-                                                   patterns.getContext());
+               LowerStoreFactor, LowerClearFactor, LowerDequantize,
+               LowerStoreElements>(types, patterns.getContext());
 }

@@ -163,6 +163,10 @@ protected:
 
   // Elementwise and stores (TileEmitterStore.cpp).
   mlir::LogicalResult convertMap(tile::MapOp op);
+  /// Elements of a tile that a thread holds.
+  virtual int64_t elementsOfThread() const {
+    return mFragments * nFragments * 4;
+  }
   /// Row and column of register `i` of an accumulator; the warp's tile begins
   /// at `row`, `column`.
   virtual std::pair<Index, Index> placeOf(int64_t i, Index row,

@@ -34,7 +34,7 @@ Value TileEmitter::scalar(Value tileScalar) {
 LogicalResult TileEmitter::convertMap(tile::MapOp op) {
   if (failed(checkShape(op, op.getType())))
     return failure();
-  int64_t elements = mFragments * nFragments * 4;
+  int64_t elements = elementsOfThread();
   elementOps += elements * int64_t(op.getBody().front().getOperations().size());
   if (elementOps > maxElementOps)
     return op.emitOpError("expected at most ")

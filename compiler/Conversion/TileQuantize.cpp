@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Load, quantise, store. A thread's blocks are `threads` apart in the tile, so
-// that neighbours among threads touch neighbours in memory.
+// Load, quantise, store.
 
 #include "compiler/Conversion/TileQuantize.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -11,22 +10,6 @@
 using namespace mlir;
 using namespace nybl;
 using namespace nybl::compiler;
-
-/// Blocks that a thread does one after the other, unrolled.
-static constexpr int64_t maxPlaces = 16;
-
-FailureOr<ValueRange> TileQuantize::convertSteps(tile::AccumulateOp op, int64_t,
-                                                 const Fragments &) {
-  return op.emitOpError("has no place in a kernel that quantises");
-}
-
-LogicalResult TileQuantize::convertTile(tile::ForeachTileOp op) {
-  placeAllThreads();
-  for (Operation &inner : op.getBody().front())
-    if (failed(convert(inner)))
-      return failure();
-  return success();
-}
 
 LogicalResult TileQuantize::convert(Operation &op) {
   if (auto load = dyn_cast<tile::LoadElementsOp>(op))
@@ -48,35 +31,6 @@ LogicalResult TileQuantize::convert(Operation &op) {
         "load_elements, silu_mul, amax, quantize, "
         "store_codes, store_scales and arith on i32 coordinates");
   return cloneArithmetic(op);
-}
-
-LogicalResult TileQuantize::checkTile(Operation *op,
-                                      ArrayRef<Attribute> sizes) {
-  int64_t tileBlocks = tileM * (tileN / kBlock);
-  if (tileN % kBlock != 0 || tileBlocks % threads != 0 ||
-      tileBlocks / threads > maxPlaces)
-    return op->emitOpError("expected a schedule whose tile has 1 to ")
-           << maxPlaces << " blocks of " << kBlock << " columns for each of "
-           << threads << " threads, got " << tileM << " x " << tileN;
-  if (tile::constantSize(sizes[0]) == tileM &&
-      tile::constantSize(sizes[1]) == tileN)
-    return success();
-  return op->emitOpError("expected a tile of the schedule's, ")
-         << tileM << " x " << tileN;
-}
-
-SmallVector<TileQuantize::Place> TileQuantize::placesAt(Value row,
-                                                        Value column) {
-  int64_t blocksPerRow = tileN / kBlock;
-  Index firstBlock = coordinate(column) / kBlock;
-  SmallVector<Place> places;
-  for (int64_t done = 0; done < tileM * blocksPerRow; done += threads) {
-    Index number = *thread + done;
-    Index rowOfPlace = coordinate(row) + number / blocksPerRow;
-    Index blockOfPlace = firstBlock + number % blocksPerRow;
-    places.push_back({rowOfPlace, blockOfPlace});
-  }
-  return places;
 }
 
 LogicalResult TileQuantize::convertLoad(tile::LoadElementsOp op) {

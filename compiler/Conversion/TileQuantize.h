@@ -5,25 +5,16 @@
 #ifndef NYBL_COMPILER_CONVERSION_TILEQUANTIZE_H
 #define NYBL_COMPILER_CONVERSION_TILEQUANTIZE_H
 
-#include "compiler/Conversion/TileEmitter.h"
+#include "compiler/Conversion/TileBlocks.h"
 
 namespace nybl::compiler {
 
-class TileQuantize : public TileEmitter {
+class TileQuantize : public TileBlocks {
 public:
-  using TileEmitter::TileEmitter;
+  using TileBlocks::TileBlocks;
 
 private:
-  /// One block of a row that this thread does, of the operands.
-  struct Place {
-    Index row, block;
-  };
-
-  mlir::LogicalResult convertTile(tile::ForeachTileOp op) override;
-  mlir::FailureOr<mlir::ValueRange>
-  convertSteps(tile::AccumulateOp op, int64_t steps,
-               const Fragments &inits) override;
-  mlir::LogicalResult convert(mlir::Operation &op);
+  mlir::LogicalResult convert(mlir::Operation &op) override;
   mlir::LogicalResult convertLoad(tile::LoadElementsOp op);
   mlir::LogicalResult convertSiluMul(tile::SiluMulOp op);
   mlir::LogicalResult convertAmax(tile::AmaxOp op);
@@ -31,10 +22,6 @@ private:
   mlir::LogicalResult convertStoreCodes(tile::StoreCodesOp op);
   mlir::LogicalResult convertStoreScales(tile::StoreScalesOp op);
 
-  mlir::LogicalResult checkTile(mlir::Operation *op,
-                                llvm::ArrayRef<mlir::Attribute> sizes);
-  /// The blocks of the tile at (row, column) that this thread does.
-  llvm::SmallVector<Place> placesAt(mlir::Value row, mlir::Value column);
   /// What is not real of the tensor of scale factors, in a row or in rows.
   void clearPadding(tile::StoreScalesOp op, const Place &place, bool rows);
 

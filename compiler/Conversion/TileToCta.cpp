@@ -6,6 +6,7 @@
 #include "compiler/Conversion/Passes.h"
 #include "compiler/Conversion/ScheduleAttribute.h"
 #include "compiler/Conversion/TileCooperative.h"
+#include "compiler/Conversion/TileDequantize.h"
 #include "compiler/Conversion/TileMultistage.h"
 #include "compiler/Conversion/TilePlain.h"
 #include "compiler/Conversion/TileQuantize.h"
@@ -40,8 +41,8 @@ struct CtaArguments {
   }
 };
 
-/// What each operand of a gemm (a, sfa, b, sfb, d, alpha) or of a quantisation
-/// (x, q, sfq, global) may be.
+/// What each operand of a gemm (a, sfa, b, sfb, d, alpha), of a quantisation
+/// (x, q, sfq, global) or of what undoes it (q, sfq, y, global) may be.
 bool fitsSource(Type type, StringRef source) {
   if (source == "alpha" || source == "global")
     return type == tile::ScalarType::get(type.getContext(),
@@ -56,7 +57,7 @@ bool fitsSource(Type type, StringRef source) {
   Type element = matrix.getElement();
   if (source == "a" || source == "b" || source == "q")
     return isa_and_present<Float4E2M1FNType>(element);
-  return (source == "d" || source == "x") &&
+  return (source == "d" || source == "x" || source == "y") &&
          isa_and_present<Float32Type, Float16Type, BFloat16Type>(element);
 }
 
@@ -135,7 +136,8 @@ LogicalResult addArgument(tile::KernelOp kernel, BlockArgument argument,
   if (!fitsSource(argument.getType(), source))
     return kernel.emitOpError(
                "expected operands a, sfa, b, sfb, d and alpha of "
-               "a gemm, or x, q, sfq and global of a quantisation, got '")
+               "a gemm, x, q, sfq and global of a quantisation, or q, sfq, y "
+               "and global of what undoes it, got '")
            << source << "' of type " << argument.getType();
   if (auto matrix = dyn_cast<tile::MatrixType>(argument.getType())) {
     auto sizes = convertSizes(kernel, matrix.getSizes(), source,
@@ -215,8 +217,9 @@ cta::KernelOp makeKernel(OpBuilder &builder, tile::KernelOp source,
   return kernel;
 }
 
-bool quantises(tile::KernelOp kernel) {
-  return kernel.walk([](tile::QuantizeOp) { return WalkResult::interrupt(); })
+template <typename Op>
+bool holds(tile::KernelOp kernel) {
+  return kernel.walk([](Op) { return WalkResult::interrupt(); })
       .wasInterrupted();
 }
 
@@ -245,8 +248,10 @@ struct TileToCtaPass : public compiler::impl::TileToCtaBase<TileToCtaPass> {
       return failure();
     cta::KernelOp kernel = makeKernel(builder, source, *arguments, schedule);
     std::unique_ptr<TileEmitter> emitter;
-    if (quantises(source))
+    if (holds<tile::QuantizeOp>(source))
       emitter = std::make_unique<TileQuantize>(kernel, source, schedule);
+    else if (holds<tile::DequantizeOp>(source))
+      emitter = std::make_unique<TileDequantize>(kernel, source, schedule);
     else if (schedule.getKind() == "plain")
       emitter = std::make_unique<TilePlain>(kernel, source, schedule);
     else if (schedule.getKind() == "multistage")

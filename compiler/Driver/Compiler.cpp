@@ -209,9 +209,7 @@ Expected<cta::KernelOp> Compilation::findKernel(mlir::ModuleOp in) {
 std::string Compilation::sourceText() const {
   if (options.ctaText)
     return *options.ctaText;
-  auto *quantize = std::get_if<QuantizeProblem>(&problemClass);
-  return options.templateText.value_or(std::string(
-      quantize ? quantizeTemplate(quantize->fuse) : gemmTemplate()));
+  return options.templateText.value_or(std::string(templateOf(problemClass)));
 }
 
 /// Up to a cta.kernel that nobody has looked at.

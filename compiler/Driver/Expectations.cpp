@@ -148,6 +148,7 @@ PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
     counts.stores += bool(store);
     counts.wideStores += store && store.getValue().getType().isF32();
     counts.elementLoads += llvm::isa<cta::LoadElementsOp>(op);
+    counts.elementStores += llvm::isa<cta::StoreElementsOp>(op);
     counts.codeStores += llvm::isa<cta::StoreCodesOp>(op);
     counts.factorStores +=
         llvm::isa<cta::StoreFactorOp, cta::ClearFactorOp>(op);

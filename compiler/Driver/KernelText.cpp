@@ -13,9 +13,20 @@ using namespace nybl::compiler;
 /// Several times what the largest schedule unrolls to.
 static constexpr unsigned maxKernelOps = 1 << 15;
 
+/// Of the elements that an op stores; null: it stores none.
+static Type storedElement(Operation *op) {
+  if (auto store = dyn_cast<cta::StoreOp>(op))
+    return store.getValue().getType();
+  auto store = dyn_cast<cta::StoreElementsOp>(op);
+  return store ? store.getElement() : Type();
+}
+
 static Type storedType(cta::KernelOp kernel) {
   Type type;
-  kernel.walk([&](cta::StoreOp store) { type = store.getValue().getType(); });
+  kernel.walk([&](Operation *op) {
+    if (Type element = storedElement(op))
+      type = element;
+  });
   return type;
 }
 
@@ -35,14 +46,14 @@ static LogicalResult checkLoads(cta::KernelOp kernel, cta::KernelOp reference) {
   return failure(result.wasInterrupted());
 }
 
-/// A store knows its element only by the value it stores.
+/// A store knows its element only by its own word, or by the value it stores.
 static LogicalResult checkStores(cta::KernelOp kernel, Type expected) {
-  WalkResult result = kernel.walk([&](cta::StoreOp store) -> WalkResult {
-    if (store.getValue().getType() == expected)
+  WalkResult result = kernel.walk([&](Operation *op) -> WalkResult {
+    Type element = storedElement(op);
+    if (!element || element == expected)
       return success();
-    return store.emitError("expected elements of ")
-           << expected << ", as the problem says, got "
-           << store.getValue().getType();
+    return op->emitError("expected elements of ")
+           << expected << ", as the problem says, got " << element;
   });
   return failure(result.wasInterrupted());
 }

@@ -27,32 +27,32 @@ static std::string typeName(mlir::Type type) {
   return type.isInteger(32) ? "i32" : type.isInteger(64) ? "i64" : "pointer";
 }
 
-/// What accesses need: loads move 8 bytes of codes or 16 of elements, stores 8
-/// bytes of codes or one element, TMA takes 16.
+/// What accesses need: 8 bytes of codes or 16 of elements are moved at a time,
+/// but of a product's elements one; TMA takes 16.
 static int64_t alignmentOf(cta::KernelOp kernel, const std::string &name,
                            const AnyProblem &problemClass) {
-  if (name == "x" || kernel.argumentFor(name + ".map"))
+  if (name == "x" || name == "y" || kernel.argumentFor(name + ".map"))
     return 16;
   auto *gemm = std::get_if<GemmProblem>(&problemClass);
   return name == "d" && gemm ? byteWidth(gemm->d) : 8;
 }
 
 static void addMatrix(Manifest &manifest, const std::string &name,
-                      cta::MatrixType type, int64_t alignment) {
+                      cta::MatrixType type, int64_t alignment, bool isOutput) {
   auto &list = manifest.preconditions;
   list.push_back({"alignment", name, alignment});
   list.push_back({"stride_multiple", name, alignment});
   list.push_back({"stride_max", name, strideMax});
   list.push_back({"rows_fit", name, type.getRowBytes()});
-  if (name == "d" || name == "q")
+  if (isOutput)
     list.push_back({"no_overlap", name, 0});
 }
 
 /// Copies of four scale factors need an address to match.
 static void addScales(Manifest &manifest, const std::string &name,
-                      mlir::BlockArgument scales) {
+                      mlir::BlockArgument scales, bool isOutput) {
   manifest.preconditions.push_back({"scale_bytes", name, 0});
-  if (name == "sfq")
+  if (isOutput)
     manifest.preconditions.push_back({"no_overlap", name, 0});
   if (llvm::any_of(scales.getUsers(), llvm::IsaPred<cta::CopyScalesOp>))
     manifest.preconditions.push_back({"alignment", name, 4});
@@ -74,9 +74,10 @@ static void addParameters(Manifest &manifest, cta::KernelOp kernel,
     manifest.parameters.push_back({source, typeName(type)});
     if (auto matrix = llvm::dyn_cast<cta::MatrixType>(type))
       addMatrix(manifest, source, matrix,
-                alignmentOf(kernel, source, problemClass));
+                alignmentOf(kernel, source, problemClass),
+                kernel.isOutput(argument));
     else if (llvm::isa<cta::ScalesType>(type))
-      addScales(manifest, source, argument);
+      addScales(manifest, source, argument, kernel.isOutput(argument));
     else if (auto map = llvm::dyn_cast<cta::TensorMapType>(type))
       manifest.tensorMaps.push_back(
           {llvm::StringRef(source).split('.').first.str(), map.getRows(),

@@ -65,6 +65,11 @@ mlir::FailureOr<std::pair<Shown, Shown>> proveSlotsAndWrites(Proof &proof);
 /// none.
 mlir::FailureOr<std::pair<Shown, Shown>> proveBlocksAndWrites(Proof &proof);
 
+/// The same of a kernel that makes elements of a block-scaled tensor: each is
+/// made of the code and the scale factor of its own row and column, and of the
+/// global scale, and is stored once.
+mlir::FailureOr<std::pair<Shown, Shown>> proveElementsAndWrites(Proof &proof);
+
 /// L5, flow: what was read from memory reaches no address, guard, count or
 /// branch; scale factors reach scale slots alone.
 mlir::FailureOr<Shown> proveFlow(Proof &proof);

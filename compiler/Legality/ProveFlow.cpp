@@ -26,6 +26,9 @@ static std::optional<SmallVector<Value>> follow(OpOperand &use) {
   if (auto store = dyn_cast<cta::StoreSharedOp>(user);
       store && value == store.getValue())
     return SmallVector<Value>();
+  if (auto store = dyn_cast<cta::StoreElementsOp>(user);
+      store && use.getOperandNumber() < store.getValues().size())
+    return SmallVector<Value>();
   if (auto store = dyn_cast<cta::StoreCodesOp>(user);
       store && value == store.getCodes())
     return SmallVector<Value>();
@@ -33,7 +36,8 @@ static std::optional<SmallVector<Value>> follow(OpOperand &use) {
     return isa<cta::ScaleType>(value.getType())
                ? std::optional(SmallVector<Value>())
                : std::nullopt;
-  if (isa<cta::MmaOp, cta::QuantizeOp, cta::SiluMulOp>(user) ||
+  if (isa<cta::MmaOp, cta::QuantizeOp, cta::SiluMulOp, cta::DequantizeOp>(
+          user) ||
       isa<arith::ArithDialect>(user->getDialect()))
     return SmallVector<Value>(user->getResults());
   if (auto sum = dyn_cast<cta::SumPartsOp>(user);

@@ -17,7 +17,7 @@ namespace nybl::compiler {
 
 /// Changes when the prover can accept something it refused before, or refuses
 /// what it accepted.
-static constexpr StringRef proverVersion = "nybl-prover 6";
+static constexpr StringRef proverVersion = "nybl-prover 7";
 
 /// In the order in which each can rely on those before it.
 static FailureOr<std::map<StringRef, Shown>> proveLemmas(Proof &proof) {
@@ -32,9 +32,10 @@ static FailureOr<std::map<StringRef, Shown>> proveLemmas(Proof &proof) {
   if (failed(checkOps(proof.kernel)) || failed(prove("L5", proveFlow)) ||
       failed(prove("L1", proveAccess)) || failed(prove("L3", proveStages)))
     return failure();
-  bool quantises = bool(proof.kernel.argumentFor("x"));
   FailureOr<std::pair<Shown, Shown>> slots =
-      quantises ? proveBlocksAndWrites(proof) : proveSlotsAndWrites(proof);
+      proof.kernel.argumentFor("x")   ? proveBlocksAndWrites(proof)
+      : proof.kernel.argumentFor("y") ? proveElementsAndWrites(proof)
+                                      : proveSlotsAndWrites(proof);
   if (failed(slots))
     return failure();
   shown["L2"] = std::move(slots->first);

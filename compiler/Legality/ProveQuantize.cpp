@@ -42,7 +42,6 @@ private:
 
   SmallVector<LessThan> expectedGuard(BlockWrite::Kind kind, AffineExpr row,
                                       AffineExpr block);
-  bool isGuard(ArrayRef<LessThan> guard, ArrayRef<LessThan> expected);
   LogicalResult prove(const BlockWrite &write);
   LogicalResult proveSource(const BlockWrite &write);
   LogicalResult proveElement(const BlockWrite &write, Value element,
@@ -143,8 +142,9 @@ LogicalResult QuantizeProver::collect() {
       return failure();
     // Which padding it is, its guard says.
     BlockWrite &write = writes.back();
-    if (isGuard(write.guard,
-                expectedGuard(BlockWrite::ClearRows, write.row, write.block)))
+    if (isSameGuard(
+            slicer, write.guard,
+            expectedGuard(BlockWrite::ClearRows, write.row, write.block)))
       write.kind = BlockWrite::ClearRows;
     return success();
   });
@@ -171,22 +171,10 @@ SmallVector<LessThan> QuantizeProver::expectedGuard(BlockWrite::Kind kind,
     return {{rows, row + 1},
             {row, (rows + (inTile - 1)).floorDiv(inTile) * inTile},
             padded};
+  case BlockWrite::Elements: // of kernels that undo it
+    break;
   }
   llvm_unreachable("every kind is handled above");
-}
-
-bool QuantizeProver::isGuard(ArrayRef<LessThan> guard,
-                             ArrayRef<LessThan> expected) {
-  auto same = [&](const LessThan &a, const LessThan &b) {
-    return isSame(slicer, a.small, b.small) && isSame(slicer, a.large, b.large);
-  };
-  auto covers = [&](ArrayRef<LessThan> all, ArrayRef<LessThan> some) {
-    return llvm::all_of(some, [&](const LessThan &one) {
-      return llvm::any_of(
-          all, [&](const LessThan &other) { return same(one, other); });
-    });
-  };
-  return covers(guard, expected) && covers(expected, guard);
 }
 
 LogicalResult QuantizeProver::notProven(Operation *op, const Twine &expected) {
@@ -228,14 +216,15 @@ LogicalResult QuantizeProver::proveLoad(const BlockWrite &write, Value element,
   AffineExpr stored = write.block * (kBlock * bytes) + column * bytes;
   if (isSame(slicer, offset->factor, write.row) &&
       isSame(slicer, loaded, stored)) {
-    if (isGuard(*guard,
-                expectedGuard(BlockWrite::Factor, write.row, write.block)))
+    if (isSameGuard(slicer, *guard,
+                    expectedGuard(BlockWrite::Factor, write.row, write.block)))
       return success();
     return load.emitError("not proven: expected a load wherever row and K "
                           "block are real, and nowhere else");
   }
   if (failed(tryOutPlace(slicer, write, {offset->factor, write.row},
-                         {loaded, stored}, bytes)))
+                         {loaded, stored}, bytes,
+                         {"x", write.kind == BlockWrite::Codes ? "q" : "sfq"})))
     return failure();
   return write.op->emitError("not proven: expected the row and the K block of "
                              "a store to be those of its load");
@@ -281,7 +270,8 @@ LogicalResult QuantizeProver::tabulate(const BlockWrite &write) {
 }
 
 LogicalResult QuantizeProver::prove(const BlockWrite &write) {
-  if (!isGuard(write.guard, expectedGuard(write.kind, write.row, write.block)))
+  if (!isSameGuard(slicer, write.guard,
+                   expectedGuard(write.kind, write.row, write.block)))
     return notProven(write.op,
                      "the guard of a store to say exactly that row and K block "
                      "are real, or exactly that they are padding");

@@ -4,6 +4,7 @@
 
 #include "compiler/Legality/QuantizeTrial.h"
 #include "compiler/Legality/Query.h"
+#include "compiler/Legality/ThreadValues.h"
 
 using namespace mlir;
 using namespace nybl;
@@ -144,6 +145,21 @@ LogicalResult Trial::run() {
 
 } // namespace
 
+bool nybl::compiler::isSameGuard(const Slicer &slicer, ArrayRef<LessThan> a,
+                                 ArrayRef<LessThan> b) {
+  auto same = [&](const LessThan &one, const LessThan &other) {
+    return isSame(slicer, one.small, other.small) &&
+           isSame(slicer, one.large, other.large);
+  };
+  auto covers = [&](ArrayRef<LessThan> all, ArrayRef<LessThan> some) {
+    return llvm::all_of(some, [&](const LessThan &one) {
+      return llvm::any_of(
+          all, [&](const LessThan &other) { return same(one, other); });
+    });
+  };
+  return covers(a, b) && covers(b, a);
+}
+
 LogicalResult nybl::compiler::tryOutQuantize(cta::KernelOp kernel,
                                              Slicer &slicer,
                                              const QuantizedOperands &operands,
@@ -159,7 +175,8 @@ LogicalResult
 nybl::compiler::tryOutPlace(Slicer &slicer, const BlockWrite &write,
                             std::pair<AffineExpr, AffineExpr> rows,
                             std::pair<AffineExpr, AffineExpr> bytes,
-                            int64_t elementBytes) {
+                            int64_t elementBytes,
+                            std::pair<StringRef, StringRef> operands) {
   auto range = cast<cta::TileRangeOp>(write.op->getParentOp());
   FailureOr<AffineExpr> count = slicer.index(range.getCount());
   if (failed(count))
@@ -180,10 +197,10 @@ nybl::compiler::tryOutPlace(Slicer &slicer, const BlockWrite &write,
       int64_t wanted = evaluate(bytes.second, point);
       if (!passes(write, point) || (from == to && byte == wanted))
         continue;
-      bool isCodes = write.kind == BlockWrite::Codes;
-      return refuteAt(write.op, "L2", isCodes ? "q" : "sfq", slicer, point)
+      return refuteAt(write.op, "L2", operands.second, slicer, point)
              << "stores row " << from << ", column " << byte / elementBytes
-             << " of 'x' as row " << to << ", column " << wanted / elementBytes;
+             << " of '" << operands.first << "' as row " << to << ", column "
+             << wanted / elementBytes;
     }
   return success();
 }

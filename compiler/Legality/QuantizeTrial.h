@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Small launches of a kernel that quantises, thread by thread: what may refute
-// it, and proves nothing.
+// Small launches of a kernel that quantises, or undoes it, thread by thread:
+// what may refute it, and proves nothing.
 #ifndef NYBL_COMPILER_LEGALITY_QUANTIZETRIAL_H
 #define NYBL_COMPILER_LEGALITY_QUANTIZETRIAL_H
 
@@ -18,9 +18,10 @@ struct QuantizedOperands {
   int64_t elementBytes = 0; ///< of x
 };
 
-/// An op that stores one block's codes or scale factor, or clears padding.
+/// An op that stores one block's codes or scale factor, clears padding, or
+/// stores elements that were made of a block.
 struct BlockWrite {
-  enum Kind { Codes, Factor, ClearBlocks, ClearRows };
+  enum Kind { Codes, Factor, ClearBlocks, ClearRows, Elements };
 
   mlir::Operation *op;
   Kind kind;
@@ -29,6 +30,10 @@ struct BlockWrite {
   llvm::SmallVector<LessThan> guard;
 };
 
+/// Whether two guards are the same conjuncts, in any order.
+bool isSameGuard(const Slicer &slicer, llvm::ArrayRef<LessThan> a,
+                 llvm::ArrayRef<LessThan> b);
+
 /// Fails with the first byte that a launch stores twice, wrongly or never.
 mlir::LogicalResult tryOutQuantize(cta::KernelOp kernel, Slicer &slicer,
                                    const QuantizedOperands &operands,
@@ -36,12 +41,13 @@ mlir::LogicalResult tryOutQuantize(cta::KernelOp kernel, Slicer &slicer,
 
 /// Fails with the first thread that stores a block in another row, or another
 /// byte of its row, than it was loaded from: `first` of each is what was
-/// loaded.
+/// loaded, and from which operand.
 mlir::LogicalResult
 tryOutPlace(Slicer &slicer, const BlockWrite &write,
             std::pair<mlir::AffineExpr, mlir::AffineExpr> rows,
             std::pair<mlir::AffineExpr, mlir::AffineExpr> bytes,
-            int64_t elementBytes);
+            int64_t elementBytes,
+            std::pair<llvm::StringRef, llvm::StringRef> operands);
 
 } // namespace nybl::compiler
 

@@ -207,17 +207,25 @@ Expected<Selection> nybl::compiler::select(const GemmProblem &problemClass,
   return choose(problemClass, chip, choices);
 }
 
+/// To e2m1 and from it.
+static Status requireConversions(const AnyProblem &problemClass,
+                                 const Chip &chip) {
+  if (chip.cvtE2m1)
+    return Status::ok();
+  return Status::refused(
+      fmt::format("{} has no conversions of e2m1, which are needed for '{}'; "
+                  "chips that have them: {}",
+                  chip.name, print(problemClass),
+                  namesOf([](const Chip &c) { return c.cvtE2m1; })));
+}
+
 /// One block a thread; whole tiles of the layout where padding rows are
 /// cleared, since padding lies in the tiles of real rows then.
 Expected<Selection> nybl::compiler::select(const QuantizeProblem &problemClass,
                                            const Chip &chip,
                                            std::string_view givenTemplate) {
-  if (!chip.cvtE2m1)
-    return Status::refused(
-        fmt::format("{} has no conversions to e2m1, which are needed for '{}'; "
-                    "chips that have them: {}",
-                    chip.name, print(problemClass),
-                    namesOf([](const Chip &c) { return c.cvtE2m1; })));
+  if (Status status = requireConversions(problemClass, chip); !status)
+    return status;
   Schedule schedule;
   bool tall = problemClass.padRows && problemClass.sf == ScaleLayout::T128x4;
   schedule.tile = tall ? std::array<int64_t, 3>{128, 64, kBlock}
@@ -225,6 +233,21 @@ Expected<Selection> nybl::compiler::select(const QuantizeProblem &problemClass,
   schedule.warps = {1, 8};
   return Selection{givenTemplate.empty() ? quantizeTemplate(problemClass.fuse)
                                          : givenTemplate,
+                   schedule,
+                   "one block a thread, the one choice there is",
+                   {}};
+}
+
+/// The same, one block a thread.
+Expected<Selection>
+nybl::compiler::select(const DequantizeProblem &problemClass, const Chip &chip,
+                       std::string_view givenTemplate) {
+  if (Status status = requireConversions(problemClass, chip); !status)
+    return status;
+  Schedule schedule;
+  schedule.tile = {8, 512, kBlock};
+  schedule.warps = {1, 8};
+  return Selection{givenTemplate.empty() ? dequantizeTemplate() : givenTemplate,
                    schedule,
                    "one block a thread, the one choice there is",
                    {}};
@@ -238,27 +261,41 @@ Expected<Selection> nybl::compiler::select(const AnyProblem &problemClass,
       problemClass);
 }
 
-Status nybl::compiler::validate(const Schedule &s, const Chip &,
-                                const QuantizeProblem &problem) {
-  auto refuse = [&](std::string why) {
-    return Status::invalid(fmt::format("schedule '{}': {}", print(s), why));
-  };
+static Status refuse(const Schedule &s, std::string why) {
+  return Status::invalid(fmt::format("schedule '{}': {}", print(s), why));
+}
+
+/// Whether threads can do whole blocks.
+static Status validateBlocks(const Schedule &s) {
   Schedule same;
   same.tile = s.tile;
   same.warps = s.warps;
   if (!(print(s) == print(same)))
-    return refuse("expected kind, tile and warps alone for a quantisation, "
-                  "with kind=plain");
+    return refuse(s, "expected kind, tile and warps alone for a quantisation, "
+                     "with kind=plain");
   if (s.threads() > 1024)
     return refuse(
-        fmt::format("expected at most 1024 threads, got {}", s.threads()));
+        s, fmt::format("expected at most 1024 threads, got {}", s.threads()));
   if (s.tile[1] % (4 * kBlock) != 0)
-    return refuse(fmt::format("expected tiles of a multiple of 64 columns, got "
-                              "{}",
-                              s.tile[1]));
+    return refuse(s, fmt::format("expected tiles of a multiple of 64 columns, "
+                                 "got {}",
+                                 s.tile[1]));
+  return Status::ok();
+}
+
+Status nybl::compiler::validate(const Schedule &s, const Chip &,
+                                const DequantizeProblem &) {
+  return validateBlocks(s);
+}
+
+Status nybl::compiler::validate(const Schedule &s, const Chip &,
+                                const QuantizeProblem &problem) {
+  if (Status status = validateBlocks(s); !status)
+    return status;
   int64_t rows = problem.padRows ? tileBox(problem.sf).rows : 1;
   if (s.tile[0] % rows != 0)
-    return refuse(fmt::format("expected tiles of whole {} rows, the layout's, "
+    return refuse(s,
+                  fmt::format("expected tiles of whole {} rows, the layout's, "
                               "where padding rows are cleared, got {}",
                               rows, s.tile[0]));
   return Status::ok();

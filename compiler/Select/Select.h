@@ -34,17 +34,25 @@ Expected<Selection> select(const GemmProblem &problemClass, const Chip &chip,
 Expected<Selection> select(const QuantizeProblem &problemClass,
                            const Chip &chip,
                            std::string_view givenTemplate = {});
+Expected<Selection> select(const DequantizeProblem &problemClass,
+                           const Chip &chip,
+                           std::string_view givenTemplate = {});
 Expected<Selection> select(const AnyProblem &problemClass, const Chip &chip,
                            std::string_view givenTemplate = {});
 
-/// Whether a kernel that quantises can be laid out so: see Schedule.h for those
-/// that multiply.
+/// Whether a kernel that quantises, or undoes it, can be laid out so: see
+/// Schedule.h for those that multiply.
 Status validate(const Schedule &schedule, const Chip &chip,
                 const QuantizeProblem &problem);
+Status validate(const Schedule &schedule, const Chip &chip,
+                const DequantizeProblem &problem);
 
 /// The built-in templates, templates/*.mlir.
 std::string_view gemmTemplate();
 std::string_view quantizeTemplate(QuantizeFuse fuse = QuantizeFuse::None);
+std::string_view dequantizeTemplate();
+/// That of the problem's operation.
+std::string_view templateOf(const AnyProblem &problem);
 
 } // namespace nybl::compiler
 

@@ -83,3 +83,13 @@ LogicalResult QuantizeOp::verify() {
     return emitOpError("expected a global scale beside `decode`");
   return success();
 }
+
+LogicalResult DequantizeOp::verify() {
+  if (getY().getType().getShape() != getQ().getType().getShape())
+    return emitOpError("expected y and q to have the same rows and columns, "
+                       "got ")
+           << getY().getType() << " and " << getQ().getType();
+  if (getEncode() && !getGlobal())
+    return emitOpError("expected a global scale beside `encode`");
+  return success();
+}

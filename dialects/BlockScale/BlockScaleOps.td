@@ -51,4 +51,22 @@ def BlockScale_QuantizeOp : Op<BlockScale_Dialect, "quantize", [Pure]> {
   let hasVerifier = 1;
 }
 
+def BlockScale_DequantizeOp : Op<BlockScale_Dialect, "dequantize", [Pure]> {
+  let summary = "y[M,K] from q[M,K] and its scale factors: code * factor * global, rounded";
+  let description = [{
+    Without a global scale it is 1; with `encode` it is given as its reciprocal.
+    ```mlir
+    %y = block_scale.dequantize %q scaled_by %global :
+        !block_scale.tensor<?x384xf4E2M1FN, f8E4M3FN per 16 in "128x4"> -> tensor<?x384xbf16>
+    ```
+  }];
+  let arguments = (ins BlockScale_TensorType:$q, Optional<F32>:$global,
+                       UnitAttr:$encode);
+  let results = (outs RankedTensorOf<[BF16, F16, F32]>:$y);
+  let assemblyFormat = [{
+    $q (`scaled_by` $global^)? attr-dict `:` type($q) `->` type($y)
+  }];
+  let hasVerifier = 1;
+}
+
 #endif // NYBL_DIALECTS_BLOCKSCALE_BLOCKSCALEOPS_TD

@@ -85,6 +85,32 @@ nybl::block_scale::buildModule(MLIRContext &context,
 
 OwningOpRef<ModuleOp>
 nybl::block_scale::buildModule(MLIRContext &context,
+                               const DequantizeProblem &problemClass) {
+  Location location = UnknownLoc::get(&context);
+  int64_t m =
+      problemClass.m.isFixed() ? problemClass.m.low : ShapedType::kDynamic;
+  SmallVector<Type> inputs{
+      tensorType(&context, m, problemClass.k, problemClass.sf)};
+  if (problemClass.global != GlobalKind::None)
+    inputs.push_back(Float32Type::get(&context));
+  Type output = RankedTensorType::get({m, problemClass.k},
+                                      elementType(&context, problemClass.y));
+  OwningOpRef<ModuleOp> module = ModuleOp::create(location);
+  OpBuilder builder(module->getBodyRegion());
+  auto function = func::FuncOp::create(builder, location, "dequantize",
+                                       builder.getFunctionType(inputs, output));
+  Block *body = function.addEntryBlock();
+  builder.setInsertionPointToEnd(body);
+  Value global = inputs.size() == 2 ? Value(body->getArgument(1)) : Value();
+  auto dequantize =
+      DequantizeOp::create(builder, location, output, body->getArgument(0),
+                           global, problemClass.global == GlobalKind::Encode);
+  func::ReturnOp::create(builder, location, dequantize.getResult());
+  return module;
+}
+
+OwningOpRef<ModuleOp>
+nybl::block_scale::buildModule(MLIRContext &context,
                                const AnyProblem &problemClass) {
   return std::visit([&](const auto &p) { return buildModule(context, p); },
                     problemClass);
@@ -111,6 +137,20 @@ QuantizeProblem nybl::block_scale::problemOf(QuantizeOp quantize) {
   problem.padRows = quantize.getPadRows();
   problem.fuse =
       quantize.getSiluMul() ? QuantizeFuse::SiluMul : QuantizeFuse::None;
+  return problem;
+}
+
+DequantizeProblem nybl::block_scale::problemOf(DequantizeOp dequantize) {
+  ScaledTensorType q = dequantize.getQ().getType();
+  DequantizeProblem problem;
+  if (!ShapedType::isDynamic(q.getShape()[0]))
+    problem.m = Extent::fixed(q.getShape()[0]);
+  problem.k = q.getShape()[1];
+  problem.y = typeOf(dequantize.getY().getType().getElementType());
+  problem.sf = *parseScaleLayout(q.getLayout().getValue());
+  problem.global = !dequantize.getGlobal()  ? GlobalKind::None
+                   : dequantize.getEncode() ? GlobalKind::Encode
+                                            : GlobalKind::Decode;
   return problem;
 }
 

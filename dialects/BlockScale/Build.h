@@ -25,6 +25,10 @@ mlir::OwningOpRef<mlir::ModuleOp>
 buildModule(mlir::MLIRContext &context, const QuantizeProblem &problemClass);
 QuantizeProblem problemOf(QuantizeOp quantize);
 
+mlir::OwningOpRef<mlir::ModuleOp>
+buildModule(mlir::MLIRContext &context, const DequantizeProblem &problemClass);
+DequantizeProblem problemOf(DequantizeOp dequantize);
+
 mlir::OwningOpRef<mlir::ModuleOp> buildModule(mlir::MLIRContext &context,
                                               const AnyProblem &problemClass);
 

@@ -70,7 +70,9 @@ static bool mayUseScales(Type type, Operation *user) {
         return isa<LoadScaleOp, CopyScalesOp, StoreFactorOp, ClearFactorOp>(
             user);
       })
-      .Case([&](ScaleType) { return isa<StoreScaleOp, StoreFactorOp>(user); })
+      .Case([&](ScaleType) {
+        return isa<StoreScaleOp, StoreFactorOp, DequantizeOp>(user);
+      })
       .Case([&](ScaleStageType) {
         return isa<StoreScaleOp, CopyScalesOp, LoadScaleWordOp,
                    LoadScaleWordsOp, TensorCopyOp>(user);

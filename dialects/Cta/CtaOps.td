@@ -60,7 +60,9 @@ def Cta_KernelOp : Cta_Op<"kernel", [
     /// True if the kernel writes this operand; all others it may only read.
     bool isOutput(::mlir::BlockArgument argument) {
       ::llvm::StringRef source = sourceOf(argument);
-      return source == "d" || source == "q" || source == "sfq";
+      if (source == "q" || source == "sfq") // made of x, or what y is made of
+        return bool(argumentFor("x"));
+      return source == "d" || source == "y";
     }
   }];
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Verifiers of the ops that make block-scaled tensors, and what their accesses
-// tell the proof.
+// Verifiers of the ops that make block-scaled tensors and elements of them, and
+// what their accesses tell the proof.
 
 #include "dialects/Cta/CtaOps.h"
 
@@ -19,15 +19,30 @@ static LogicalResult expectElement(Operation *op, Type element) {
 
 LogicalResult SiluMulOp::verify() { return expectElement(*this, getElement()); }
 
-LogicalResult LoadElementsOp::verify() {
-  Type element = getElement();
-  if (failed(expectElement(*this, element)))
+/// As many elements as 16 bytes have.
+static LogicalResult expectSixteenBytes(Operation *op, Type element,
+                                        size_t count, StringRef what) {
+  if (failed(expectElement(op, element)))
     return failure();
   size_t expected = 16 * 8 / element.getIntOrFloatBitWidth();
-  if (getValues().size() == expected)
+  if (count == expected)
     return success();
-  return emitOpError("expected ")
-         << expected << " results, those of 16 bytes, got "
+  return op->emitOpError("expected ")
+         << expected << " " << what << ", those of 16 bytes, got " << count;
+}
+
+LogicalResult LoadElementsOp::verify() {
+  return expectSixteenBytes(*this, getElement(), getValues().size(), "results");
+}
+
+LogicalResult StoreElementsOp::verify() {
+  return expectSixteenBytes(*this, getElement(), getValues().size(), "values");
+}
+
+LogicalResult DequantizeOp::verify() {
+  if (getValues().size() == 16)
+    return success();
+  return emitOpError("expected a block of 16 elements, got ")
          << getValues().size();
 }
 
@@ -41,6 +56,11 @@ LogicalResult QuantizeOp::verify() {
 Value LoadElementsOp::getByteOffset() { return getOffset(); }
 int64_t LoadElementsOp::getElementBytes() { return 16; }
 Guards LoadElementsOp::getGuards(unsigned) { return {getGuard()}; }
+
+Value StoreElementsOp::getByteOffset() { return getOffset(); }
+int64_t StoreElementsOp::getElementBytes() { return 16; }
+Guards StoreElementsOp::getGuards(unsigned) { return {getGuard()}; }
+bool StoreElementsOp::isWrite() { return true; }
 
 Value StoreCodesOp::getByteOffset() { return getOffset(); }
 int64_t StoreCodesOp::getElementBytes() { return 8; }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The ops of Cta that make block-scaled tensors: a thread does whole blocks of
-// 16 elements.
+// The ops of Cta that make block-scaled tensors, or elements of them again: a
+// thread does whole blocks of 16 elements.
 #ifndef NYBL_DIALECTS_CTA_CTAQUANTIZE_TD
 #define NYBL_DIALECTS_CTA_CTAQUANTIZE_TD
 
@@ -63,6 +63,33 @@ def Cta_ClearFactorOp : Cta_Op<"clear_factor", [GlobalWrite, MemoryEffects<[MemW
   let summary = "a padding byte of a tensor of scale factors becomes 0, where the guard holds";
   let arguments = (ins Cta_ScalesType:$base, I64:$offset, I1:$guard);
   let assemblyFormat = "$base `[` $offset `]` `if` $guard attr-dict `:` type($base)";
+}
+
+def Cta_DequantizeOp : Cta_Op<"dequantize", [Pure]> {
+  let summary = "the 16 codes of a block, each times its scale factor";
+  let description = [{
+    Code i stands in bits 4i to 4i + 3, the element that it says in result i, exact
+    in f32. Of a factor that is NaN all are.
+  }];
+  let arguments = (ins I64:$codes, Cta_ScaleType:$scale);
+  let results = (outs Variadic<F32>:$values);
+  let assemblyFormat = "$codes `by` $scale attr-dict `:` type($values)";
+  let hasVerifier = 1;
+}
+
+def Cta_StoreElementsOp : Cta_Op<"store_elements", [GlobalWrite, MemoryEffects<[MemWrite]>]> {
+  let summary = "f32 elements as 16 bytes of a matrix, where the guard holds";
+  let description = [{
+    `element` is bf16, f16 or f32, to which each is rounded, to nearest even. Four or
+    eight values.
+  }];
+  let arguments = (ins Variadic<F32>:$values, Cta_MatrixType:$base, I64:$offset,
+                       I1:$guard, TypeAttr:$element);
+  let assemblyFormat = [{
+    `(` $values `)` `as` $element `,` $base `[` $offset `]` `if` $guard attr-dict
+    `:` type($base)
+  }];
+  let hasVerifier = 1;
 }
 
 #endif // NYBL_DIALECTS_CTA_CTAQUANTIZE_TD

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Text and verifiers of the ops that make block-scaled tensors.
+// Text and verifiers of the ops that make block-scaled tensors, and elements of
+// them.
 
 #include "dialects/Tile/TileOps.h"
 
@@ -98,6 +99,14 @@ LogicalResult QuantizeOp::verify() {
       failed(expectFlag(*this, "fast", getFast())))
     return failure();
   return expectArgument(*this, getGlobal(), "the global scale");
+}
+
+LogicalResult DequantizeOp::verify() {
+  ArrayRef<Attribute> sizes = getType().getSizes();
+  if (getCodes().getType().getSizes() != sizes ||
+      getScales().getType().getSizes() != sizes)
+    return emitOpError("expected codes, scales and a result of the same sizes");
+  return expectBlocks(*this, sizes);
 }
 
 //===----------------------------------------------------------------------===//

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The ops of Tile that make block-scaled tensors. Blocks are 16 columns.
+// The ops of Tile that make block-scaled tensors, and elements of them again.
+// Blocks are 16 columns.
 #ifndef NYBL_DIALECTS_TILE_TILEQUANTIZE_TD
 #define NYBL_DIALECTS_TILE_TILEQUANTIZE_TD
 
@@ -80,6 +81,16 @@ def Tile_StoreScalesOp : Tile_Op<"store_scales", [MemoryEffects<[MemWrite]>]> {
   let arguments = (ins Tile_ScaleTileType:$values, Tile_ScalesType:$scales, I32:$row,
                        I32:$column, AnyAttr:$pad_rows);
   let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+}
+
+def Tile_DequantizeOp : Tile_Op<"dequantize", [Pure]> {
+  let summary = "each code times the scale factor of its block, exact in f32";
+  let arguments = (ins Tile_TileType:$codes, Tile_ScaleTileType:$scales);
+  let results = (outs Tile_AccType:$result);
+  let assemblyFormat = [{
+    $codes `,` $scales attr-dict `:` type($codes) `,` type($scales) `->` type($result)
+  }];
   let hasVerifier = 1;
 }
 

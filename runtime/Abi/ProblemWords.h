@@ -49,6 +49,7 @@ std::vector<Status> allFaults(std::string_view line,
 /// none where parsing it succeeds.
 std::vector<Status> gemmFaults(std::string_view line);
 std::vector<Status> quantizeFaults(std::string_view line);
+std::vector<Status> dequantizeFaults(std::string_view line);
 /// Of the operation that the line names.
 std::vector<Status> faultsOf(std::string_view line);
 

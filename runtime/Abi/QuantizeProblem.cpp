@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Parser, printer and specialisation of quantisations.
+// Parser, printer and specialisation of quantisations and of what undoes them.
 
 #include "runtime/Abi/QuantizeProblem.h"
 #include "runtime/Abi/ProblemWords.h"
@@ -77,6 +77,46 @@ Status parseWord(const Word &word, QuantizeProblem &problem) {
                               key));
 }
 
+Status parseWord(const Word &word, DequantizeProblem &problem) {
+  std::string_view key = word.key();
+  if (key == "m")
+    return parseM(word, problem.m);
+  if (key == "k")
+    return parseK(word, problem.k);
+  if (key == "q")
+    return parseOneOf(word, "nvfp4");
+  if (key == "sf")
+    return parseLayout(word, problem.sf);
+  if (key == "y")
+    return parseType(word, problem.y);
+  if (key == "global")
+    return parseGlobal(word, problem.global);
+  return at(word, fmt::format("unknown key '{}': expected m, k, q, sf, y or "
+                              "global",
+                              key));
+}
+
+template <typename Problem>
+Expected<Problem> parseLine(std::string_view line, std::string_view operation) {
+  Expected<std::vector<Word>> words = split(line);
+  if (!words)
+    return words.status();
+  if (words->front().text != operation)
+    return at(words->front(), fmt::format("expected {}", operation));
+  Problem problem;
+  for (size_t i = 1; i < words->size(); ++i)
+    if (Status status = parseWord((*words)[i], problem); !status)
+      return status;
+  if (problem.k == 0)
+    return Status::invalid(fmt::format("expected k=NUMBER in '{}'", line));
+  return problem;
+}
+
+template <typename Problem>
+Expected<AnyProblem> asAny(const Expected<Problem> &problem) {
+  return problem ? Expected<AnyProblem>(*problem) : problem.status();
+}
+
 } // namespace
 
 std::string_view nybl::name(GlobalKind kind) {
@@ -100,18 +140,11 @@ std::string_view nybl::name(QuantizeFuse fuse) {
 }
 
 Expected<QuantizeProblem> nybl::parseQuantize(std::string_view line) {
-  Expected<std::vector<Word>> words = split(line);
-  if (!words)
-    return words.status();
-  if (words->front().text != "quantize")
-    return at(words->front(), "expected quantize");
-  QuantizeProblem problem;
-  for (size_t i = 1; i < words->size(); ++i)
-    if (Status status = parseWord((*words)[i], problem); !status)
-      return status;
-  if (problem.k == 0)
-    return Status::invalid(fmt::format("expected k=NUMBER in '{}'", line));
-  return problem;
+  return parseLine<QuantizeProblem>(line, "quantize");
+}
+
+Expected<DequantizeProblem> nybl::parseDequantize(std::string_view line) {
+  return parseLine<DequantizeProblem>(line, "dequantize");
 }
 
 Expected<AnyProblem> nybl::parseAnyProblem(std::string_view line) {
@@ -119,18 +152,24 @@ Expected<AnyProblem> nybl::parseAnyProblem(std::string_view line) {
   if (!words)
     return words.status();
   std::string_view operation = words->front().text;
-  if (operation != "gemm" && operation != "quantize")
-    return at(words->front(), "unknown operation: expected gemm or quantize");
-  if (operation == "gemm") {
-    Expected<GemmProblem> gemm = parseProblem(line);
-    return gemm ? Expected<AnyProblem>(*gemm) : gemm.status();
-  }
-  Expected<QuantizeProblem> quantize = parseQuantize(line);
-  return quantize ? Expected<AnyProblem>(*quantize) : quantize.status();
+  if (operation == "gemm")
+    return asAny(parseProblem(line));
+  if (operation == "quantize")
+    return asAny(parseQuantize(line));
+  if (operation == "dequantize")
+    return asAny(parseDequantize(line));
+  return at(words->front(),
+            "unknown operation: expected gemm, quantize or dequantize");
 }
 
 std::vector<Status> words::quantizeFaults(std::string_view line) {
   QuantizeProblem problem;
+  auto parse = [&](const Word &word) { return parseWord(word, problem); };
+  return allFaults(line, parse, {"k"});
+}
+
+std::vector<Status> words::dequantizeFaults(std::string_view line) {
+  DequantizeProblem problem;
   auto parse = [&](const Word &word) { return parseWord(word, problem); };
   return allFaults(line, parse, {"k"});
 }
@@ -142,6 +181,8 @@ std::vector<Status> words::faultsOf(std::string_view line) {
     return gemmFaults(line);
   if (operation == "quantize")
     return quantizeFaults(line);
+  if (operation == "dequantize")
+    return dequantizeFaults(line);
   return {parseAnyProblem(line).status()};
 }
 
@@ -152,12 +193,24 @@ std::string nybl::print(const QuantizeProblem &p) {
       name(p.math), p.padRows ? "rows" : "none", name(p.fuse));
 }
 
+std::string nybl::print(const DequantizeProblem &p) {
+  return fmt::format("dequantize m={} k={} q={} sf={} y={} global={}",
+                     words::print(p.m), p.k, name(p.q), name(p.sf), name(p.y),
+                     name(p.global));
+}
+
 std::string nybl::print(const AnyProblem &problem) {
   return std::visit([](const auto &p) { return print(p); }, problem);
 }
 
 QuantizeProblem nybl::specialise(const QuantizeProblem &problem) {
   QuantizeProblem result = problem;
+  result.m = Extent::free();
+  return result;
+}
+
+DequantizeProblem nybl::specialise(const DequantizeProblem &problem) {
+  DequantizeProblem result = problem;
   result.m = Extent::free();
   return result;
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The problem line of a quantisation, and a line of either operation.
+// The problem lines of a quantisation and of what undoes it, and a line of any
+// operation.
 //
 //   quantize m=? k=7168 x=bf16 q=nvfp4 sf=128x4 global=encode math=exact
 //            pad=none fuse=none
+//   dequantize m=? k=7168 q=nvfp4 sf=128x4 y=bf16 global=decode
 //
 // q[M,K] and its scale factors are made of x[M,K], block by block of 16, with E
 // the global scale 2688 / amax of the tensor: docs/quantize.md. With
@@ -49,20 +51,38 @@ struct QuantizeProblem {
                          const QuantizeProblem &) = default;
 };
 
+/// y[M,K] is made of q[M,K], its scale factors and the global scale.
+struct DequantizeProblem {
+  Extent m = Extent::free(); ///< rows; free, a range, or fixed
+  int64_t k = 0;             ///< > 0 and a multiple of 16
+  ElementFormat q = ElementFormat::NvFp4;
+  ScaleLayout sf = ScaleLayout::T128x4;
+  OutputType y = OutputType::BF16;
+  GlobalKind global = GlobalKind::Decode;
+
+  int64_t blocks() const { return k / kBlock; }
+  friend bool operator==(const DequantizeProblem &,
+                         const DequantizeProblem &) = default;
+};
+
 /// A problem of any operation that has kernels.
-using AnyProblem = std::variant<GemmProblem, QuantizeProblem>;
+using AnyProblem =
+    std::variant<GemmProblem, QuantizeProblem, DequantizeProblem>;
 
 /// Parses one line, as parseProblem does; only k is required.
 Expected<QuantizeProblem> parseQuantize(std::string_view line);
+Expected<DequantizeProblem> parseDequantize(std::string_view line);
 /// By its first word.
 Expected<AnyProblem> parseAnyProblem(std::string_view line);
 
 /// The canonical line; parsing it gives the problem again.
 std::string print(const QuantizeProblem &problem);
+std::string print(const DequantizeProblem &problem);
 std::string print(const AnyProblem &problem);
 
 /// What a kernel is compiled for: M becomes free.
 QuantizeProblem specialise(const QuantizeProblem &problem);
+DequantizeProblem specialise(const DequantizeProblem &problem);
 AnyProblem specialise(const AnyProblem &problem);
 
 } // namespace nybl

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Names to checks and slots, and their evaluation, of a quantisation.
+// Names to checks and slots, and their evaluation, of a quantisation or of what
+// undoes it.
 
 #include "runtime/Launch/QuantizeRecipe.h"
 #include "runtime/Launch/Scales.h"
@@ -23,9 +24,9 @@ struct QuantizeNames {
   using Operand = QuantizeRecipe::Operand;
   using Part = QuantizeRecipe::Part;
 
-  static std::optional<Operand> operand(std::string_view name) {
-    constexpr std::pair<std::string_view, Operand> names[] = {
-        {"x", Operand::X},
+  static std::optional<Operand> operand(std::string_view name, bool undoes) {
+    const std::pair<std::string_view, Operand> names[] = {
+        {undoes ? "y" : "x", Operand::X},
         {"q", Operand::Q},
         {"sfq", Operand::Scales},
         {"global", Operand::Global},
@@ -70,11 +71,12 @@ struct QuantizeNames {
 
 } // namespace nybl::launch
 
-QuantizeRecipe::View QuantizeRecipe::viewOf(Operand operand,
-                                            const nybl_quantize_args &args) {
+QuantizeRecipe::View
+QuantizeRecipe::viewOf(Operand operand, const nybl_quantize_args &args) const {
   switch (operand) {
   case Operand::X:
-    return {"x", args.x.pointer, args.x.bytes, args.x.row_stride};
+    return {undoes ? "y" : "x", args.x.pointer, args.x.bytes,
+            args.x.row_stride};
   case Operand::Q:
     return {"q", args.q.pointer, args.q.bytes, args.q.row_stride};
   case Operand::Scales:
@@ -103,7 +105,7 @@ bool QuantizeRecipe::applies(Check check, Operand operand) {
   case Check::RowsMax:
     return operand == Operand::M;
   case Check::NoOverlap:
-    return operand == Operand::Q || operand == Operand::Scales;
+    return isMatrix(operand) || operand == Operand::Scales;
   case Check::TileBytes: // of workspaces, which these kernels have none of
     return false;
   }
@@ -114,6 +116,24 @@ Expected<QuantizeRecipe> QuantizeRecipe::make(const Manifest &manifest,
                                               const QuantizeProblem &problem) {
   QuantizeRecipe recipe;
   recipe.asked = problem;
+  return make(manifest, std::move(recipe));
+}
+
+Expected<QuantizeRecipe>
+QuantizeRecipe::make(const Manifest &manifest,
+                     const DequantizeProblem &problem) {
+  QuantizeRecipe recipe;
+  recipe.asked.m = problem.m;
+  recipe.asked.k = problem.k;
+  recipe.asked.x = problem.y;
+  recipe.asked.sf = problem.sf;
+  recipe.asked.global = problem.global;
+  recipe.undoes = true;
+  return make(manifest, std::move(recipe));
+}
+
+Expected<QuantizeRecipe> QuantizeRecipe::make(const Manifest &manifest,
+                                              QuantizeRecipe recipe) {
   recipe.flags = Flags::make(manifest);
   recipe.tileM = manifest.tileM;
   recipe.tileK = manifest.tileN;
@@ -134,7 +154,7 @@ Expected<QuantizeRecipe> QuantizeRecipe::make(const Manifest &manifest,
 
 Status QuantizeRecipe::addCondition(const Precondition &precondition) {
   auto check = QuantizeNames::check(precondition.check);
-  auto operand = QuantizeNames::operand(precondition.operand);
+  auto operand = QuantizeNames::operand(precondition.operand, undoes);
   if (!check || !operand || !applies(*check, *operand) ||
       precondition.value < 0)
     return Status::invalid(fmt::format(
@@ -149,7 +169,7 @@ Status QuantizeRecipe::addCondition(const Precondition &precondition) {
 Status QuantizeRecipe::addSlot(const KernelParameter &parameter) {
   std::string_view source = parameter.source;
   size_t dot = source.find('.');
-  auto operand = QuantizeNames::operand(source.substr(0, dot));
+  auto operand = QuantizeNames::operand(source.substr(0, dot), undoes);
   std::optional<Part> part;
   if (operand)
     part = QuantizeNames::part(*operand,
@@ -178,7 +198,9 @@ Status QuantizeRecipe::requireChecks() const {
       return Status::invalid(
           fmt::format("manifest: expected a precondition 'rows_fit' of operand "
                       "'{}', got none",
-                      operand == Operand::X ? "x" : "q"));
+                      operand == Operand::Q ? "q"
+                      : undoes              ? "y"
+                                            : "x"));
   return Status::ok();
 }
 
@@ -207,11 +229,11 @@ Status QuantizeRecipe::check(const nybl_quantize_args &args) const {
   return Status::ok();
 }
 
-/// The layout is ours to write, so the tag needs no trust: it must only be the
-/// one that the problem states, and the tensor as large.
+/// A layout that is ours to write needs no trust: the tag must only be the one
+/// that the problem states, and the tensor as large.
 Status QuantizeRecipe::checkScales(const nybl_quantize_args &args) const {
   nybl_scales scales = args.q_scales;
-  if (scales.trust_layout == 0)
+  if (!undoes && scales.trust_layout == 0)
     scales.trust_layout = 1;
   return checkScaleTensor({"q_scales", asked.sf, args.m, asked.blocks()},
                           scales);
@@ -348,8 +370,8 @@ uint64_t QuantizeRecipe::bitsOf(const Slot &slot,
   case Part::Value:
     return std::bit_cast<uint32_t>(
         args.global.kind == NYBL_SCALAR_HOST ? args.global.value : 1.0f);
-  case Part::Reciprocal: // E is what the kernel computes with
-    return asked.global == GlobalKind::Decode;
+  case Part::Reciprocal: // E is what is computed with, and 1 / E to undo it
+    return asked.global == (undoes ? GlobalKind::Encode : GlobalKind::Decode);
   case Part::Itself:
     break;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The launch recipe of a kernel that quantises: Recipe.h, of other operands.
+// The launch recipe of a kernel that quantises, or undoes it: Recipe.h, of
+// other operands.
 #ifndef NYBL_RUNTIME_LAUNCH_QUANTIZERECIPE_H
 #define NYBL_RUNTIME_LAUNCH_QUANTIZERECIPE_H
 
@@ -15,9 +16,12 @@ public:
   /// As Recipe::make.
   static Expected<QuantizeRecipe> make(const Manifest &manifest,
                                        const QuantizeProblem &problem);
+  static Expected<QuantizeRecipe> make(const Manifest &manifest,
+                                       const DequantizeProblem &problem);
 
-  /// Ok if the launch may happen. Errors: Refused. Nothing but m is checked
-  /// where m is 0.
+  /// Of a kernel that undoes it x is y, the output, and q is an input. Ok if
+  /// the launch may happen. Errors: Refused. Nothing but m is checked where m
+  /// is 0.
   Status check(const nybl_quantize_args &args) const;
 
   /// Fills the empty `block`; args must have passed check.
@@ -44,7 +48,9 @@ private:
     int64_t stride;
   };
 
-  static View viewOf(Operand operand, const nybl_quantize_args &args);
+  static Expected<QuantizeRecipe> make(const Manifest &manifest,
+                                       QuantizeRecipe recipe);
+  View viewOf(Operand operand, const nybl_quantize_args &args) const;
   static bool isMatrix(Operand operand) {
     return operand == Operand::X || operand == Operand::Q;
   }
@@ -61,6 +67,7 @@ private:
   uint64_t bitsOf(const Slot &slot, const nybl_quantize_args &args) const;
 
   QuantizeProblem asked;
+  bool undoes = false; ///< x is made of q
   int64_t tileM = 1, tileK = 1;
   Flags flags;
   std::vector<Condition> conditions;

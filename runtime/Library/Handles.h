@@ -130,6 +130,8 @@ Expected<uint64_t> workspaceBytes(const Plan &plan, int64_t m);
 Status enqueue(const Plan &plan, const nybl_gemm_args &args);
 /// See nybl_quantize.
 Status enqueue(const Plan &plan, const nybl_quantize_args &args);
+/// See nybl_dequantize.
+Status enqueue(const Plan &plan, const nybl_dequantize_args &args);
 
 /// The same by one kernel of a plan that has a check: looks at the operands,
 /// waits, and says what it found.

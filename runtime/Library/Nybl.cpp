@@ -310,6 +310,20 @@ nybl_status nybl_quantize(const nybl_plan *plan, const nybl_quantize_args *args,
   return NYBL_OK;
 }
 
+nybl_status nybl_dequantize(const nybl_plan *plan,
+                            const nybl_dequantize_args *args) {
+  if (!plan || !args)
+    return failNull("nybl_dequantize", plan ? "args" : "plan");
+  nybl_dequantize_args copy;
+  if (Status status =
+          readSized(args, sizeof copy, "nybl_dequantize_args", copy);
+      !status)
+    return fail(status);
+  if (Status status = enqueue(*plan->object, copy); !status)
+    return fail(status);
+  return NYBL_OK;
+}
+
 nybl_status nybl_launch(const nybl_plan *plan, const nybl_gemm_args *args) {
   if (!plan || !args)
     return failNull("nybl_launch", plan ? "args" : "plan");

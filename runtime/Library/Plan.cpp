@@ -3,6 +3,7 @@
 // What a plan is asked once it is there: what it is, its workspace, a launch.
 
 #include "runtime/Library/Handles.h"
+#include <fmt/format.h>
 
 using namespace nybl;
 using namespace nybl::library;
@@ -63,10 +64,22 @@ Expected<uint64_t> nybl::library::workspaceBytes(const Plan &plan, int64_t m) {
   return most;
 }
 
+/// Each operation has a call of its own.
+static Status wrongPlan(const char *call, const char *expected,
+                        const Plan &plan) {
+  constexpr const char *operations[] = {"gemm", "quantize", "dequantize"};
+  constexpr const char *calls[] = {"nybl_launch", "nybl_quantize",
+                                   "nybl_dequantize"};
+  size_t got = plan.problem.index();
+  return Status::invalid(
+      fmt::format("{}: expected the plan of a '{}', got one of a '{}': launch "
+                  "it by {}",
+                  call, expected, operations[got], calls[got]));
+}
+
 Status nybl::library::enqueue(const Plan &plan, const nybl_gemm_args &args) {
   if (!std::holds_alternative<GemmProblem>(plan.problem))
-    return Status::invalid("nybl_launch: expected the plan of a gemm, got one "
-                           "of a quantisation: launch it by nybl_quantize");
+    return wrongPlan("nybl_launch", "gemm", plan);
   const PlanKernel *one = plan.kernelFor(args.m);
   if (!one)
     return checkRows(plan, args.m);
@@ -78,9 +91,24 @@ Status nybl::library::enqueue(const Plan &plan, const nybl_gemm_args &args) {
 Status nybl::library::enqueue(const Plan &plan,
                               const nybl_quantize_args &args) {
   if (!std::holds_alternative<QuantizeProblem>(plan.problem))
-    return Status::invalid("nybl_quantize: expected the plan of a "
-                           "quantisation, got one of a gemm: launch it by "
-                           "nybl_launch");
+    return wrongPlan("nybl_quantize", "quantize", plan);
   const PlanKernel *one = plan.kernelFor(args.m);
   return one->kernel->launch(*one->quantizeRecipe, args);
+}
+
+Status nybl::library::enqueue(const Plan &plan,
+                              const nybl_dequantize_args &args) {
+  if (!std::holds_alternative<DequantizeProblem>(plan.problem))
+    return wrongPlan("nybl_dequantize", "dequantize", plan);
+  nybl_quantize_args operands = {};
+  operands.size = sizeof operands;
+  operands.m = args.m;
+  operands.x = args.y;
+  operands.q = args.q;
+  operands.q_scales = args.q_scales;
+  operands.global = args.global;
+  operands.stream = args.stream;
+  operands.flags = args.flags;
+  const PlanKernel *one = plan.kernelFor(args.m);
+  return one->kernel->launch(*one->quantizeRecipe, operands);
 }

@@ -316,8 +316,10 @@ Status nybl::library::makeRecipe(const Manifest &manifest,
       kernel.recipe = std::move(*recipe);
     return recipe.status();
   }
-  auto recipe = launch::QuantizeRecipe::make(
-      manifest, std::get<QuantizeProblem>(problem));
+  auto *quantize = std::get_if<QuantizeProblem>(&problem);
+  auto recipe = quantize ? launch::QuantizeRecipe::make(manifest, *quantize)
+                         : launch::QuantizeRecipe::make(
+                               manifest, std::get<DequantizeProblem>(problem));
   if (recipe)
     kernel.quantizeRecipe = std::move(*recipe);
   return recipe.status();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The problem line of a quantisation.
+// The problem lines of a quantisation and of what undoes it.
 
 #include "runtime/Abi/QuantizeProblem.h"
 
@@ -46,11 +46,52 @@ TEST(QuantizeProblem, TheFirstWordSaysWhich) {
   auto gemm = parseAnyProblem("gemm n=8 k=16");
   ASSERT_TRUE(gemm) << gemm.message();
   EXPECT_TRUE(std::holds_alternative<GemmProblem>(*gemm));
-  EXPECT_EQ(parseAnyProblem("dequantize k=16").message(),
-            "at word 1 'dequantize': unknown operation: expected gemm or "
-            "quantize");
+  auto dequantize = parseAnyProblem("dequantize k=16");
+  ASSERT_TRUE(dequantize) << dequantize.message();
+  EXPECT_TRUE(std::holds_alternative<DequantizeProblem>(*dequantize));
+  EXPECT_EQ(parseAnyProblem("requantize k=16").message(),
+            "at word 1 'requantize': unknown operation: expected gemm, "
+            "quantize or dequantize");
   EXPECT_EQ(parseQuantize("gemm k=16").message(),
             "at word 1 'gemm': expected quantize");
+}
+
+TEST(DequantizeProblem, ParsingWhatIsPrintedGivesTheProblem) {
+  EXPECT_EQ(print(*parseDequantize("dequantize k=7168")),
+            "dequantize m=? k=7168 q=nvfp4 sf=128x4 y=bf16 global=decode");
+  for (OutputType y : {OutputType::BF16, OutputType::F16, OutputType::F32})
+    for (ScaleLayout sf :
+         {ScaleLayout::Linear, ScaleLayout::T128x4, ScaleLayout::T8x4})
+      for (GlobalKind global :
+           {GlobalKind::None, GlobalKind::Encode, GlobalKind::Decode}) {
+        DequantizeProblem p;
+        p.m = {1, 32};
+        p.k = 48;
+        p.y = y;
+        p.sf = sf;
+        p.global = global;
+        auto parsed = parseAnyProblem(print(p));
+        ASSERT_TRUE(parsed) << parsed.message();
+        EXPECT_EQ(*parsed, AnyProblem(p));
+        EXPECT_EQ(std::get<DequantizeProblem>(specialise(*parsed)).m,
+                  Extent::free());
+      }
+}
+
+TEST(DequantizeProblem, ErrorsPointAtTheWord) {
+  const std::pair<const char *, const char *> table[] = {
+      {"quantize k=16", "at word 1 'quantize': expected dequantize"},
+      {"dequantize y=f32", "expected k=NUMBER in 'dequantize y=f32'"},
+      {"dequantize k=16 x=f32",
+       "at word 3 'x=f32': unknown key 'x': expected m, k, q, sf, y or "
+       "global"},
+      {"dequantize k=16 y=f8",
+       "at word 3 'y=f8': expected y=bf16, f16 or f32, got 'f8'"}};
+  for (auto [line, message] : table) {
+    auto parsed = parseDequantize(line);
+    ASSERT_FALSE(parsed) << line;
+    EXPECT_EQ(parsed.message(), message);
+  }
 }
 
 TEST(QuantizeProblem, ErrorsPointAtTheWord) {

@@ -3,7 +3,6 @@
 // Reads and checks a captured layer, and writes its result.
 
 #include "tools/nybl/Capture.h"
-#include "runtime/Support/Safetensors.h"
 #include "tools/nybl/Files.h"
 #include <cstring>
 #include <fmt/format.h>
@@ -12,20 +11,18 @@
 using namespace nybl;
 using namespace nybl::cli;
 
-namespace {
-
-std::string shapeOf(const Tensor &tensor) {
+std::string nybl::cli::shapeOf(const Tensor &tensor) {
   return fmt::format("{} [{}]", tensor.dtype, fmt::join(tensor.shape, ", "));
 }
 
-std::string bytesOf(const Tensor &tensor) {
+std::string nybl::cli::bytesOf(const Tensor &tensor) {
   return {reinterpret_cast<const char *>(tensor.bytes.data()),
           tensor.bytes.size()};
 }
 
-/// `rows` below 0: any number of them.
-Expected<const Tensor *> matrix(const SafetensorsFile &file, const char *name,
-                                int64_t rows, int64_t k) {
+Expected<const Tensor *> nybl::cli::readCodes(const SafetensorsFile &file,
+                                              const char *name, int64_t rows,
+                                              int64_t k) {
   auto tensor = file.require(name);
   if (!tensor)
     return tensor;
@@ -41,9 +38,10 @@ Expected<const Tensor *> matrix(const SafetensorsFile &file, const char *name,
       file.path(), count, k / 2, count, k, shapeOf(t)));
 }
 
-Expected<const Tensor *> scales(const SafetensorsFile &file, const char *name,
-                                ScaleLayout layout, int64_t rows,
-                                int64_t blocks) {
+Expected<const Tensor *> nybl::cli::readScales(const SafetensorsFile &file,
+                                               const char *name,
+                                               ScaleLayout layout, int64_t rows,
+                                               int64_t blocks) {
   auto tensor = file.require(name);
   if (!tensor)
     return tensor;
@@ -66,6 +64,14 @@ Expected<const Tensor *> scales(const SafetensorsFile &file, const char *name,
       fits.empty() ? std::string("fits none of linear, 128x4 and 8x4")
                    : "would be " + fits));
 }
+
+const char *nybl::cli::dtypeOf(OutputType type) {
+  return type == OutputType::BF16  ? "BF16"
+         : type == OutputType::F16 ? "F16"
+                                   : "F32";
+}
+
+namespace {
 
 Status checkRows(const GemmProblem &problem, int64_t m,
                  const std::string &path) {
@@ -114,15 +120,17 @@ Expected<Capture> nybl::cli::readCapture(const std::string &path,
   if (!file)
     return file.status();
   Capture capture;
-  auto a = matrix(*file, "a", -1, problem.k);
+  auto a = readCodes(*file, "a", -1, problem.k);
   if (!a)
     return a.status();
   capture.m = (*a)->shape[0];
   if (Status status = checkRows(problem, capture.m, path); !status)
     return status;
-  auto b = matrix(*file, "b", problem.n, problem.k);
-  auto sfa = scales(*file, "a_scale", problem.sfa, capture.m, problem.blocks());
-  auto sfb = scales(*file, "b_scale", problem.sfb, problem.n, problem.blocks());
+  auto b = readCodes(*file, "b", problem.n, problem.k);
+  auto sfa =
+      readScales(*file, "a_scale", problem.sfa, capture.m, problem.blocks());
+  auto sfb =
+      readScales(*file, "b_scale", problem.sfb, problem.n, problem.blocks());
   for (const Status &status : {b.status(), sfa.status(), sfb.status()})
     if (!status)
       return status;
@@ -138,12 +146,9 @@ Expected<Capture> nybl::cli::readCapture(const std::string &path,
 Status nybl::cli::writeResult(const std::string &path,
                               const GemmProblem &problem, int64_t m,
                               const std::string &rows) {
-  const char *dtype = problem.d == OutputType::BF16  ? "BF16"
-                      : problem.d == OutputType::F16 ? "F16"
-                                                     : "F32";
   Tensor d;
   d.name = "d";
-  d.dtype = dtype;
+  d.dtype = dtypeOf(problem.d);
   d.shape = {m, problem.n};
   d.bytes = {reinterpret_cast<const uint8_t *>(rows.data()), rows.size()};
   return writeOutput(path, printSafetensors({d}));

@@ -6,6 +6,7 @@
 #define NYBL_TOOLS_NYBL_CAPTURE_H
 
 #include "runtime/Abi/Problem.h"
+#include "runtime/Support/Safetensors.h"
 #include <optional>
 #include <string>
 
@@ -25,6 +26,21 @@ struct Capture {
 /// Errors: Invalid, naming the tensor, what was expected and what came.
 Expected<Capture> readCapture(const std::string &path,
                               const GemmProblem &problem);
+
+// Operands of any problem, checked. Errors: as readCapture.
+
+/// Codes: U8 [rows, k / 2] or F4 [rows, k]; `rows` below 0: any number of them.
+Expected<const Tensor *> readCodes(const SafetensorsFile &file,
+                                   const char *name, int64_t rows, int64_t k);
+/// One byte a scale factor, in that layout, padding included.
+Expected<const Tensor *> readScales(const SafetensorsFile &file,
+                                    const char *name, ScaleLayout layout,
+                                    int64_t rows, int64_t blocks);
+std::string bytesOf(const Tensor &tensor);
+/// "U8 [5, 192]"
+std::string shapeOf(const Tensor &tensor);
+/// As safetensors names it.
+const char *dtypeOf(OutputType type);
 
 /// Writes one tensor `d` [m, n]. `rows` are m * n elements of problem.d.
 Status writeResult(const std::string &path, const GemmProblem &problem,

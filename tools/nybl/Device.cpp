@@ -88,6 +88,16 @@ Status Session::quantize(nybl_quantize_args args) {
   return withReport(stream->synchronize());
 }
 
+Status Session::dequantize(nybl_dequantize_args args) {
+  auto stream = driver::Stream::create(operands.device());
+  if (!stream)
+    return stream.status();
+  args.stream = stream->handle();
+  if (Status status = check(nybl_dequantize(plan.get(), &args)); !status)
+    return withReport(status);
+  return withReport(stream->synchronize());
+}
+
 Status Session::withReport(const Status &status) const {
   if (status || status.code() != ErrorCode::Environment)
     return status;

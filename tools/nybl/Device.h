@@ -27,6 +27,7 @@ public:
   /// Launches and waits. What the emulated driver reports becomes Refused.
   Status launch(nybl_gemm_args args);
   Status quantize(nybl_quantize_args args);
+  Status dequantize(nybl_dequantize_args args);
 
   std::string phasesJson() const;
   /// Lines for the user: device, and what is not proven.

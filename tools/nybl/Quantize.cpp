@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// From a file through nybl_quantize to a file.
+// From a file through nybl_quantize, or nybl_dequantize, to a file.
 
 #include "tools/nybl/Quantize.h"
-#include "runtime/Support/Safetensors.h"
+#include "tools/nybl/Capture.h"
 #include "tools/nybl/Files.h"
 #include <cstring>
 #include <fmt/format.h>
@@ -14,19 +14,9 @@ using namespace nybl::cli;
 
 namespace {
 
-std::string shapeOf(const Tensor &tensor) {
-  return fmt::format("{} [{}]", tensor.dtype, fmt::join(tensor.shape, ", "));
-}
-
-const char *dtypeOf(OutputType type) {
-  return type == OutputType::BF16  ? "BF16"
-         : type == OutputType::F16 ? "F16"
-                                   : "F32";
-}
-
-Status readGlobal(const SafetensorsFile &file, const QuantizeProblem &problem,
-                  QuantizeCapture &capture) {
-  if (problem.global == GlobalKind::None)
+Status readGlobal(const SafetensorsFile &file, GlobalKind kind,
+                  std::optional<float> &global) {
+  if (kind == GlobalKind::None)
     return file.find("global")
                ? Status::invalid(fmt::format(
                      "tensor 'global' in '{}': expected none, since the "
@@ -44,18 +34,8 @@ Status readGlobal(const SafetensorsFile &file, const QuantizeProblem &problem,
         file.path(), shapeOf(t)));
   float value;
   std::memcpy(&value, t.bytes.data(), sizeof value);
-  capture.global = value;
+  global = value;
   return Status::ok();
-}
-
-nybl_scalar globalOf(const QuantizeProblem &problem,
-                     const QuantizeCapture &capture) {
-  if (!capture.global)
-    return {};
-  uint32_t convention = problem.global == GlobalKind::Decode
-                            ? NYBL_CONVENTION_DECODE
-                            : NYBL_CONVENTION_ENCODE;
-  return {NYBL_SCALAR_HOST, convention, 0, *capture.global, 0};
 }
 
 /// What is never written stays 0, or poison.
@@ -68,7 +48,62 @@ Expected<DeviceScales> allocateScales(Memory &memory,
   return memory.scales(image, problem.sf, m, {});
 }
 
+/// M is in the problem's range.
+Status checkRows(const Extent &rows, int64_t m, const char *name,
+                 const std::string &path) {
+  if (rows.contains(m))
+    return Status::ok();
+  return Status::invalid(fmt::format(
+      "tensor '{}' in '{}': expected M in the problem line's range, "
+      "got {} rows",
+      name, path, m));
+}
+
 } // namespace
+
+nybl_scalar nybl::cli::globalOf(GlobalKind kind, std::optional<float> value) {
+  if (!value)
+    return {};
+  uint32_t convention = kind == GlobalKind::Decode ? NYBL_CONVENTION_DECODE
+                                                   : NYBL_CONVENTION_ENCODE;
+  return {NYBL_SCALAR_HOST, convention, 0, *value, 0};
+}
+
+Expected<DequantizeCapture>
+nybl::cli::readDequantizeCapture(const std::string &path,
+                                 const DequantizeProblem &problem) {
+  auto file = SafetensorsFile::read(path);
+  if (!file)
+    return file.status();
+  auto q = readCodes(*file, "q", -1, problem.k);
+  if (!q)
+    return q.status();
+  DequantizeCapture capture;
+  capture.m = (*q)->shape[0];
+  if (Status status = checkRows(problem.m, capture.m, "q", path); !status)
+    return status;
+  auto scales =
+      readScales(*file, "q_scale", problem.sf, capture.m, problem.blocks());
+  if (!scales)
+    return scales.status();
+  capture.q = bytesOf(**q);
+  capture.scales = bytesOf(**scales);
+  if (Status status = readGlobal(*file, problem.global, capture.global);
+      !status)
+    return status;
+  return capture;
+}
+
+Status nybl::cli::writeElements(const std::string &path,
+                                const DequantizeProblem &problem, int64_t m,
+                                const std::string &rows) {
+  Tensor y;
+  y.name = "y";
+  y.dtype = dtypeOf(problem.y);
+  y.shape = {m, problem.k};
+  y.bytes = {reinterpret_cast<const uint8_t *>(rows.data()), rows.size()};
+  return writeOutput(path, printSafetensors({y}));
+}
 
 Expected<QuantizeCapture>
 nybl::cli::readQuantizeCapture(const std::string &path,
@@ -89,7 +124,8 @@ nybl::cli::readQuantizeCapture(const std::string &path,
   QuantizeCapture capture;
   capture.m = x.shape[0];
   capture.x = {reinterpret_cast<const char *>(x.bytes.data()), x.bytes.size()};
-  if (Status status = readGlobal(*file, problem, capture); !status)
+  if (Status status = readGlobal(*file, problem.global, capture.global);
+      !status)
     return status;
   return capture;
 }
@@ -117,7 +153,7 @@ Expected<QuantizeOutput> nybl::cli::quantize(Session &session,
   args.x = x->view;
   args.q = q->view;
   args.q_scales = scales->view;
-  args.global = globalOf(problem, capture);
+  args.global = globalOf(problem.global, capture.global);
   if (Status status = session.quantize(args); !status)
     return status;
   phases.mark("launch");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// nybl run "quantize ...": a tensor of a file becomes codes and scale factors.
+// nybl run "quantize ...": a tensor of a file becomes codes and scale factors;
+// and "dequantize ...", elements again.
 #ifndef NYBL_TOOLS_NYBL_QUANTIZE_H
 #define NYBL_TOOLS_NYBL_QUANTIZE_H
 
@@ -21,6 +22,24 @@ struct QuantizeCapture {
 struct QuantizeOutput {
   std::string q, scales;
 };
+
+/// Of what undoes it.
+struct DequantizeCapture {
+  int64_t m = 0;
+  std::string q, scales;
+  std::optional<float> global;
+};
+
+/// Reads q, q_scale and global. M is the first dimension of q.
+/// Errors: as below.
+Expected<DequantizeCapture>
+readDequantizeCapture(const std::string &path,
+                      const DequantizeProblem &problem);
+/// Writes y [M, K].
+Status writeElements(const std::string &path, const DequantizeProblem &problem,
+                     int64_t m, const std::string &rows);
+/// That of a launch.
+nybl_scalar globalOf(GlobalKind kind, std::optional<float> value);
 
 /// Reads x and global. M is the first dimension of x.
 /// Errors: Invalid, naming the tensor, what was expected and what came.

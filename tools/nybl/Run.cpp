@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// nybl run: replays one product or quantisation from a file on a device,
-// through nybl.h as any other program would.
+// nybl run: replays one problem from a file on a device, through nybl.h as any
+// other program would.
 
 #include "tools/nybl/Capture.h"
 #include "tools/nybl/Command.h"
@@ -103,6 +103,41 @@ Status multiply(Session &session, const GemmProblem &problem,
   return Status::ok();
 }
 
+/// The same of a tensor that was quantised. `y` becomes the rows.
+Status dequantize(Session &session, const DequantizeProblem &problem,
+                  const DequantizeCapture &capture,
+                  std::optional<uint8_t> poison, Phases &phases,
+                  std::string &y) {
+  bool padded = poison.has_value();
+  Memory &memory = session.memory();
+  auto q = upload(memory, capture.q,
+                  MatrixShape::make(capture.m, problem.k / 2, padded), poison);
+  auto scales = uploadScales(memory, capture.scales, problem.sf, capture.m,
+                             problem.blocks(), poison);
+  MatrixShape shape =
+      MatrixShape::make(capture.m, problem.k * byteWidth(problem.y), padded);
+  auto out = memory.output(shape, problem.k, byteWidth(problem.y), {}, "y");
+  for (const Status &status : {q.status(), scales.status(), out.status()})
+    if (!status)
+      return status;
+  phases.mark("upload");
+  auto args = face::sized<nybl_dequantize_args>();
+  args.m = capture.m;
+  args.q = q->view;
+  args.q_scales = scales->view;
+  args.y = out->view;
+  args.global = globalOf(problem.global, capture.global);
+  if (Status status = session.dequantize(args); !status)
+    return status;
+  phases.mark("launch");
+  auto rows = memory.readBack(*out, shape);
+  if (!rows)
+    return rows.status();
+  y = std::move(*rows);
+  phases.mark("download");
+  return Status::ok();
+}
+
 Expected<std::unique_ptr<Session>> openSession(const Options &options,
                                                const DeviceChoice &choice,
                                                Phases &phases) {
@@ -164,6 +199,29 @@ Expected<std::string> runProblem(const Options &options,
                      name(problem.q), name(problem.sf), options.out);
 }
 
+Expected<std::string> runProblem(const Options &options,
+                                 const DequantizeProblem &problem,
+                                 const DeviceChoice &choice,
+                                 std::optional<uint8_t> poison,
+                                 Phases &phases) {
+  auto capture = readDequantizeCapture(options.in, problem);
+  if (!capture)
+    return capture.status();
+  auto session = openSession(options, choice, phases);
+  if (!session)
+    return session.status();
+  std::string y;
+  if (Status status =
+          dequantize(**session, problem, *capture, poison, phases, y);
+      !status)
+    return status;
+  if (Status status = writeElements(options.out, problem, capture->m, y);
+      !status)
+    return status;
+  return fmt::format("{}y [{}, {}] {} in {}\n", (*session)->describe(),
+                     capture->m, problem.k, name(problem.y), options.out);
+}
+
 Status runRun(const Options &options) {
   auto problem = parseAnyProblem(options.problem);
   if (!problem)
@@ -215,6 +273,7 @@ void nybl::cli::addRun(CLI::App &app, int &code) {
       "one number, of the "
       "convention that the problem line states); output: q [M, K/2] and "
       "q_scale (U8), which a later gemm takes as its a and a_scale.\n"
+      "Of \"dequantize ...\": q, q_scale and global; output: y [M, K].\n"
       "The scales' layout is taken from the problem line and trusted where the "
       "size "
       "cannot confirm it (trust_layout of nybl.h): a line that states the "

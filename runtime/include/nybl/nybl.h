@@ -209,7 +209,8 @@ typedef struct nybl_prepare_options {
    May not be called under stream capture; runs no device work.
      problem  "gemm m=? n=4096 k=7168 sfa=128x4 sfb=128x4 d=bf16 alpha=tensor":
               D[M,N] = alpha * A[M,K] * B[N,K]^T. The range of m is the plan's.
-              weights=static: docs/trust.md. Or "quantize ...": nybl_quantize.
+              weights=static: docs/trust.md. Or "quantize ...": nybl_quantize;
+              "dequantize ...": nybl_dequantize.
      options  may be null.
    n = 0 gives a plan without a kernel, and needs no compiler.
    Errors: INVALID (problem, schedule, template), REFUSED (the chip lacks a
@@ -507,6 +508,34 @@ typedef struct nybl_quantize_args {
 NYBL_API nybl_status nybl_quantize(const nybl_plan *plan,
                                    const nybl_quantize_args *args,
                                    nybl_scales *made);
+
+/* Of a plan that was prepared for
+     "dequantize m=? k=7168 q=nvfp4 sf=128x4 y=bf16 global=decode":
+   y[M,K] = code * scale factor * G, rounded once to f32 and once to y's type,
+   with G the tensor's decode scale amax / 2688 (global=encode: given as 1 / G;
+   none: G is 1).
+     q         M x K, K / 2 bytes a row: as nybl_gemm_args.a
+     q_scales  in the layout that the problem states: as a_scales there,
+               trust_layout included
+     y         M x K, K * 2 (bf16, f16) or K * 4 (f32) bytes a row; output,
+               overlaps no other operand
+     global    of the convention that the problem states, else refused */
+typedef struct nybl_dequantize_args {
+  size_t size;
+  int64_t m; /* rows; within the plan's range of m */
+  nybl_matrix q;
+  nybl_scales q_scales;
+  nybl_matrix y; /* output */
+  nybl_scalar global;
+  void *stream;   /* as in nybl_gemm_args */
+  uint64_t flags; /* as in nybl_gemm_args */
+} nybl_dequantize_args;
+
+/* As nybl_launch, for a plan of "dequantize ...".
+   Errors: as nybl_launch; INVALID also where the plan is of another
+   operation. */
+NYBL_API nybl_status nybl_dequantize(const nybl_plan *plan,
+                                     const nybl_dequantize_args *args);
 
 #ifdef __cplusplus
 }

@@ -142,6 +142,42 @@ private:
   nybl_quantize_args args = sized<nybl_quantize_args>();
 };
 
+/// The arguments of what undoes it.
+class DequantizeArgs {
+public:
+  explicit DequantizeArgs(int64_t m) { args.m = m; }
+  DequantizeArgs &q(const nybl_matrix &matrix, const nybl_scales &scales) {
+    args.q = matrix;
+    args.q_scales = scales;
+    return *this;
+  }
+  DequantizeArgs &y(const nybl_matrix &matrix) {
+    args.y = matrix;
+    return *this;
+  }
+  DequantizeArgs &global(const DecodeScale &scale) {
+    args.global = scale.raw();
+    return *this;
+  }
+  DequantizeArgs &global(const EncodeScale &scale) {
+    args.global = scale.raw();
+    return *this;
+  }
+  DequantizeArgs &stream(void *stream) {
+    args.stream = stream;
+    return *this;
+  }
+  /// See NYBL_LAUNCH_DEPENDENT.
+  DequantizeArgs &dependent() {
+    args.flags |= NYBL_LAUNCH_DEPENDENT;
+    return *this;
+  }
+  const nybl_dequantize_args &raw() const { return args; }
+
+private:
+  nybl_dequantize_args args = sized<nybl_dequantize_args>();
+};
+
 template <typename Handle, void (*destroy)(Handle *)>
 struct Destroy {
   void operator()(Handle *handle) const { destroy(handle); }
@@ -155,6 +191,9 @@ public:
   /// `made` is q_scales, to be passed on.
   nybl_status quantize(const QuantizeArgs &args, nybl_scales &made) const {
     return nybl_quantize(handle.get(), &args.raw(), &made);
+  }
+  nybl_status dequantize(const DequantizeArgs &args) const {
+    return nybl_dequantize(handle.get(), &args.raw());
   }
   nybl_status info(nybl_plan_details &details) const {
     details = sized<nybl_plan_details>();

@@ -27,13 +27,13 @@ tile.kernel @steps<dims(M), params()>(%A: !tile.matrix<[M, 64], f4E2M1FN>) attri
 // -----
 
 // What is not instantiated has no element type; what is, is an operand.
-// expected-error @below {{expected operands a, sfa, b, sfb, d and alpha of a gemm, or x, q, sfq and global of a quantisation, got 'a' of type '!tile.matrix<[M, 64]>'}}
+// expected-error @below {{expected operands a, sfa, b, sfb, d and alpha of a gemm, x, q, sfq and global of a quantisation, or q, sfq, y and global of what undoes it, got 'a' of type '!tile.matrix<[M, 64]>'}}
 tile.kernel @unbound<dims(M), params()>(%A: !tile.matrix<[M, 64]>) attributes {schedule = #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]>, sources = ["a"]} {
 }
 
 // -----
 
-// expected-error @below {{expected operands a, sfa, b, sfb, d and alpha of a gemm, or x, q, sfq and global of a quantisation, got 'm' of type 'i32'}}
+// expected-error @below {{expected operands a, sfa, b, sfb, d and alpha of a gemm, x, q, sfq and global of a quantisation, or q, sfq, y and global of what undoes it, got 'm' of type 'i32'}}
 tile.kernel @foreign_argument<dims(M), params()>(%x: i32) attributes {schedule = #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]>, sources = ["m"]} {
 }
 

@@ -71,7 +71,7 @@ TEST(Compiler, SiblingChipsCarryTheirSuffix) {
 TEST(Compiler, ChipsQuantiseByTheSameInstructions) {
   for (const char *line :
        {"quantize k=80 x=f32 pad=rows", "quantize k=80 math=fast sf=linear",
-        "quantize k=80 x=f16 sf=8x4 fuse=silu_mul"}) {
+        "quantize k=80 x=f16 sf=8x4 fuse=silu_mul", "dequantize k=80"}) {
     std::map<std::string, std::string> bodies; // by what stands before .target
     for (const char *chip :
          {"sm_100a", "sm_120a", "sm_100f", "sm_103a", "sm_120f", "sm_121a"}) {

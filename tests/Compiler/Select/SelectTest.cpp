@@ -72,7 +72,7 @@ TEST(Select, SaysWhyAChipDoesNotQuantise) {
     if (!selected) {
       EXPECT_EQ(selected.status().code(), ErrorCode::Refused);
       EXPECT_EQ(selected.message().find(std::string(chip.name) +
-                                        " has no conversions to e2m1"),
+                                        " has no conversions of e2m1"),
                 0u)
           << selected.message();
       EXPECT_NE(selected.message().find("sm_100a, sm_100f, sm_103a, sm_110a, "

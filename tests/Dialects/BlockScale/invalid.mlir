@@ -47,3 +47,19 @@ func.func @k(%x: tensor<?x64xbf16>) -> !block_scale.tensor<?x64xf4E2M1FN, f8E4M3
   %q = block_scale.quantize %x {silu_mul} : tensor<?x64xbf16> -> !block_scale.tensor<?x64xf4E2M1FN, f8E4M3FN per 16 in "linear">
   return %q : !block_scale.tensor<?x64xf4E2M1FN, f8E4M3FN per 16 in "linear">
 }
+
+// -----
+
+func.func @k(%q: !block_scale.tensor<?x80xf4E2M1FN, f8E4M3FN per 16 in "linear">) -> tensor<?x64xbf16> {
+  // expected-error @below {{expected y and q to have the same rows and columns, got}}
+  %y = block_scale.dequantize %q : !block_scale.tensor<?x80xf4E2M1FN, f8E4M3FN per 16 in "linear"> -> tensor<?x64xbf16>
+  return %y : tensor<?x64xbf16>
+}
+
+// -----
+
+func.func @k(%q: !block_scale.tensor<?x64xf4E2M1FN, f8E4M3FN per 16 in "linear">) -> tensor<?x64xbf16> {
+  // expected-error @below {{expected a global scale beside `encode`}}
+  %y = block_scale.dequantize %q {encode} : !block_scale.tensor<?x64xf4E2M1FN, f8E4M3FN per 16 in "linear"> -> tensor<?x64xbf16>
+  return %y : tensor<?x64xbf16>
+}

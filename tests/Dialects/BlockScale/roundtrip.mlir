@@ -18,3 +18,11 @@ func.func @quantize(%x: tensor<?x384xbf16>, %global: f32)
       -> !block_scale.tensor<?x384xf4E2M1FN, f8E4M3FN per 16 in "8x4">
   return %q : !block_scale.tensor<?x384xf4E2M1FN, f8E4M3FN per 16 in "8x4">
 }
+
+// CHECK: block_scale.dequantize %{{.*}} scaled_by %{{.*}} {encode} : <?x384xf4E2M1FN, f8E4M3FN per 16 in "8x4"> -> tensor<?x384xf16>
+func.func @dequantize(%q: !block_scale.tensor<?x384xf4E2M1FN, f8E4M3FN per 16 in "8x4">, %global: f32)
+    -> tensor<?x384xf16> {
+  %y = block_scale.dequantize %q scaled_by %global {encode} :
+      !block_scale.tensor<?x384xf4E2M1FN, f8E4M3FN per 16 in "8x4"> -> tensor<?x384xf16>
+  return %y : tensor<?x384xf16>
+}

@@ -545,3 +545,24 @@ cta.kernel @k(%g: !cta.scalar, %e: f32) sources ["global", "global.value"] threa
   // expected-error @below {{must not use a value of type '!cta.scale'}}
   %other = arith.select %yes, %scale, %scale : !cta.scale
 }
+
+// -----
+
+cta.kernel @k(%y: !cta.matrix<8, 64>, %e: f32) sources ["y", "global.value"] threads 32
+    schedule #cta.schedule<"plain", tile = [8, 64, 16], warps = [1, 1]> {
+  %zero = arith.constant 0 : i64
+  %yes = arith.constant true
+  // expected-error @below {{expected 8 values, those of 16 bytes, got 2}}
+  cta.store_elements(%e, %e) as f16, %y[%zero] if %yes : <8, 64>
+}
+
+// -----
+
+cta.kernel @k(%s: !cta.scales<8, 4, "8x4">) sources ["sfq"] threads 32
+    schedule #cta.schedule<"plain", tile = [8, 64, 16], warps = [1, 1]> {
+  %zero = arith.constant 0 : i64
+  %yes = arith.constant true
+  %scale = cta.load_scale %s[%zero] if %yes : <8, 4, "8x4">
+  // expected-error @below {{expected a block of 16 elements, got 1}}
+  %0 = cta.dequantize %zero by %scale : f32
+}

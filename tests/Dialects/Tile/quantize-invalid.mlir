@@ -51,3 +51,14 @@ tile.kernel @k<dims(M), params()>() {
   // expected-error @below {{expected 0, 1 or a name as fast, got 2}}
   %y = tile.silu_mul %x, %x fast(2) : !tile.acc<[8, 64]>
 }
+
+// -----
+
+tile.kernel @k<dims(M), params()>(%Q: !tile.matrix<[M, 64]>, %S: !tile.scales<[M, 64]>) {
+  tile.foreach_tile (%m, %k) in (M, 64) by (8, 64) {
+    %q = tile.load %Q[%m, %k] : !tile.matrix<[M, 64]> -> !tile.tile<[8, 64]>
+    %s = tile.load_scales %S[%m, %k] : !tile.scales<[M, 64]> -> !tile.scale_tile<[8, 32]>
+    // expected-error @below {{expected codes, scales and a result of the same sizes}}
+    %y = tile.dequantize %q, %s : !tile.tile<[8, 64]>, !tile.scale_tile<[8, 32]> -> !tile.acc<[8, 64]>
+  }
+}

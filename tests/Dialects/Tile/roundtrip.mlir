@@ -6,7 +6,9 @@
 // RUN: nybl-opt %templates/quantize.mlir | nybl-opt | FileCheck %s -check-prefix=QUANTIZE
 // RUN: nybl-opt %templates/quantize.mlir > %t.quantize
 // RUN: nybl-opt %t.quantize | diff %t.quantize -
+// RUN: nybl-opt %templates/dequantize.mlir | nybl-opt | FileCheck %s -check-prefix=DEQUANTIZE
 
+// DEQUANTIZE: tile.dequantize %{{.*}}, %{{.*}} : <[BM, BK]>, <[BM, BK]> -> <[BM, BK]>
 // SILU: tile.load_elements %{{.*}}[%{{.*}}, %{{.*}}] half 0 : <[M, K2]>
 // SILU: tile.load_elements %{{.*}}[%{{.*}}, %{{.*}}] half 1 : <[M, K2]>
 // SILU: tile.silu_mul %{{.*}}, %{{.*}} fast(fast) : !tile.acc<[BM, BK]>
