@@ -324,10 +324,11 @@ private:
         {"tcgen05.ld.sync.aligned.32x32b.x8.b32", &PtxCounts::tensorLoads,
          false},
         {"tcgen05.wait::ld.sync.aligned", &PtxCounts::tensorWaits, false},
-        {"tcgen05.fence::after_thread_sync", &PtxCounts::tensorFences, false}};
-    if (s.op == "tcgen05.fence::before_thread_sync" ||
-        s.op == "tcgen05.relinquish_alloc_permit.cta_group::1.sync.aligned")
-      return;
+        {"tcgen05.fence::after_thread_sync", &PtxCounts::tensorFences, false},
+        {"tcgen05.fence::before_thread_sync", &PtxCounts::tensorFencesBefore,
+         false},
+        {"tcgen05.relinquish_alloc_permit.cta_group::1.sync.aligned",
+         &PtxCounts::tensorPermits, true}};
     const Kind *kind =
         llvm::find_if(kinds, [&](const Kind &k) { return k.op == s.op; });
     if (kind == std::end(kinds))
@@ -550,7 +551,11 @@ static std::string findMiscount(const PtxCounts &found,
       {"commits of multiplies", found.tensorCommits, expected.tensorCommits},
       {"loads of accumulators", found.tensorLoads, expected.tensorLoads},
       {"waits for accumulators", found.tensorWaits, expected.tensorWaits},
-      {"fences of tensor memory", found.tensorFences, expected.tensorFences}};
+      {"fences of tensor memory", found.tensorFences, expected.tensorFences},
+      {"fences ahead of what others wait for", found.tensorFencesBefore,
+       expected.tensorFencesBefore},
+      {"permits of tensor memory given up", found.tensorPermits,
+       expected.tensorPermits}};
   for (const Row &row : rows)
     if (row.found != row.expected)
       return "expected " + std::to_string(row.expected) + " " + row.what +

@@ -41,10 +41,11 @@ struct PtxCounts {
   unsigned partWaits = 0, partsDone = 0, sums = 0, sumsLeft = 0;
   /// Of tensor memory: how often it is asked for and given back; copies of 512
   /// bytes of scale factors; what tells an mbarrier that all that was asked for
-  /// is over; loads of accumulators, and waits for them; fences behind waits.
+  /// is over; loads of accumulators, and waits for them; fences behind waits,
+  /// and ahead of what says that something is over.
   unsigned tensorAllocs = 0, tensorFrees = 0, tensorCopies = 0,
            tensorCommits = 0, tensorLoads = 0, tensorWaits = 0,
-           tensorFences = 0;
+           tensorFences = 0, tensorFencesBefore = 0, tensorPermits = 0;
   unsigned ahead = 0; ///< of the copies, those before griddepcontrol.wait
   /// What their addresses may be made of: numbers of the kernel's parameters.
   std::set<unsigned> aheadFrom{};

@@ -77,6 +77,7 @@ static void countTensor(mlir::Operation *op, PtxCounts &counts) {
   counts.elections += commits; // a loop is released in by who is elected for it
   counts.tensorLoads += loads;
   counts.tensorWaits += loads;
+  counts.tensorFencesBefore += loads;
 }
 
 /// Behind a wait for columns to be free or filled; scale factors were written
@@ -99,9 +100,10 @@ static void countTensorFences(mlir::Operation *op, PtxCounts &counts) {
 static void countTensorMemory(cta::KernelOp kernel, PtxCounts &counts) {
   if (kernel.getBody().getOps<cta::TensorAllocOp>().empty())
     return;
-  ++counts.tensorAllocs, ++counts.tensorFrees;
+  ++counts.tensorAllocs, ++counts.tensorFrees, ++counts.tensorPermits;
   counts.barriers += 2;
   counts.tensorFences += 2;
+  counts.tensorFencesBefore += 2;
 }
 
 /// Four registers of an accumulator at a time.
