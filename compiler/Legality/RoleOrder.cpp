@@ -151,6 +151,7 @@ LogicalResult RoleTracer::traceMultiply(cta::TensorMmaOp mma) {
     if (current != *claim)
       return refute(mma) << "this is multiplied outside wait and release of "
                             "its K step";
+    tensorReads = true;
   }
   return checkSums(mma, mma.getColumns(), mma.getIteration(), Acquired);
 }
@@ -253,8 +254,9 @@ LogicalResult RoleTracer::traceAccess(cta::StageAccess access) {
       access, alloc.getRing(), access.getIteration(), access.isStageWrite());
   if (failed(claim))
     return failure();
-  bool byTensor =
-      isa<cta::SmemDescOp, cta::TensorCopyOp>(access.getOperation());
+  if (isa<cta::SmemDescOp>(access.getOperation()))
+    return success(); // a place: it is read where it is multiplied
+  bool byTensor = isa<cta::TensorCopyOp>(access.getOperation());
   (byTensor ? tensorReads : threadReads) |= !access.isStageWrite();
   if (current == *claim)
     return success();

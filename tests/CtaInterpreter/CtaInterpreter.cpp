@@ -133,7 +133,8 @@ Status CtaMachine::executeCta(Operation &op) {
             cta::TensorAllocOp>([](auto) { return Status::ok(); })
       .Case([&](cta::SmemDescOp o) {
         Value ring = o.getStage().getDefiningOp<cta::AllocOp>().getRing();
-        numbers(o).assign(threads, slotOf(o, ring, o.getIteration()));
+        numbers(o).assign(threads,
+                          iterationOf(ring, uniform(o, o.getIteration())));
         return Status::ok();
       })
       .Case([&](cta::TensorCopyOp o) {

@@ -132,6 +132,9 @@ private:
   uint64_t iterationOf(mlir::Value ring, uint64_t named) const {
     return named + tileNumber * stepsOf(ring);
   }
+  /// The slot of an iteration; a fault where the role has not claimed it.
+  uint64_t claimedSlot(mlir::Operation *op, mlir::Value ring,
+                       uint64_t iteration, bool writes);
   bool isWriteBefore(const Cell &cell, int thread) const;
   bool areReadsBefore(const Cell &cell, int thread) const;
 
@@ -195,7 +198,6 @@ private:
   TensorCell<Sum> *tensorSums(mlir::Operation *op, mlir::Value columns,
                               mlir::Value iteration);
   void writeSum(cta::TensorMmaOp op, TensorCell<Sum> &cell);
-  uint64_t slotOf(mlir::Operation *op, mlir::Value ring, mlir::Value named);
   template <typename Content>
   bool isWriteOver(const TensorCell<Content> &cell) const;
   bool areOver(const std::array<int, Cell::clocks> &reads) const;

@@ -91,8 +91,10 @@ Cell *CtaMachine::cellAt(cta::StageAccess op, uint64_t offset, int thread) {
   }
   uint64_t iteration =
       op.getIteration() ? numbers(op.getIteration())[thread] : 0;
-  if (alloc.getRing())
-    iteration = iterationOf(alloc.getRing(), iteration);
+  if (alloc.getRing() && role >= 0)
+    iteration =
+        claimedSlot(op, alloc.getRing(),
+                    iterationOf(alloc.getRing(), iteration), op.isStageWrite());
   return &cells[iteration % slots * size + offset];
 }
 

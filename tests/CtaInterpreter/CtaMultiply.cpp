@@ -127,6 +127,8 @@ Slots CtaMachine::tensorSlots(cta::TensorMmaOp op, Value data, Value scales,
   constexpr int64_t blockBytes = 8, blocks = 4, lanes = 32;
   auto type = cast<cta::DescriptorType>(data.getType());
   Value stage = data.getDefiningOp<cta::SmemDescOp>().getStage();
+  uint64_t slot = claimedSlot(op, stage.getDefiningOp<cta::AllocOp>().getRing(),
+                              numbers(data)[asker], /*writes=*/false);
   int64_t step = op.getStep();
   int64_t column = (step * type.getRows() + row) / lanes;
   Slots slots;
@@ -134,7 +136,7 @@ Slots CtaMachine::tensorSlots(cta::TensorMmaOp op, Value data, Value scales,
     std::array<Origin, blockBytes> bytes;
     for (int64_t i = 0; i < blockBytes; ++i) {
       int64_t at = (step * blocks + block) * blockBytes + i;
-      bytes[i] = readByTensor(op, stage, numbers(data)[asker],
+      bytes[i] = readByTensor(op, stage, slot,
                               swizzledPlace(row, at, type.getBytes()));
     }
     Origin scale = tensorScale(op, scales, column, row % lanes, block);

@@ -239,6 +239,14 @@ Status CtaMachine::giveBack(Operation &op, Value ring, int64_t iteration) {
   return Status::ok();
 }
 
+uint64_t CtaMachine::claimedSlot(Operation *op, Value ring, uint64_t iteration,
+                                 bool writes) {
+  if (!held.count({{ring.getAsOpaquePointer(), writes},
+                   static_cast<int64_t>(iteration)}))
+    observer.fault(op, "L3", "touches an iteration that it does not have");
+  return iteration % ring.getDefiningOp<cta::RingOp>().getStages();
+}
+
 Status CtaMachine::executeRingStep(Operation &op) {
   Value ring = op.getOperand(0), named = op.getOperand(1);
   if (role < 0 || stepsOf(ring) == 0) {

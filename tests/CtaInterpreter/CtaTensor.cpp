@@ -42,11 +42,6 @@ bool CtaMachine::isAsked(Operation *op, Value mine) {
   return true;
 }
 
-uint64_t CtaMachine::slotOf(Operation *op, Value ring, Value named) {
-  uint64_t stages = ring.getDefiningOp<cta::RingOp>().getStages();
-  return iterationOf(ring, uniform(op, named)) % stages;
-}
-
 /// The copies that filled the stage are over for all threads.
 Origin CtaMachine::readByTensor(Operation *op, Value stage, uint64_t slot,
                                 uint64_t offset) {
@@ -66,7 +61,10 @@ Origin CtaMachine::readByTensor(Operation *op, Value stage, uint64_t slot,
 /// A copy waits for nothing that was asked for before it.
 void CtaMachine::executeTensorCopy(cta::TensorCopyOp op) {
   auto alloc = op.getColumns().getDefiningOp<cta::TensorAllocOp>();
-  uint64_t slot = slotOf(op, alloc.getRing(), op.getIteration());
+  uint64_t slot =
+      claimedSlot(op, alloc.getRing(),
+                  iterationOf(alloc.getRing(), uniform(op, op.getIteration())),
+                  /*writes=*/false);
   numbers(op).assign(threads, slot);
   if (!isAsked(op, op.getMine()))
     return;
@@ -114,7 +112,10 @@ TensorCell<Sum> *CtaMachine::tensorSums(Operation *op, Value columns,
   int64_t size = lanesOfSums * alloc.getColumns();
   auto &cells = tensor->sums[columns];
   cells.resize(size * ring.getStages());
-  return &cells[slotOf(op, ring, iteration) * size];
+  uint64_t slot =
+      claimedSlot(op, ring, iterationOf(ring, uniform(op, iteration)),
+                  /*writes=*/isa<cta::TensorMmaOp>(op));
+  return &cells[slot * size];
 }
 
 /// Multiplies follow each other in the order in which they are asked for.

@@ -29,6 +29,11 @@
 // RUN: sed -e '/cta.tensor_release/d;/cta.tensor_mma.* step 0 when/{h;s/.*when \(%[0-9]*\) .*/cta.tensor_release %0[%arg16] when \1/;p;g}' %t | not nybl-opt - -prove-non-interference 2>&1 | FileCheck %s -check-prefix=RELEASED
 // RELEASED: refuted: with tile = 0, K step = 0 this is multiplied outside wait and release of its K step
 
+// A descriptor is a place: what it describes is read where it is multiplied, so it may stand ahead of the wait.
+// RUN: sed -e '/cta.ring_wait %0\[%arg16\]/{N;s/\(.*\)\n\(.*cta.smem_desc.*\)/\2\n\1/}' %t > %t.ahead
+// RUN: not diff %t %t.ahead
+// RUN: nybl-opt %t.ahead -prove-non-interference | FileCheck %s
+
 // Nobody releases the slot.
 // RUN: sed -e '/cta.tensor_release/d' %t | not nybl-opt - -prove-non-interference 2>&1 | FileCheck %s -check-prefix=NEVER
 // NEVER: not proven: expected one claim on a ring at a time in a role
