@@ -3,11 +3,10 @@
 // Buffers, launches, comparisons.
 
 #include "tests/Mutation/Bed.h"
-#include "runtime/Driver/Memory.h"
 #include "runtime/Launch/Recipe.h"
+#include "tests/Mutation/Machine.h"
 #include "tests/Oracle/Data.h"
 #include "tests/Oracle/Gemm.h"
-#include "tools/emulator/include/nybl-emu.h"
 #include <atomic>
 #include <fmt/format.h>
 #include <map>
@@ -31,6 +30,17 @@ std::vector<Trial> nybl::mutation::defaultTrials() {
           {33, 0, eager, false, true},       {140, 2, eager, false}};
 }
 
+std::vector<Trial> nybl::mutation::tensorTrials() {
+  constexpr int eager = NYBL_EMU_SCHEDULE_EAGER;
+  constexpr int adversary = NYBL_EMU_SCHEDULE_ADVERSARY;
+  constexpr int lazy = NYBL_EMU_SCHEDULE_LAZY;
+  return {{33, 1, adversary, true},
+          {300, 1, lazy, false},
+          {140, 2, eager, false},
+          {5, 1, eager, false, false, true},
+          {33, 0, eager, false, true}};
+}
+
 namespace {
 
 constexpr int64_t gap = 16;          ///< bytes between rows
@@ -38,56 +48,6 @@ constexpr uint8_t canvasByte = 0xa5; ///< of D before a launch
 constexpr uint8_t padding = 0x7f;    ///< a NaN as a scale
 constexpr float alpha = 0.001f, divisor = 1000;
 static_assert(1 / divisor == alpha);
-
-/// The emulated driver in this process, and its extension.
-struct Machine {
-  std::shared_ptr<const driver::Driver> api;
-  std::shared_ptr<const driver::Device> device;
-#define NYBL_EXTENSION(name) decltype(&::name) name = nullptr;
-#define NYBL_EXTENSIONS                                                        \
-  NYBL_EXTENSION(nyblEmuMarkPoison)                                            \
-  NYBL_EXTENSION(nyblEmuDeclareOutput)                                         \
-  NYBL_EXTENSION(nyblEmuReportCount)                                           \
-  NYBL_EXTENSION(nyblEmuReportText)                                            \
-  NYBL_EXTENSION(nyblEmuClearReports)                                          \
-  NYBL_EXTENSION(nyblEmuResetContext)                                          \
-  NYBL_EXTENSION(nyblEmuSetSchedule)                                           \
-  NYBL_EXTENSION(nyblEmuSetRaces)                                              \
-  NYBL_EXTENSION(cuLaunchKernelEx)                                             \
-  NYBL_EXTENSION(cuLaunchHostFunc)
-  NYBL_EXTENSIONS
-#undef NYBL_EXTENSION
-
-  static Expected<const Machine *> get() {
-    static const Expected<Machine> machine = open();
-    return machine ? Expected<const Machine *>(&*machine)
-                   : Expected<const Machine *>(machine.status());
-  }
-
-private:
-  static Expected<Machine> open() {
-    // A mutant may run on and on; parts of a tile may wait while the host does
-    // something else.
-    ::setenv("NYBL_EMU_MAX_STEPS", "20000000", 1);
-    ::setenv("NYBL_EMU_REPORT", "off", 1);
-    auto api = driver::Driver::open(NYBL_BINARY_DIR "/lib/emu/libcuda.so.1");
-    if (!api)
-      return api.status();
-    auto device = driver::Device::open(*api, 0);
-    if (!device)
-      return device.status();
-    Machine m;
-    m.api = *api;
-    m.device = *device;
-#define NYBL_EXTENSION(name)                                                   \
-  m.name = m.api->extension<decltype(::name)>(#name);                          \
-  if (!m.name)                                                                 \
-    return Status::environment("the emulated driver has no " #name);
-    NYBL_EXTENSIONS
-#undef NYBL_EXTENSION
-    return m;
-  }
-};
 
 /// A buffer's bytes and which of them are real.
 struct Padded {
@@ -159,7 +119,7 @@ std::string copierPtx() {
                         "end{0}:\n",
                         i);
   }
-  return ".version 8.7\n.target sm_120a\n.address_size 64\n"
+  return ".version 8.7\n.target sm_90\n.address_size 64\n"
          ".visible .entry copier(" +
          parameters +
          ")\n{\n.reg .pred %p<2>;\n.reg .b16 %rs<2>;\n.reg .b32 %r<2>;\n"
@@ -167,35 +127,6 @@ std::string copierPtx() {
          "griddepcontrol.launch_dependents;\n" +
          body + "ret;\n}\n";
 }
-
-/// A loaded module; nothing where the driver refuses it.
-class Loaded {
-public:
-  Loaded(const Machine &machine, const std::string &ptx,
-         const std::string &kernel)
-      : machine(machine) {
-    const driver::Driver &api = *machine.api;
-    if (api.cuModuleLoadDataEx(&module, ptx.c_str(), 0, nullptr, nullptr) == 0)
-      api.cuModuleGetFunction(&function, module, kernel.c_str());
-  }
-  ~Loaded() {
-    if (module)
-      machine.api->cuModuleUnload(module);
-  }
-  Loaded(const Loaded &) = delete;
-
-  CUfunction function = nullptr;
-
-private:
-  const Machine &machine;
-  CUmodule module = nullptr;
-};
-
-/// What a launch says of each CTA.
-struct CtaShape {
-  unsigned threads;
-  unsigned dynamicShared = 0; ///< bytes
-};
 
 class TestBed : public Bed {
 public:
@@ -215,13 +146,10 @@ private:
   std::optional<Symptom> runOnce(CUfunction function, const Trial &trial,
                                  const launch::Recipe &recipe,
                                  const CtaShape &cta);
-  int launch(CUfunction function, unsigned grid, const CtaShape &cta,
-             void **parameters, void *stream, bool dependent);
   Status spoil(unsigned which);
   int launchCopier(void *stream, unsigned which);
   Status addWorkspace(const launch::Recipe &recipe, nybl_gemm_args &args,
                       driver::Buffer &workspace) const;
-  std::optional<Symptom> finding();
   std::optional<Symptom> compare(Operands &on);
 
   const Machine &machine;
@@ -336,23 +264,6 @@ nybl_gemm_args TestBed::argumentsFor(Operands &on, bool encode) const {
   return args;
 }
 
-int TestBed::launch(CUfunction function, unsigned grid, const CtaShape &cta,
-                    void **parameters, void *on, bool dependent) {
-  CUlaunchAttribute attribute = {};
-  attribute.id = CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
-  attribute.value.programmaticStreamSerializationAllowed = 1;
-  CUlaunchConfig config = {};
-  config.gridDimX = grid;
-  config.gridDimY = config.gridDimZ = 1;
-  config.blockDimX = cta.threads;
-  config.blockDimY = config.blockDimZ = 1;
-  config.sharedMemBytes = cta.dynamicShared;
-  config.hStream = static_cast<CUstream>(on);
-  config.attrs = &attribute;
-  config.numAttrs = dependent ? 1 : 0;
-  return machine.cuLaunchKernelEx(&config, function, parameters, nullptr);
-}
-
 /// What a dependent grid sees if it does not wait: NaN scales, other data.
 Status TestBed::spoil(unsigned which) {
   for (size_t i = 0; i < Operands::count; ++i) {
@@ -379,20 +290,7 @@ int TestBed::launchCopier(void *on, unsigned which) {
   }
   for (size_t i = 0; i < 3 * Operands::count; ++i)
     parameters[i] = &values[i];
-  return launch(copier->function, 1, {32}, parameters, on, false);
-}
-
-std::optional<Symptom> TestBed::finding() {
-  std::string text;
-  if (machine.nyblEmuReportCount() > 0) {
-    char line[512];
-    machine.nyblEmuReportText(0, line, sizeof line);
-    text = line;
-  }
-  machine.nyblEmuClearReports();
-  machine.nyblEmuResetContext();
-  return Symptom{Sign::Finding,
-                 text.empty() ? "an error without a report" : text};
+  return launchOn(machine, copier->function, 1, {32}, parameters, on, false);
 }
 
 /// All zero; none where the kernel needs none.
@@ -472,12 +370,12 @@ std::optional<Symptom> TestBed::runOnce(CUfunction function, const Trial &trial,
   unsigned tiles = static_cast<unsigned>(recipe.tasks(on.m));
   unsigned grid = trial.grid ? std::min(trial.grid, tiles) : tiles;
   if (result == 0)
-    result = launch(function, grid, cta, block.data(), stream->handle(),
-                    trial.dependent);
+    result = launchOn(machine, function, grid, cta, block.data(),
+                      stream->handle(), trial.dependent);
   gate.open = true;
   Status done = stream->synchronize();
   if (machine.nyblEmuReportCount() > 0)
-    return finding();
+    return takeFinding(machine);
   if (result != 0 || !done)
     return Symptom{Sign::Refused,
                    done ? "the launch was refused" : done.message()};
@@ -499,6 +397,8 @@ std::optional<Symptom> TestBed::run(const std::string &ptx,
     return Symptom{Sign::Refused, "the PTX does not load"};
   CtaShape cta = {static_cast<unsigned>(manifest.threads),
                   static_cast<unsigned>(manifest.dynamicShared)};
+  if (!loaded.allowShared(cta.dynamicShared))
+    return Symptom{Sign::Refused, "too much shared memory"};
   for (const Trial &trial : trials)
     if (auto symptom = runOnce(loaded.function, trial, *recipe, cta))
       return symptom;

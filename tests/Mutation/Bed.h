@@ -7,6 +7,7 @@
 
 #include "runtime/Abi/Manifest.h"
 #include "runtime/Abi/Problem.h"
+#include "runtime/Abi/QuantizeProblem.h"
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,6 +52,8 @@ constexpr unsigned lateA = 1 << 0, lateScalesA = 1 << 1, lateB = 1 << 2,
 
 /// Trials, those that find most first.
 std::vector<Trial> defaultTrials();
+/// For tiles of 128 rows: fewer, with several tiles for a CTA.
+std::vector<Trial> tensorTrials();
 
 class Bed {
 public:
@@ -59,6 +62,11 @@ public:
   static Expected<std::unique_ptr<Bed>> make(const GemmProblem &problem,
                                              const std::vector<Trial> &trials,
                                              int64_t partElements);
+  /// Right is what this kernel gives. Errors: Environment, where it gives
+  /// nothing or has findings.
+  static Expected<std::unique_ptr<Bed>> make(const QuantizeProblem &problem,
+                                             const std::string &ptx,
+                                             const Manifest &manifest);
   virtual ~Bed() = default;
 
   /// Nothing: all trials gave the oracle's D and no finding.

@@ -20,7 +20,8 @@ constexpr int64_t gap = 16;
 /// One M: what is real, and what was stored.
 class Extents {
 public:
-  Extents(cta::KernelOp kernel, int64_t m) : kernel(kernel), m(m) {
+  Extents(cta::KernelOp kernel, int64_t m, bool padsRows)
+      : kernel(kernel), m(m), padsRows(padsRows) {
     for (BlockArgument argument : kernel.getBody().getArguments())
       if (auto scales = dyn_cast<cta::ScalesType>(argument.getType()))
         addScales(argument, scales);
@@ -56,6 +57,8 @@ public:
     if (offset % access.bytes != 0)
       return fmt::format("is misaligned, at byte {}", offset);
     Type type = access.base.getType();
+    if (access.isWrite && isa<cta::ScalesType>(type))
+      return checkFactor(event, offset);
     if (isa<cta::ScalesType>(type))
       return scales.lookup(access.base).contains(offset)
                  ? ""
@@ -74,6 +77,11 @@ public:
   /// After all tiles: is each element stored once? (Of boxes the interpreter
   /// of Cta says that.)
   std::string checkStores() {
+    if (!factors.empty() || !cleared.empty())
+      for (auto &[base, real] : scales)
+        if (real.size() != factors.size() ||
+            cleared.size() != paddingOf(base).size())
+          return "a scale factor, or padding of them, is never stored";
     for (BlockArgument argument : kernel.getBody().getArguments()) {
       auto matrix = dyn_cast<cta::MatrixType>(argument.getType());
       if (!matrix || !kernel.isOutput(argument) || kernel.argumentFor("d.map"))
@@ -99,6 +107,34 @@ private:
     for (int64_t row = 0; row < rowsOf(type.getRows()); ++row)
       for (int64_t block = 0; block < type.getBlocks(); ++block)
         real.insert(byteOffset(layout, type.getBlocks(), row, block));
+  }
+
+  /// Padding that is cleared: K blocks of real rows, and rows where the problem
+  /// says so.
+  llvm::DenseSet<uint64_t> paddingOf(Value base) {
+    auto type = cast<cta::ScalesType>(base.getType());
+    ScaleLayout layout = *parseScaleLayout(type.getLayout().getValue());
+    ScaleBox box = paddedBox(layout, m, type.getBlocks());
+    llvm::DenseSet<uint64_t> found;
+    for (int64_t row = 0; row < (padsRows ? box.rows : m); ++row)
+      for (int64_t block = 0; block < box.blocks; ++block)
+        if (row >= m || block >= type.getBlocks())
+          found.insert(byteOffset(layout, type.getBlocks(), row, block));
+    return found;
+  }
+
+  std::string checkFactor(const Event &event, uint64_t offset) {
+    bool clears = isa<cta::ClearFactorOp>(event.op);
+    Value base = event.access->base;
+    if (clears && padding.empty())
+      padding = paddingOf(base);
+    if (clears ? !padding.contains(offset)
+               : !scales.lookup(base).contains(offset))
+      return fmt::format("stores byte {}, which is {}", offset,
+                         clears ? "no padding" : "no scale");
+    return (clears ? cleared : factors).insert(offset).second
+               ? ""
+               : fmt::format("stores byte {} twice", offset);
   }
 
   static std::string checkStage(const Access &access, int64_t bytes,
@@ -127,6 +163,8 @@ private:
   int64_t m;
   llvm::DenseMap<Value, llvm::DenseSet<uint64_t>> scales;
   llvm::DenseSet<uint64_t> stored;
+  llvm::DenseSet<uint64_t> factors, cleared, padding; ///< of a quantisation
+  bool padsRows;
   int64_t storedBytes = 1;
 };
 
@@ -134,8 +172,9 @@ private:
 constexpr uint64_t mostTiles = 128;
 
 std::optional<std::string> harmOfRows(cta::KernelOp kernel,
-                                      Evaluator &evaluator, int64_t m) {
-  Extents extents(kernel, m);
+                                      Evaluator &evaluator, int64_t m,
+                                      bool padsRows) {
+  Extents extents(kernel, m, padsRows);
   Arguments arguments = extents.arguments();
   Cell tiles = evaluator.tiles(arguments);
   if (!tiles.known)
@@ -209,10 +248,11 @@ std::vector<uint64_t> tilesToSee(uint64_t count) {
 } // namespace
 
 std::optional<std::string>
-nybl::mutation::harmOfAddresses(cta::KernelOp kernel, ArrayRef<int64_t> rows) {
+nybl::mutation::harmOfAddresses(cta::KernelOp kernel, ArrayRef<int64_t> rows,
+                                bool padsRows) {
   Evaluator evaluator(kernel);
   for (int64_t m : rows)
-    if (auto harm = harmOfRows(kernel, evaluator, m))
+    if (auto harm = harmOfRows(kernel, evaluator, m, padsRows))
       return harm;
   return std::nullopt;
 }

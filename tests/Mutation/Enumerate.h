@@ -13,9 +13,11 @@ namespace nybl::mutation {
 
 /// For each M of `rows`: an access outside of its operand's real bytes or
 /// before griddepcontrol.wait, a misaligned one, an element of the output that
-/// is stored never or twice. The first, in words.
+/// is stored never or twice. The first, in words. `padsRows`: a quantisation
+/// clears padding rows.
 std::optional<std::string> harmOfAddresses(cta::KernelOp kernel,
-                                           llvm::ArrayRef<int64_t> rows);
+                                           llvm::ArrayRef<int64_t> rows,
+                                           bool padsRows = false);
 
 /// A ring whose protocol is not kept. Its claims (acquire, release) are no
 /// instructions, so that no run shows them missing.

@@ -41,32 +41,62 @@ Status Subject::build(const std::string &schedule) {
   context.appendDialectRegistry(registry);
   context.loadDialect<block_scale::BlockScaleDialect, func::FuncDialect>();
   context.loadAllAvailableDialects();
-  module = block_scale::buildModule(context, nybl::specialise(problem));
+  module = block_scale::buildModule(context, nybl::specialise(anyProblem));
   return runPhase(*this, *module, [&](OpPassManager &passes) {
-    compiler::buildTilePhase(
-        passes, {"sm_120a", schedule, std::string(compiler::gemmTemplate())});
+    compiler::buildTilePhase(passes, {std::string(chip->name), schedule, ""});
     compiler::buildCtaPhase(passes);
   });
 }
 
-Expected<std::unique_ptr<Subject>> Subject::make(const std::string &line,
-                                                 const std::string &schedule) {
-  auto problem = parseProblem(line);
-  if (!problem)
-    return problem.status();
-  std::unique_ptr<Subject> subject(new Subject(line + ", " + schedule));
-  subject->problem = *problem;
-  if (Status s = subject->build(schedule); !s)
-    return s;
+Status Subject::makeGemmBed(const std::string &schedule) {
+  problem = std::get<GemmProblem>(anyProblem);
   auto parsed = compiler::parseSchedule(schedule);
   if (!parsed)
     return parsed.status();
-  int64_t step = parsed->tile[2], steps = (problem->k + step - 1) / step;
-  subject->partElements = steps / parsed->split * step;
-  auto bed = Bed::make(*problem, defaultTrials(), subject->partElements);
-  if (!bed)
-    return bed.status();
-  subject->bed = std::move(*bed);
+  int64_t step = parsed->tile[2], steps = (problem.k + step - 1) / step;
+  partElements = steps / parsed->split * step;
+  auto made = Bed::make(
+      problem, chip->tcgen05 ? tensorTrials() : defaultTrials(), partElements);
+  if (!made)
+    return made.status();
+  bed = std::move(*made);
+  return Status::ok();
+}
+
+/// What is right is what the kernel gives that nobody changed: that this is the
+/// formula's is tests/EndToEnd/Quantize's to show.
+Status Subject::makeQuantizeBed() {
+  OwningOpRef<ModuleOp> copy = module->clone();
+  Expected<Lowered> lowered = lower(*this, *copy);
+  if (!lowered)
+    return lowered.status();
+  auto made = Bed::make(std::get<QuantizeProblem>(anyProblem), lowered->ptx,
+                        lowered->manifest);
+  if (!made)
+    return made.status();
+  bed = std::move(*made);
+  return Status::ok();
+}
+
+Expected<std::unique_ptr<Subject>> Subject::make(const std::string &line,
+                                                 const std::string &schedule,
+                                                 const std::string &chipName) {
+  auto problem = parseAnyProblem(line);
+  if (!problem)
+    return problem.status();
+  auto chip = findChip(chipName);
+  if (!chip)
+    return chip.status();
+  std::unique_ptr<Subject> subject(new Subject(line + ", " + schedule));
+  subject->anyProblem = *problem;
+  subject->chip = *chip;
+  if (Status s = subject->build(schedule); !s)
+    return s;
+  bool isGemm = std::holds_alternative<GemmProblem>(*problem);
+  Status made =
+      isGemm ? subject->makeGemmBed(schedule) : subject->makeQuantizeBed();
+  if (!made)
+    return made;
   return std::move(subject);
 }
 
@@ -85,17 +115,18 @@ static void certify(cta::KernelOp kernel) {
 }
 
 Expected<Lowered> nybl::mutation::lower(Subject &subject, ModuleOp module) {
-  Expected<const Chip *> chip = findChip("sm_120a");
-  if (!chip)
-    return chip.status();
+  const Chip &chip = *subject.chip;
   cta::KernelOp kernel = *module.getOps<cta::KernelOp>().begin();
   certify(kernel);
   Lowered result;
   result.manifest = compiler::makeManifest(
-      kernel, nybl::specialise(subject.problem), **chip, "");
-  if (Status s = runPhase(subject, module, compiler::buildLowerPhase); !s)
-    return s;
-  auto ptx = compiler::translateToPtx(module, **chip, [](const char *) {});
+      kernel, nybl::specialise(subject.anyProblem), chip, "");
+  Status lowered = runPhase(subject, module, [&](OpPassManager &passes) {
+    compiler::buildLowerPhaseFor(passes, chip);
+  });
+  if (!lowered)
+    return lowered;
+  auto ptx = compiler::translateToPtx(module, chip, [](const char *) {});
   if (!ptx)
     return ptx.status();
   result.ptx = *ptx;
@@ -104,9 +135,10 @@ Expected<Lowered> nybl::mutation::lower(Subject &subject, ModuleOp module) {
 
 /// What roles do to each other, seen by doing it in both orders. Of a kernel
 /// with an op that the interpreter does not know, the emulated run decides.
-static std::optional<std::string> harmOfRoles(cta::KernelOp kernel) {
-  for (int64_t m : {1, 97, 140}) {
-    auto violations = enumeration::findViolations(kernel, {m, /*ctas=*/2});
+static std::optional<std::string>
+harmOfRoles(cta::KernelOp kernel, ArrayRef<int64_t> rows, int64_t ctas) {
+  for (int64_t m : rows) {
+    auto violations = enumeration::findViolations(kernel, {m, ctas});
     if (violations && !violations->empty())
       return "M = " + std::to_string(m) + ": " + violations->front().lemma +
              ": " + violations->front().text;
@@ -124,9 +156,21 @@ Truth nybl::mutation::findTruth(Subject &subject, const Mutant &mutant,
       return {Verdict::Invalid, "verifier", ""};
   }
   // A lane may hold rows of one parity alone: odd and even M just past a tile.
-  if (auto harm = harmOfAddresses(kernel, {1, 5, 16, 17, 31, 33, 34, 140}))
+  SmallVector<int64_t> few = {1, 5, 16, 17, 31, 33, 34, 140};
+  auto *quantise = std::get_if<QuantizeProblem>(&subject.anyProblem);
+  if (quantise) // padding begins with the first row of a tile, or with no row
+    few.append({0, 8, 64, 128});
+  if (auto harm = harmOfAddresses(kernel, few, quantise && quantise->padRows))
     return {Verdict::Harmful, "addresses", *harm};
-  if (auto harm = kernel.hasRoles() ? harmOfRoles(kernel) : harmOfRings(kernel))
+  // Several tiles for a CTA.
+  SmallVector<int64_t> rows = {1, 97, 140};
+  int64_t ctas = 2;
+  if (subject.chip->tcgen05) {
+    rows = {1, 300};
+    ctas = 1;
+  }
+  if (auto harm = kernel.hasRoles() ? harmOfRoles(kernel, rows, ctas)
+                                    : harmOfRings(kernel))
     return {Verdict::Harmful, "protocol", *harm};
   if (mutant.op->target == Target::Wrap)
     if (auto harm = harmOfWrapping(subject.kernel(), kernel))

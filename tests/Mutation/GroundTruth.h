@@ -5,6 +5,7 @@
 #ifndef NYBL_TESTS_MUTATION_GROUNDTRUTH_H
 #define NYBL_TESTS_MUTATION_GROUNDTRUTH_H
 
+#include "dialects/Chips/Chips.h"
 #include "tests/Mutation/Bed.h"
 #include "tests/Mutation/Mutants.h"
 
@@ -13,15 +14,19 @@ namespace nybl::mutation {
 /// A problem under a schedule: its Cta module, not proven, and a test bed.
 class Subject {
 public:
-  static Expected<std::unique_ptr<Subject>> make(const std::string &line,
-                                                 const std::string &schedule);
+  /// Of a chip with tensor memory the process must have set NYBL_EMU_CHIP.
+  static Expected<std::unique_ptr<Subject>>
+  make(const std::string &line, const std::string &schedule,
+       const std::string &chip = "sm_120a");
 
   cta::KernelOp kernel() const {
     return *module.get().getOps<cta::KernelOp>().begin();
   }
 
   const std::string name;
-  GemmProblem problem;
+  const Chip *chip = nullptr;
+  AnyProblem anyProblem;
+  GemmProblem problem;      ///< of a gemm
   int64_t partElements = 0; ///< of K, that each part of a tile multiplies
   mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
   mlir::OwningOpRef<mlir::ModuleOp> module;
@@ -30,6 +35,8 @@ public:
 private:
   explicit Subject(std::string name) : name(std::move(name)) {}
   Status build(const std::string &schedule);
+  Status makeGemmBed(const std::string &schedule);
+  Status makeQuantizeBed();
 };
 
 struct Lowered {

@@ -4,16 +4,18 @@
 
 #include "tests/Mutation/Mutants.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/Support/MathExtras.h"
+#include <map>
 
 using namespace mlir;
 using namespace nybl;
 using namespace nybl::mutation;
 
 StringRef nybl::mutation::name(Target target) {
-  constexpr StringRef names[] = {"mask", "layout", "data load", "store",
-                                 "lane", "stage",  "sync",      "ring",
-                                 "role", "output", "launch",    "wrap",
-                                 "flow", "loop",   "epilogue",  "part"};
+  constexpr StringRef names[] = {
+      "mask", "layout", "data load", "store",  "lane",   "stage",
+      "sync", "ring",   "role",      "output", "launch", "wrap",
+      "flow", "loop",   "epilogue",  "part",   "tensor", "block"};
   return names[static_cast<unsigned>(target)];
 }
 
@@ -52,6 +54,8 @@ const std::vector<Operator> &nybl::mutation::operators() {
     addLaunchOperators(made);
     addFlowOperators(made);
     addPartOperators(made);
+    addTensorOperators(made);
+    addQuantizeOperators(made);
     return made;
   }();
   return list;
@@ -68,8 +72,18 @@ std::vector<Mutant> nybl::mutation::mutantsOf(cta::KernelOp kernel) {
   return mutants;
 }
 
+/// How many operators of a target have places.
+static std::map<Target, size_t> countOperators(ArrayRef<Mutant> all) {
+  std::map<Target, size_t> count;
+  for (const auto &[i, mutant] : llvm::enumerate(all))
+    count[mutant.op->target] += i == 0 || all[i - 1].op != mutant.op;
+  return count;
+}
+
 std::vector<Mutant> nybl::mutation::sample(const std::vector<Mutant> &all,
-                                           unsigned perOperator) {
+                                           unsigned perOperator,
+                                           unsigned perTarget) {
+  std::map<Target, size_t> operatorsOf = countOperators(all);
   std::vector<Mutant> chosen;
   for (size_t begin = 0; begin < all.size();) {
     size_t end = begin;
@@ -81,9 +95,18 @@ std::vector<Mutant> nybl::mutation::sample(const std::vector<Mutant> &all,
                      : target == Target::Launch ? 3
                      : target == Target::Output ? 4
                      : target == Target::Part   ? 3
+                     : target == Target::Tensor ? 4
                                                 : 1;
     size_t count = end - begin;
-    size_t take = std::min<size_t>(count, share * perOperator);
+    // What no lemma speaks of, or what is soon said, needs no more places;
+    // half of what roles come to is no kernel.
+    bool enough = target == Target::Epilogue || target == Target::Sync ||
+                  target == Target::Loop || target == Target::Wrap;
+    size_t wanted = enough                   ? 0
+                    : target == Target::Role ? 2 * perTarget
+                                             : perTarget;
+    size_t fair = llvm::divideCeil(wanted, operatorsOf[target]);
+    size_t take = std::min(count, std::max<size_t>(share * perOperator, fair));
     for (size_t i = 0; i < take; ++i)
       chosen.push_back(all[begin + i * count / take]);
     begin = end;

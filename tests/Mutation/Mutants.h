@@ -32,6 +32,8 @@ enum class Target {
   Loop,
   Epilogue,
   Part,
+  Tensor,
+  Block,
 };
 llvm::StringRef name(Target target);
 
@@ -76,9 +78,10 @@ struct Mutant {
 /// All mutants of a kernel, in a fixed order.
 std::vector<Mutant> mutantsOf(cta::KernelOp kernel);
 
-/// About `perOperator` of each operator, spread evenly over its places.
-std::vector<Mutant> sample(const std::vector<Mutant> &all,
-                           unsigned perOperator);
+/// About `perOperator` of each operator, spread evenly over its places; more
+/// where a target has too few operators for `perTarget`.
+std::vector<Mutant> sample(const std::vector<Mutant> &all, unsigned perOperator,
+                           unsigned perTarget = 0);
 
 /// A copy of the module that holds one kernel, mutated.
 mlir::OwningOpRef<mlir::ModuleOp> apply(mlir::ModuleOp module,
@@ -94,6 +97,8 @@ void addOutputOperators(std::vector<Operator> &operators);
 void addLaunchOperators(std::vector<Operator> &operators);
 void addPartOperators(std::vector<Operator> &operators);
 void addFlowOperators(std::vector<Operator> &operators);
+void addTensorOperators(std::vector<Operator> &operators);
+void addQuantizeOperators(std::vector<Operator> &operators);
 
 } // namespace nybl::mutation
 

@@ -14,7 +14,8 @@ namespace {
 
 bool isStep(Operation *op) {
   return isa<cta::RingAcquireOp, cta::RingPublishOp, cta::RingWaitOp,
-             cta::RingReleaseOp>(op);
+             cta::RingReleaseOp, cta::TensorReleaseOp, cta::TensorPublishOp>(
+      op);
 }
 
 SmallVector<Operation *> stepsOf(cta::KernelOp kernel) {
@@ -28,7 +29,8 @@ SmallVector<Operation *> stepsOf(cta::KernelOp kernel) {
 
 void dropStep(Sites &sites) {
   for (Operation *op : stepsOf(sites.kernel))
-    sites.add(op, "dropped", [op] { op->erase(); });
+    if (op->use_empty())
+      sites.add(op, "dropped", [op] { op->erase(); });
 }
 
 void repeatStep(Sites &sites) {
@@ -53,7 +55,7 @@ void moveIteration(Sites &sites, Operation *op, unsigned operand) {
 
 void otherIteration(Sites &sites) {
   for (Operation *op : stepsOf(sites.kernel))
-    moveIteration(sites, op, op->getNumOperands() - 1);
+    moveIteration(sites, op, /*operand=*/1);
 }
 
 /// An access of the slot of another iteration.

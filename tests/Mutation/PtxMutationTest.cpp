@@ -8,6 +8,8 @@
 #include "tests/Mutation/GroundTruth.h"
 #include "tests/Mutation/PtxMutants.h"
 #include "tools/emulator/include/nybl-emu.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
 #include <cstdlib>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -36,11 +38,31 @@ std::vector<Trial> thoroughTrials() {
   return trials;
 }
 
+/// Tiles are of 128 rows: fewer tails.
+std::vector<Trial> thoroughTensorTrials() {
+  return {{31, 1, NYBL_EMU_SCHEDULE_RANDOM, true},
+          {128, 0, NYBL_EMU_SCHEDULE_LAZY, false},
+          {129, 2, NYBL_EMU_SCHEDULE_ADVERSARY, false},
+          {300, 1, NYBL_EMU_SCHEDULE_RANDOM, false}};
+}
+
+/// The emulated chip of this process has tensor memory.
+bool isTensor() {
+  const char *chip = std::getenv("NYBL_EMU_CHIP");
+  return chip && chip == std::string("sm_100a");
+}
+
 class PtxMutation : public testing::Test {
 protected:
   void SetUp() override {
-    auto made = Subject::make("gemm n=40 k=80 sfa=128x4 sfb=8x4 d=bf16",
-                              "tile=16x32x64 warps=1x2");
+    auto made =
+        isTensor()
+            ? Subject::make("gemm n=136 k=160 sfa=128x4 sfb=8x4 d=bf16",
+                            "kind=tmem tile=128x128x128 warps=4x1 stages=2 "
+                            "fill=tma",
+                            "sm_100a")
+            : Subject::make("gemm n=40 k=80 sfa=128x4 sfb=8x4 d=bf16",
+                            "tile=16x32x64 warps=1x2");
     ASSERT_TRUE(made) << made.message();
     subject = std::move(*made);
     counts = compiler::countInstructions(subject->kernel());
@@ -48,8 +70,9 @@ protected:
     auto result = lower(*subject, *copy);
     ASSERT_TRUE(result) << result.message();
     lowered = *result;
-    auto bed =
-        Bed::make(subject->problem, thoroughTrials(), subject->partElements);
+    auto bed = Bed::make(subject->problem,
+                         isTensor() ? thoroughTensorTrials() : thoroughTrials(),
+                         subject->partElements);
     ASSERT_TRUE(bed) << bed.message();
     thorough = std::move(*bed);
   }
@@ -85,18 +108,28 @@ std::string PtxMutation::place(const PtxMutant &mutant, Row &row) {
   return symptom ? at + ": only the thorough run finds " + symptom->text : "";
 }
 
-/// Every how many-th mutant is tried; all where more places are asked for.
-size_t stride() { return std::getenv("NYBL_MUTANTS_EACH") ? 1 : 4; }
+/// Every how many-th of an operator's mutants is tried; all where more places
+/// are asked for. A kernel with tensor memory takes its time to run, not to be
+/// looked at by the lint.
+size_t stride(const PtxMutant &mutant, size_t count) {
+  const char *each = std::getenv("NYBL_MUTANTS_EACH");
+  if (!isTensor())
+    return each ? 1 : 4;
+  return mutant.isPromised ? 1 : llvm::divideCeil(count, each ? 24 : 6);
+}
 
 TEST_F(PtxMutation, LintAndRunsFindWhatIsWrong) {
   std::vector<PtxMutant> mutants = ptxMutantsOf(lowered.ptx);
   std::map<std::string, Row> table;
+  std::map<std::string, size_t> countOf;
+  for (const PtxMutant &mutant : mutants)
+    ++countOf[mutant.op];
   std::string last;
   size_t number = 0;
   for (const PtxMutant &mutant : mutants) {
     number = mutant.op == last ? number + 1 : 0;
     last = mutant.op;
-    if (number % stride() != 0)
+    if (number % stride(mutant, countOf[mutant.op]) != 0)
       continue;
     std::string wrong = place(mutant, table[mutant.op]);
     EXPECT_EQ(wrong, "");
@@ -110,6 +143,8 @@ TEST_F(PtxMutation, LintAndRunsFindWhatIsWrong) {
 
 /// What the lint cannot count of the turns of a tile's parts, the runs find.
 TEST(PtxParts, BrokenTurnsAreFound) {
+  if (isTensor())
+    GTEST_SKIP() << "no parts of tiles in tensor memory";
   auto subject =
       Subject::make("gemm n=40 k=128 d=f32", "tile=16x32x64 warps=1x2 split=2");
   ASSERT_TRUE(subject) << subject.message();
@@ -127,6 +162,52 @@ TEST(PtxParts, BrokenTurnsAreFound) {
     std::string broken = std::regex_replace(lowered->ptx, std::regex(from), to);
     ASSERT_NE(broken, lowered->ptx) << name;
     EXPECT_TRUE(bed.run(broken, lowered->manifest)) << name;
+  }
+}
+
+/// A line of the PTX that matches goes behind the first one that matches
+/// `place`, or ahead of it.
+std::string moveLine(const std::string &ptx, const char *line,
+                     const char *place, bool ahead) {
+  std::vector<std::string> lines;
+  for (llvm::StringRef text : llvm::split(ptx, '\n'))
+    lines.push_back(text.str());
+  auto find = [&](const char *what) {
+    return llvm::find_if(lines, [&](const std::string &text) {
+      return std::regex_search(text, std::regex(what));
+    });
+  };
+  auto found = find(line);
+  if (found == lines.end())
+    return ptx;
+  std::string moved = *found;
+  lines.erase(found);
+  auto at = find(place);
+  if (at == lines.end())
+    return ptx;
+  lines.insert(ahead ? at : at + 1, moved);
+  return llvm::join(lines, "\n");
+}
+
+/// Nor can it count in which order things stand: each of these has all that the
+/// kernel has.
+TEST_F(PtxMutation, DisorderInTensorMemoryIsFound) {
+  if (!isTensor())
+    GTEST_SKIP() << "no tensor memory";
+  struct Move {
+    const char *name, *line, *place;
+    bool ahead;
+  };
+  const Move moves[] = {
+      {"freed while roles work", "tcgen05\\.dealloc", "fence::after", false},
+      {"loaded before it is whole", "tcgen05\\.ld", "tcgen05\\.commit", true},
+      {"committed before it is asked for", "@one tcgen05\\.commit",
+       "tcgen05\\.cp", true}};
+  for (const Move &move : moves) {
+    std::string broken =
+        moveLine(lowered.ptx, move.line, move.place, move.ahead);
+    ASSERT_NE(broken, lowered.ptx) << move.name;
+    EXPECT_TRUE(subject->bed->run(broken, lowered.manifest)) << move.name;
   }
 }
 
