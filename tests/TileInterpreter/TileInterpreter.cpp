@@ -47,12 +47,33 @@ float multiplyStep(float c, const Bytes &a, const Bytes &sa, int64_t m,
   return std::isfinite(c) ? mmaSimStep(c, groups) : c;
 }
 
+/// The type of the argument that is an operand of the problem, or null.
+template <typename T>
+T typeOf(tile::KernelOp kernel, StringRef source) {
+  for (auto [argument, name] :
+       llvm::zip(kernel.getBody().getArguments(), *kernel.getSources()))
+    if (cast<StringAttr>(name).getValue() == source)
+      return dyn_cast<T>(argument.getType());
+  return {};
+}
+
+/// Whether it makes elements, y, of what was quantised.
+bool makesElements(tile::KernelOp kernel) {
+  return bool(typeOf<tile::MatrixType>(kernel, "y"));
+}
+
+/// Of the output.
+int64_t columnsOf(tile::KernelOp kernel, const TileOperands &operands) {
+  return makesElements(kernel) ? operands.a.k : operands.b.rows;
+}
+
 /// Runs a kernel whose sizes are all numbers.
 class Interpreter {
 public:
   Interpreter(tile::KernelOp kernel, const TileOperands &operands)
       : kernel(kernel), operands(operands), rows(operands.a.rows),
-        columns(operands.b.rows), d(rows * columns), stored(d.size()) {}
+        columns(columnsOf(kernel, operands)), d(rows * columns),
+        stored(d.size()) {}
 
   Expected<Grid<float>> run() {
     for (BlockArgument argument : kernel.getBody().getArguments())
@@ -94,6 +115,8 @@ private:
       return executeLoadScales(load);
     if (auto dot = dyn_cast<tile::DotScaledOp>(op))
       return executeDot(dot);
+    if (auto dequantize = dyn_cast<tile::DequantizeOp>(op))
+      return executeDequantize(dequantize);
     if (auto map = dyn_cast<tile::MapOp>(op))
       return executeMap(map);
     if (auto store = dyn_cast<tile::StoreOp>(op))
@@ -162,7 +185,8 @@ private:
   Expected<const QuantizedMatrix *> operand(Value argument,
                                             ArrayRef<Attribute> sizes) {
     std::string source = sourceOf(argument);
-    bool isA = source == "a" || source == "sfa";
+    bool isA =
+        source == "a" || source == "sfa" || source == "q" || source == "sfq";
     if (!isA && source != "b" && source != "sfb")
       return Status::invalid("expected a load of a or b or of their scales, "
                              "got one of '" +
@@ -247,6 +271,18 @@ private:
     return Status::ok();
   }
 
+  Status executeDequantize(tile::DequantizeOp op) {
+    const Bytes q = tiles.lookup(op.getCodes());
+    const Bytes factors = tiles.lookup(op.getScales());
+    std::vector<float> elements;
+    for (int64_t row = 0; row < q.rows; ++row)
+      for (int64_t column = 0; column < q.columns; ++column)
+        elements.push_back(decodeE2m1(q.at(row, column)) *
+                           decodeUe4m3(factors.at(row, column / kBlock)));
+    accumulators[op] = std::move(elements);
+    return Status::ok();
+  }
+
   Status executeMap(tile::MapOp op) {
     auto sizes = op.getType().getSizes();
     int64_t count = sizeOf(sizes[0]) * sizeOf(sizes[1]);
@@ -267,7 +303,8 @@ private:
   }
 
   Status executeStore(tile::StoreOp op) {
-    if (std::string target = sourceOf(op.getMatrix()); target != "d")
+    if (std::string target = sourceOf(op.getMatrix());
+        target != "d" && target != "y")
       return Status::invalid("expected a store to d, got one to '" + target +
                              "'");
     int64_t firstRow = scalars.integer(op.getRow());
@@ -302,16 +339,6 @@ private:
 // Before the first op
 //===----------------------------------------------------------------------===//
 
-/// The type of the argument that is an operand of the problem, or null.
-template <typename T>
-T typeOf(tile::KernelOp kernel, StringRef source) {
-  for (auto [argument, name] :
-       llvm::zip(kernel.getBody().getArguments(), *kernel.getSources()))
-    if (cast<StringAttr>(name).getValue() == source)
-      return dyn_cast<T>(argument.getType());
-  return {};
-}
-
 bool fits(Type element, OutputType type) {
   return type == OutputType::F32    ? element.isF32()
          : type == OutputType::BF16 ? element.isBF16()
@@ -320,24 +347,28 @@ bool fits(Type element, OutputType type) {
 
 Status checkOperands(tile::KernelOp kernel, const TileOperands &operands,
                      OutputType type) {
-  auto d = typeOf<tile::MatrixType>(kernel, "d");
-  if (!d || !typeOf<tile::MatrixType>(kernel, "a"))
-    return Status::invalid("expected a kernel with the matrices a and d");
+  bool elements = makesElements(kernel);
+  auto d = typeOf<tile::MatrixType>(kernel, elements ? "y" : "d");
+  if (!d || !typeOf<tile::MatrixType>(kernel, elements ? "q" : "a"))
+    return Status::invalid("expected a kernel with the matrices a and d, or q "
+                           "and y");
   if (!fits(d.getElement(), type))
     return Status::invalid("expected the output type that the kernel was "
                            "instantiated for");
   std::optional<int64_t> n = tile::constantSize(d.getSizes()[1]);
-  if (n != operands.b.rows)
-    return Status::invalid(
-        fmt::format("expected b with the {} rows that d has columns, got {}",
-                    n.value_or(-1), operands.b.rows));
+  if (int64_t columns = columnsOf(kernel, operands); n != columns)
+    return Status::invalid(fmt::format(
+        "expected {} with the {} {} that {} has{}, got {}",
+        elements ? "q" : "b", n.value_or(-1), elements ? "columns" : "rows",
+        elements ? "y" : "d", elements ? "" : " columns", columns));
   return Status::ok();
 }
 
 /// The rows of a are what is free at launch; now they are a number.
 void bindRows(tile::KernelOp kernel, int64_t rows) {
   auto name = dyn_cast<tile::NameAttr>(
-      typeOf<tile::MatrixType>(kernel, "a").getSizes()[0]);
+      typeOf<tile::MatrixType>(kernel, makesElements(kernel) ? "q" : "a")
+          .getSizes()[0]);
   AttrTypeReplacer replacer;
   replacer.addReplacement([&](tile::NameAttr other) -> Attribute {
     if (other != name)

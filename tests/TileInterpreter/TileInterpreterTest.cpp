@@ -71,6 +71,27 @@ TEST(TileInterpreter, AUsersEpilogue) {
   EXPECT_GT(negative, 0);
 }
 
+/// Of what was quantised, for a and b alike: code * factor * global.
+TEST(TileInterpreter, TheBuiltInTemplateUndoesAQuantisation) {
+  for (auto [m, k] : {std::pair<int64_t, int64_t>{1, 16}, {17, 208}}) {
+    DequantizeProblem p;
+    p.k = k;
+    p.y = OutputType::F32;
+    Instance instance(p, "", "tile=4x64x16 warps=1x1");
+    ASSERT_TRUE(instance.kernel);
+    auto q = randomMatrix(m, k, 3);
+    auto y = interpretTile(instance.kernel, {q, q, 0.37f}, p.y);
+    ASSERT_TRUE(y) << y.message();
+    for (int64_t i = 0; i < m * k; ++i) {
+      float element = decodeE2m1(q.code(i / k, i % k)) *
+                      decodeUe4m3(q.scale(i / k, i % k / 16));
+      ASSERT_EQ(elementBits(p.y, y->bytes, i),
+                encodeFloat(kF32, element * 0.37f))
+          << m << " x " << k << ", element " << i;
+    }
+  }
+}
+
 /// A template that leaves elements out, or stores them twice, is found.
 TEST(TileInterpreter, EveryElementOnce) {
   GemmProblem p;
