@@ -5,6 +5,7 @@
 #include "compiler/Select/Candidates.h"
 #include <algorithm>
 #include <fmt/format.h>
+#include <utility>
 
 using namespace nybl;
 using namespace nybl::compiler;
@@ -71,6 +72,36 @@ bool isSensible(const Schedule &s) {
          (fewRows ? s.group == 1 : s.split == 1);
 }
 
+/// Of chips with tensor memory: 128 rows of multiplies, any way round.
+template <typename Predicate>
+std::vector<Schedule> tensorCandidates(Predicate isValid) {
+  Space space;
+  space.cross({16, 32, 64, 96, 128, 160, 192, 224, 256},
+              [](Schedule &s, int64_t columns) {
+                s.kind = "tmem";
+                s.byTma = true;
+                s.tile = {128, columns, 0};
+                s.warps = {4, 1};
+              });
+  space.cross({false, true}, [](Schedule &s, bool swapped) {
+    s.swapped = swapped;
+    if (swapped) {
+      std::swap(s.tile[0], s.tile[1]);
+      std::swap(s.warps[0], s.warps[1]);
+    }
+  });
+  space.cross({128, 256},
+              [](Schedule &s, int64_t columns) { s.tile[2] = columns; });
+  space.cross({2, 3, 4, 5, 6, 8},
+              [](Schedule &s, int64_t stages) { s.stages = stages; });
+  space.cross({false, true},
+              [](Schedule &s, bool byTma) { s.storesByTma = byTma; });
+  space.cross({1, 8}, [](Schedule &s, int64_t group) { s.group = group; });
+  space.keepIf(isSensible);
+  space.keepIf(isValid);
+  return space.all;
+}
+
 } // namespace
 
 /// Multiplies of 128 rows and some columns, of D or, swapped, of its transpose.
@@ -113,6 +144,8 @@ std::vector<Schedule> nybl::compiler::candidates(const GemmProblem &problem,
     return sharedBytes(s) <= chip.sharedPerCta &&
            static_cast<bool>(validate(s, chip, problem));
   };
+  if (chip.tcgen05)
+    return tensorCandidates(isValid);
   Space space;
   for (size_t side : {0, 1})
     space.cross({16, 32, 64, 128, 256},

@@ -47,6 +47,23 @@ TEST(Select, TakesTensorMemoryWhereAChipHasIt) {
       << refused.message();
 }
 
+/// What is chosen is in the space that is searched, in which all can be laid
+/// out.
+TEST(Select, TakesTilesOfTensorMemoryOfTheSpace) {
+  const Chip &chip = **findChip("sm_100a");
+  for (const char *line :
+       {"gemm n=4096 k=7168", "gemm n=30 k=7168", "gemm n=4096 k=7168 m=5"}) {
+    GemmProblem p = specialise(*parseProblem(line));
+    std::vector<Schedule> space = candidates(p, chip);
+    EXPECT_GT(space.size(), 100u);
+    for (const Schedule &s : space)
+      EXPECT_TRUE(validate(s, chip, p)) << print(s);
+    EXPECT_TRUE(std::ranges::find(space, select(p, chip)->schedule) !=
+                space.end())
+        << line;
+  }
+}
+
 /// Few rows or few columns are the columns of multiplies, and those few.
 TEST(Select, TakesTilesOfTensorMemoryBySize) {
   const Chip &chip = **findChip("sm_100a");
