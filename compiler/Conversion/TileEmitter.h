@@ -127,7 +127,8 @@ protected:
   /// The tensor map of the operand that a tile is loaded from, or null.
   mlir::Value tensorMapOf(mlir::Value tile);
   Index dataOffset(tile::LoadOp op, const Move &move);
-  mlir::FailureOr<Index> scaleOffset(tile::LoadScalesOp op, const Move &move);
+  mlir::FailureOr<Index> scaleOffset(tile::LoadScalesOp op, Index row,
+                                     Index block);
   /// A byte at a time, through registers.
   mlir::LogicalResult copyScales(tile::LoadScalesOp op, const Staged &to,
                                  mlir::Value when);

@@ -115,20 +115,26 @@ Index TileEmitter::dataOffset(tile::LoadOp op, const Move &move) {
   return move.row.extend() * stride + move.block.extend() * blockBytes;
 }
 
-FailureOr<Index> TileEmitter::scaleOffset(tile::LoadScalesOp op,
-                                          const Move &move) {
+FailureOr<Index> TileEmitter::scaleOffset(tile::LoadScalesOp op, Index row,
+                                          Index block) {
   auto type = cast<cta::ScalesType>(argument(op.getScales()).getType());
   Expected<ScaleLayout> layout = parseScaleLayout(type.getLayout().getValue());
   if (!layout)
     return op.emitOpError(layout.message());
-  return scaleByteOffset<Index>(*layout, type.getBlocks(), move.row.extend(),
-                                move.block.extend());
+  return scaleByteOffset<Index>(*layout, type.getBlocks(), row, block.extend());
 }
 
+/// Where moves of a thread are whole rows apart, and rows follow one another,
+/// these are added to the first one when it is wide already: addresses then
+/// differ by numbers, and need one register.
 LogicalResult TileEmitter::copyScales(tile::LoadScalesOp op, const Staged &to,
                                       Value when) {
   Value base = argument(op.getScales());
   auto type = cast<cta::ScalesType>(base.getType());
+  int64_t perRow = tileK / kBlock, skipped = 0;
+  bool apart =
+      threads % perRow == 0 &&
+      type.getLayout().getValue() == StringRef(name(ScaleLayout::Linear));
   LogicalResult result = success();
   forEachMove(to.rows, 1, coordinate(op.getRow()), coordinate(op.getColumn()),
               [&](Move move) {
@@ -136,7 +142,13 @@ LogicalResult TileEmitter::copyScales(tile::LoadScalesOp op, const Staged &to,
                 Value inside = both(isInside(move.row, move.block,
                                              type.getRows(), type.getBlocks()),
                                     mine);
-                FailureOr<Index> offset = scaleOffset(op, move);
+                Index row = move.row.extend();
+                if (apart) {
+                  Index first = coordinate(op.getRow()) + *thread / perRow;
+                  row = first.extend() + skipped;
+                }
+                skipped += threads / perRow;
+                FailureOr<Index> offset = scaleOffset(op, row, move.block);
                 result = LogicalResult(offset);
                 if (failed(offset))
                   return;

@@ -97,7 +97,8 @@ LogicalResult TileRing::convertLoadScales(tile::LoadScalesOp op, Value isStep) {
         for (int64_t i = 0; i < 4; ++i)
           inside[i] = isInside(move.row, move.block + i, type.getRows(),
                                type.getBlocks());
-        FailureOr<Index> offset = scaleOffset(op, move);
+        FailureOr<Index> offset =
+            scaleOffset(op, move.row.extend(), move.block);
         result = LogicalResult(offset);
         if (failed(offset))
           return;

@@ -87,6 +87,27 @@ TEST_F(VerifySass, OurKernelsAreKept) {
   }
 }
 
+/// One thread has a loop of its own: nothing of it is there twice, lane by
+/// lane, and nobody spills, though scale factors are copied byte by byte.
+TEST_F(VerifySass, KernelsOfTensorMemoryAreKept) {
+  for (const char *schedule :
+       {"kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma store=tma",
+        "kind=tmem tile=160x128x256 warps=1x4 stages=4 fill=tma swap=ab"}) {
+    Outcome outcome = verify({"gemm n=1536 k=352", "--chip", "sm_100a",
+                              "--schedule", schedule, "--json"});
+    EXPECT_EQ(outcome.code, 0) << schedule << outcome.err;
+    Json json = Json::parse(outcome.out, nullptr, false);
+    ASSERT_TRUE(json.is_object()) << outcome.out;
+    EXPECT_EQ(json["verdict"], "kept") << schedule;
+    for (const Json &check : json["kernels"][0]["checks"]) {
+      if (check["check"] == "multiplies")
+        EXPECT_EQ(check["sass"], 4) << schedule;
+      if (check["check"] == "local")
+        EXPECT_EQ(check["sass"], 0) << schedule;
+    }
+  }
+}
+
 /// ptxas cannot tell how many registers the kernel begins with.
 TEST_F(VerifySass, SetmaxnregThatPtxasDrops) {
   std::string ptx = ".version 8.7\n.target sm_120a\n.address_size 64\n"
