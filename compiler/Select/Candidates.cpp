@@ -104,41 +104,8 @@ std::vector<Schedule> tensorCandidates(Predicate isValid) {
 
 } // namespace
 
-/// Multiplies of 128 rows and some columns, of D or, swapped, of its transpose.
-static std::vector<Schedule> tensorCandidates(const GemmProblem &problem,
-                                              const Chip &chip) {
-  Space space;
-  Schedule &first = space.all.front();
-  first.kind = "tmem";
-  first.byTma = true;
-  space.cross(
-      {8, 16, 32, 64, 96, 128, 192, 256},
-      [](Schedule &s, int64_t columns) { s.tile = {128, columns, 64}; });
-  space.cross({false, true}, [](Schedule &s, bool swapped) {
-    s.warps = {4, 1};
-    s.swapped = swapped;
-    if (swapped) {
-      std::swap(s.tile[0], s.tile[1]);
-      std::swap(s.warps[0], s.warps[1]);
-    }
-  });
-  space.cross({64, 128, 256},
-              [](Schedule &s, int64_t columns) { s.tile[2] = columns; });
-  space.cross({2, 3, 4, 6, 8},
-              [](Schedule &s, int64_t stages) { s.stages = stages; });
-  space.cross({false, true},
-              [](Schedule &s, bool byTma) { s.storesByTma = byTma; });
-  space.cross({1, 8}, [](Schedule &s, int64_t group) { s.group = group; });
-  space.keepIf([&](const Schedule &s) {
-    return static_cast<bool>(validate(s, chip, problem));
-  });
-  return space.all;
-}
-
 std::vector<Schedule> nybl::compiler::candidates(const GemmProblem &problem,
                                                  const Chip &chip) {
-  if (chip.tcgen05)
-    return tensorCandidates(problem, chip);
   // A refusal is a sentence, which takes time; most are for want of memory.
   auto isValid = [&](const Schedule &s) {
     return sharedBytes(s) <= chip.sharedPerCta &&
