@@ -4,6 +4,7 @@
 
 #include "runtime/Launch/OperandCheck.h"
 #include "runtime/Launch/OperandCheckPtx.h"
+#include "runtime/Launch/QuantizeRecipe.h"
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
@@ -72,6 +73,17 @@ std::vector<std::string> Findings::describe(const GemmProblem &problem) const {
   return lines;
 }
 
+std::vector<std::string>
+QuantizeFindings::describe(const QuantizeProblem &problem) const {
+  std::vector<std::string> lines;
+  addLine(lines, "x", input, "elements that are not finite", problem.xColumns(),
+          "column");
+  if (globalUnusable)
+    lines.push_back("global: not a positive normal number with a normal "
+                    "reciprocal");
+  return lines;
+}
+
 Expected<std::shared_ptr<const OperandCheck>>
 OperandCheck::load(std::shared_ptr<const driver::Device> device) {
   auto check = std::make_shared<OperandCheck>();
@@ -80,12 +92,12 @@ OperandCheck::load(std::shared_ptr<const driver::Device> device) {
       driver::Module::load(device, {"", scaleCheckPtx}, "nybl_check_scales");
   if (!scales)
     return scales.status();
-  auto output =
-      driver::Module::load(device, {"", outputCheckPtx}, "nybl_check_output");
+  auto output = driver::Module::load(device, {"", elementCheckPtx},
+                                     "nybl_check_elements");
   if (!output)
     return output.status();
   check->scaleKernel = *scales;
-  check->outputKernel = *output;
+  check->elementKernel = *output;
   return std::shared_ptr<const OperandCheck>(std::move(check));
 }
 
@@ -116,14 +128,50 @@ Status OperandCheck::Run::scales(int64_t rows, int64_t blocks,
                                    stream, parameters);
 }
 
-Status OperandCheck::Run::before(const GemmProblem &problem,
-                                 const nybl_gemm_args &args) {
+Status OperandCheck::Run::allocate() {
   auto buffer = driver::Buffer::allocate(check.device, sizeof(Counters));
   if (!buffer)
     return buffer.status();
   counters = std::move(*buffer);
   Counters none;
-  if (Status status = counters.upload(0, none.data(), sizeof none); !status)
+  return counters.upload(0, none.data(), sizeof none);
+}
+
+Status OperandCheck::Run::elements(const nybl_matrix &matrix, int64_t rows,
+                                   int64_t columns, OutputType type,
+                                   void *stream) {
+  uint64_t pointer = matrix.pointer,
+           stride = static_cast<uint64_t>(matrix.row_stride),
+           height = static_cast<uint64_t>(rows),
+           length = static_cast<uint64_t>(columns),
+           counts = counters.address() + 4 * sizeof(Count);
+  uint32_t width = byteWidth(type), mask = exponentMask(type);
+  void *parameters[] = {&pointer, &stride, &height, &length,
+                        &width,   &mask,   &counts};
+  return check.elementKernel->launch(shapeFor(*check.device, rows * columns),
+                                     stream, parameters);
+}
+
+Expected<Counters> OperandCheck::Run::counted(void *stream) {
+  Counters found;
+  Status status = driver::synchronize(*check.device, stream);
+  if (status)
+    status = counters.download(0, found.data(), sizeof found);
+  return status ? Expected<Counters>(found) : status;
+}
+
+Expected<float> OperandCheck::Run::valueOf(const nybl_scalar &scalar) {
+  float value = scalar.value;
+  if (scalar.kind != NYBL_SCALAR_DEVICE)
+    return value;
+  Status status =
+      driver::download(*check.device, scalar.pointer, &value, sizeof value);
+  return status ? Expected<float>(value) : status;
+}
+
+Status OperandCheck::Run::before(const GemmProblem &problem,
+                                 const nybl_gemm_args &args) {
+  if (Status status = allocate(); !status)
     return status;
   if (Status status = scales(args.m, problem.blocks(), args.a, args.a_scales,
                              args.stream, 0);
@@ -135,33 +183,45 @@ Status OperandCheck::Run::before(const GemmProblem &problem,
 
 Expected<Findings> OperandCheck::Run::after(const GemmProblem &problem,
                                             const nybl_gemm_args &args) {
-  uint64_t pointer = args.d.pointer,
-           stride = static_cast<uint64_t>(args.d.row_stride),
-           rows = static_cast<uint64_t>(args.m),
-           columns = static_cast<uint64_t>(problem.n),
-           counts = counters.address() + 4 * sizeof(Count);
-  uint32_t width = byteWidth(problem.d), mask = exponentMask(problem.d);
-  void *parameters[] = {&pointer, &stride, &rows,  &columns,
-                        &width,   &mask,   &counts};
-  if (Status status = check.outputKernel->launch(
-          shapeFor(*check.device, args.m * problem.n), args.stream, parameters);
+  if (Status status =
+          elements(args.d, args.m, problem.n, problem.d, args.stream);
       !status)
     return status;
-  if (Status status = driver::synchronize(*check.device, args.stream); !status)
+  auto found = counted(args.stream);
+  if (!found)
+    return found.status();
+  const Counters &c = *found;
+  Findings findings{c[0], c[1], c[2], c[3], c[4]};
+  if (args.alpha.kind != NYBL_SCALAR_DEVICE) // a host's value is checked
+    return findings;
+  auto alpha = valueOf(args.alpha);
+  if (!alpha)
+    return alpha.status();
+  findings.alphaNotFinite = !std::isfinite(*alpha) ||
+                            (args.alpha.convention == NYBL_CONVENTION_ENCODE &&
+                             !std::isfinite(1 / *alpha));
+  return findings;
+}
+
+Status OperandCheck::Run::before(const QuantizeProblem &problem,
+                                 const nybl_quantize_args &args) {
+  if (Status status = allocate(); !status)
     return status;
-  Counters found;
-  if (Status status = counters.download(0, found.data(), sizeof found); !status)
-    return status;
-  Findings findings{found[0], found[1], found[2], found[3], found[4]};
-  float alpha = 1;
-  if (args.alpha.kind == NYBL_SCALAR_DEVICE)
-    if (Status status = driver::download(*check.device, args.alpha.pointer,
-                                         &alpha, sizeof alpha);
-        !status)
-      return status;
-  findings.alphaNotFinite =
-      !std::isfinite(alpha) ||
-      (args.alpha.convention == NYBL_CONVENTION_ENCODE &&
-       args.alpha.kind == NYBL_SCALAR_DEVICE && !std::isfinite(1 / alpha));
+  return elements(args.x, args.m, problem.xColumns(), problem.x, args.stream);
+}
+
+Expected<QuantizeFindings>
+OperandCheck::Run::after(const QuantizeProblem &problem,
+                         const nybl_quantize_args &args) {
+  auto found = counted(args.stream);
+  if (!found)
+    return found.status();
+  QuantizeFindings findings{(*found)[4]};
+  if (problem.global == GlobalKind::None)
+    return findings;
+  auto global = valueOf(args.global);
+  if (!global)
+    return global.status();
+  findings.globalUnusable = !isUsableGlobal(*global);
   return findings;
 }

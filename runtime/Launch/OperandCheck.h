@@ -5,7 +5,7 @@
 #define NYBL_RUNTIME_LAUNCH_OPERANDCHECK_H
 
 #include "nybl/nybl.h"
-#include "runtime/Abi/Problem.h"
+#include "runtime/Abi/QuantizeProblem.h"
 #include "runtime/Driver/Memory.h"
 #include "runtime/Driver/Module.h"
 #include <array>
@@ -29,6 +29,15 @@ struct Findings {
   std::vector<std::string> describe(const GemmProblem &problem) const;
 };
 
+/// In the operands of a quantisation.
+struct QuantizeFindings {
+  Count input;
+  bool globalUnusable = false;
+
+  bool any() const { return input.count || globalUnusable; }
+  std::vector<std::string> describe(const QuantizeProblem &problem) const;
+};
+
 /// Kernels of one device. Immutable, shared by threads.
 class OperandCheck {
 public:
@@ -43,12 +52,25 @@ public:
     Status before(const GemmProblem &problem, const nybl_gemm_args &args);
     Expected<Findings> after(const GemmProblem &problem,
                              const nybl_gemm_args &args);
+    /// The same for a quantisation, whose input alone is looked at.
+    Status before(const QuantizeProblem &problem,
+                  const nybl_quantize_args &args);
+    Expected<QuantizeFindings> after(const QuantizeProblem &problem,
+                                     const nybl_quantize_args &args);
 
   private:
     friend class OperandCheck;
     explicit Run(const OperandCheck &check) : check(check) {}
     Status scales(int64_t rows, int64_t blocks, const nybl_matrix &data,
                   const nybl_scales &scales, void *stream, size_t counter);
+    Status allocate();
+    /// Counts elements that are not finite.
+    Status elements(const nybl_matrix &matrix, int64_t rows, int64_t columns,
+                    OutputType type, void *stream);
+    /// Waits for the stream.
+    Expected<std::array<Count, 5>> counted(void *stream);
+    /// The host's value, or the device's.
+    Expected<float> valueOf(const nybl_scalar &scalar);
 
     const OperandCheck &check;
     driver::Buffer counters;
@@ -60,7 +82,7 @@ public:
 
 private:
   std::shared_ptr<const driver::Device> device;
-  std::shared_ptr<const driver::Module> scaleKernel, outputKernel;
+  std::shared_ptr<const driver::Module> scaleKernel, elementKernel;
 };
 
 } // namespace nybl::launch

@@ -104,11 +104,12 @@ DONE:
 }
 )";
 
-/// counts: elements of D whose exponent, the bits of `mask`, is all ones.
-inline constexpr const char *outputCheckPtx = R"(.version 7.0
+/// counts: elements of a matrix whose exponent, the bits of `mask`, is all
+/// ones.
+inline constexpr const char *elementCheckPtx = R"(.version 7.0
 .target sm_80
 .address_size 64
-.visible .entry nybl_check_output(.param .u64 d, .param .u64 stride,
+.visible .entry nybl_check_elements(.param .u64 matrix, .param .u64 stride,
     .param .u64 rows, .param .u64 columns, .param .u32 width, .param .u32 mask,
     .param .u64 counts)
 {
@@ -116,7 +117,7 @@ inline constexpr const char *outputCheckPtx = R"(.version 7.0
   .reg .b16 %h<2>;
   .reg .b32 %r<16>;
   .reg .b64 %l<32>;
-  ld.param.u64 %l1, [d];
+  ld.param.u64 %l1, [matrix];
   ld.param.u64 %l2, [stride];
   ld.param.u64 %l3, [rows];
   ld.param.u64 %l4, [columns];

@@ -204,39 +204,62 @@ Status QuantizeRecipe::requireChecks() const {
   return Status::ok();
 }
 
-Status QuantizeRecipe::check(const nybl_quantize_args &args) const {
-  if (Status status = checkRows(asked.m, args.m); !status)
-    return status;
-  if (args.m == 0)
+static Status checkPointer(const char *field, uint64_t pointer,
+                           uint64_t bytes) {
+  if (pointer != 0 && pointer + bytes >= pointer)
     return Status::ok();
+  return Status::refused(fmt::format("{}.pointer: expected a device address "
+                                     "with {} bytes behind it, got {:#x}",
+                                     field, bytes, pointer));
+}
+
+/// Tells `report` of each check, until it returns false.
+void QuantizeRecipe::checkEach(const nybl_quantize_args &args,
+                               Report report) const {
+  if (!report(checkRows(asked.m, args.m)) || args.m <= 0)
+    return;
   for (Operand operand : {Operand::X, Operand::Q}) {
     View view = viewOf(operand, args);
-    if (view.pointer == 0 || view.pointer + view.bytes < view.pointer)
-      return Status::refused(
-          fmt::format("{}.pointer: expected a device address with {} bytes "
-                      "behind it, got {:#x}",
-                      view.field, view.bytes, view.pointer));
+    if (!report(checkPointer(view.field, view.pointer, view.bytes)))
+      return;
   }
-  if (Status status = checkScales(args); !status)
-    return status;
-  if (Status status = checkGlobal(args.global); !status)
-    return status;
-  if (Status status = flags.check(args.flags); !status)
-    return status;
+  if (!checkScales(args, report) || !checkGlobal(args.global, report) ||
+      !report(flags.check(args.flags)))
+    return;
   for (const Condition &condition : conditions)
-    if (Status status = evaluate(condition, args); !status)
-      return status;
-  return Status::ok();
+    if (!report(evaluate(condition, args)))
+      return;
+}
+
+Status QuantizeRecipe::check(const nybl_quantize_args &args) const {
+  Status first;
+  checkEach(args, [&](Status status) {
+    first = std::move(status);
+    return first.isOk();
+  });
+  return first;
+}
+
+std::vector<Status>
+QuantizeRecipe::faults(const nybl_quantize_args &args) const {
+  std::vector<Status> all;
+  checkEach(args, [&](Status status) {
+    if (!status)
+      all.push_back(std::move(status));
+    return true;
+  });
+  return all;
 }
 
 /// A layout that is ours to write needs no trust: the tag must only be the one
 /// that the problem states, and the tensor as large.
-Status QuantizeRecipe::checkScales(const nybl_quantize_args &args) const {
+bool QuantizeRecipe::checkScales(const nybl_quantize_args &args,
+                                 Report report) const {
   nybl_scales scales = args.q_scales;
   if (!undoes && scales.trust_layout == 0)
     scales.trust_layout = 1;
   return checkScaleTensor({"q_scales", asked.sf, args.m, asked.blocks()},
-                          scales);
+                          scales, report);
 }
 
 static const char *nameOf(uint32_t convention) {
@@ -245,43 +268,54 @@ static const char *nameOf(uint32_t convention) {
                                                 : "neither";
 }
 
-Status QuantizeRecipe::checkGlobal(const nybl_scalar &global) const {
-  if (asked.global == GlobalKind::None)
-    return global.kind == NYBL_SCALAR_NONE
+bool nybl::launch::isUsableGlobal(float value) {
+  return value > 0 && std::isnormal(value) && std::isnormal(1 / value);
+}
+
+/// Of a global scale that there must be.
+static Status checkGlobalValue(const nybl_scalar &global) {
+  if (global.kind == NYBL_SCALAR_DEVICE)
+    return global.pointer != 0
                ? Status::ok()
-               : Status::refused(fmt::format(
-                     "global.kind: expected 0 (none), since the problem says "
-                     "global=none, got {}",
-                     global.kind));
-  if (global.reserved != 0)
-    return Status::refused(
-        fmt::format("global.reserved: expected 0, got {}", global.reserved));
-  if (global.kind != NYBL_SCALAR_DEVICE && global.kind != NYBL_SCALAR_HOST)
-    return Status::refused(fmt::format(
-        "global.kind: expected 1 (device pointer) or 2 (host value), since the "
-        "problem says global={}, got {}",
-        name(asked.global), global.kind));
-  uint32_t wanted = asked.global == GlobalKind::Decode ? NYBL_CONVENTION_DECODE
-                                                       : NYBL_CONVENTION_ENCODE;
-  if (global.convention != wanted)
-    return Status::refused(fmt::format(
-        "global.convention: expected {} ({}), which the problem states, got {} "
-        "({})",
-        wanted, nameOf(wanted), global.convention, nameOf(global.convention)));
-  if (global.kind == NYBL_SCALAR_DEVICE) {
-    if (global.pointer != 0)
-      return Status::ok();
-    return Status::refused("global.pointer: expected the address of one f32 in "
-                           "device memory, got 0");
-  }
-  if (std::isnormal(global.value) && global.value > 0 &&
-      std::isnormal(1 / global.value))
+               : Status::refused("global.pointer: expected the address of one "
+                                 "f32 in device memory, got 0");
+  if (global.kind != NYBL_SCALAR_HOST || isUsableGlobal(global.value))
     return Status::ok();
   return Status::refused(fmt::format(
       "global.value: expected a positive normal number with a normal "
       "reciprocal, got {}: a global scale like that makes every scale factor "
       "NaN or 0",
       global.value));
+}
+
+bool QuantizeRecipe::checkGlobal(const nybl_scalar &global,
+                                 Report report) const {
+  if (asked.global == GlobalKind::None)
+    return global.kind == NYBL_SCALAR_NONE ||
+           report(Status::refused(fmt::format(
+               "global.kind: expected 0 (none), since the problem says "
+               "global=none, got {}",
+               global.kind)));
+  if (global.reserved != 0 &&
+      !report(Status::refused(
+          fmt::format("global.reserved: expected 0, got {}", global.reserved))))
+    return false;
+  if (global.kind != NYBL_SCALAR_DEVICE && global.kind != NYBL_SCALAR_HOST &&
+      !report(Status::refused(fmt::format(
+          "global.kind: expected 1 (device pointer) or 2 (host value), since "
+          "the problem says global={}, got {}",
+          name(asked.global), global.kind))))
+    return false;
+  uint32_t wanted = asked.global == GlobalKind::Decode ? NYBL_CONVENTION_DECODE
+                                                       : NYBL_CONVENTION_ENCODE;
+  if (global.convention != wanted &&
+      !report(Status::refused(fmt::format(
+          "global.convention: expected {} ({}), which the problem states, got "
+          "{} ({})",
+          wanted, nameOf(wanted), global.convention,
+          nameOf(global.convention)))))
+    return false;
+  return report(checkGlobalValue(global));
 }
 
 Status QuantizeRecipe::checkFit(const View &view, int64_t rowBytes,

@@ -10,6 +10,10 @@
 
 namespace nybl::launch {
 
+/// Whether it and its reciprocal are what a quantisation can compute with:
+/// positive and normal.
+bool isUsableGlobal(float value);
+
 /// Immutable, shared by threads.
 class QuantizeRecipe {
 public:
@@ -24,10 +28,15 @@ public:
   /// is 0.
   Status check(const nybl_quantize_args &args) const;
 
+  /// All that check would refuse, one after the other.
+  std::vector<Status> faults(const nybl_quantize_args &args) const;
+
   /// Fills the empty `block`; args must have passed check.
   void pack(const nybl_quantize_args &args, ParameterBlock &block) const;
 
   int64_t tiles(int64_t m) const;
+
+  const QuantizeProblem &problem() const { return asked; }
 
 private:
   enum class Operand : uint8_t { X, Q, Scales, Global, M };
@@ -61,8 +70,9 @@ private:
   Status evaluate(const Condition &condition,
                   const nybl_quantize_args &args) const;
   Status checkFit(const View &view, int64_t rowBytes, int64_t rows) const;
-  Status checkScales(const nybl_quantize_args &args) const;
-  Status checkGlobal(const nybl_scalar &global) const;
+  void checkEach(const nybl_quantize_args &args, Report report) const;
+  bool checkScales(const nybl_quantize_args &args, Report report) const;
+  bool checkGlobal(const nybl_scalar &global, Report report) const;
   Status checkOverlap(Operand output, const nybl_quantize_args &args) const;
   uint64_t bitsOf(const Slot &slot, const nybl_quantize_args &args) const;
 

@@ -26,7 +26,8 @@ void warn(const Library &library, const std::string &message) {
 }
 
 /// The problem with the launch's own M.
-GemmProblem launched(GemmProblem problem, int64_t m) {
+template <typename Problem>
+Problem launched(Problem problem, int64_t m) {
   problem.m = Extent::fixed(m);
   return problem;
 }
@@ -38,7 +39,8 @@ public:
 
   /// Rows, back to back: where they lie so, at once.
   Status matrix(const char *name, const nybl_matrix &from, int64_t rows,
-                int64_t rowBytes) {
+                int64_t rowBytes, const char *dtype = "U8",
+                int64_t elementBytes = 1) {
     if (rows > largestOperand / rowBytes)
       return tooLarge(name);
     std::string packed(static_cast<size_t>(rows * rowBytes), '\0');
@@ -53,7 +55,7 @@ public:
               static_cast<uint64_t>(bytes));
           !status)
         return status;
-    add(name, "U8", {rows, rowBytes}, std::move(packed));
+    add(name, dtype, {rows, rowBytes / elementBytes}, std::move(packed));
     return Status::ok();
   }
   /// What rows that are used take of the tensor: its beginning, in each layout.
@@ -68,16 +70,18 @@ public:
     add(name, "U8", {bytes}, std::move(image));
     return status;
   }
-  Status alpha(const nybl_scalar &from) {
+  /// One f32 of that convention.
+  Status scalar(const char *name, const nybl_scalar &from,
+                uint32_t convention) {
     float value = from.value;
     if (from.kind == NYBL_SCALAR_DEVICE)
       if (Status status =
               driver::download(device, from.pointer, &value, sizeof value);
           !status)
         return status;
-    if (from.convention == NYBL_CONVENTION_ENCODE)
+    if (from.convention != convention)
       value = 1 / value;
-    add("alpha", "F32", {1},
+    add(name, "F32", {1},
         std::string(reinterpret_cast<const char *>(&value), sizeof value));
     return Status::ok();
   }
@@ -125,19 +129,51 @@ std::string dumpName() {
   return fmt::format("{}/nybl-{}-{}.safetensors", folder, getpid(), number++);
 }
 
-void dumpAndSay(const Plan &plan, const GemmProblem &problem,
-                const nybl_gemm_args &args) {
+template <typename Problem, typename Args>
+void dumpAndSay(const Plan &plan, const Problem &problem, const Args &args) {
+  constexpr bool isGemm = std::is_same_v<Problem, GemmProblem>;
   std::string path = dumpName();
   if (path.empty())
     return;
   Status status = dumpLaunch(plan, args, path);
   warn(*plan.device->library,
        status ? fmt::format("NYBL_CHECK: written to '{0}'; `nybl run \"{1}\" "
-                            "--in {0} --out d.safetensors --device emu:{2} "
+                            "--in {0} --out {3}.safetensors --device emu:{2} "
                             "--poison-padding 0x7f` replays it",
                             path, print(launched(problem, args.m)),
-                            plan.device->gpu->chip())
+                            plan.device->gpu->chip(), isGemm ? "d" : "q")
               : "NYBL_CHECK: nothing is written: " + status.message());
+}
+
+/// Looks at the operands around one launch, and says what it found.
+template <typename Recipe, typename Args>
+Status launchChecked(const Plan &plan, const launch::Kernel &kernel,
+                     const Recipe &recipe, const Args &args) {
+  if (Status status = recipe.check(args); !status)
+    return status;
+  const Library &library = *plan.device->library;
+  std::string name = print(launched(recipe.problem(), args.m));
+  if (plan.check->isCapturing(args.stream)) {
+    warn(library, fmt::format("NYBL_CHECK: '{}' is launched unchecked: its "
+                              "stream is being captured",
+                              name));
+    return kernel.launch(recipe, args);
+  }
+  if (args.m == 0)
+    return Status::ok();
+  auto run = plan.check->start();
+  if (Status status = run.before(recipe.problem(), args); !status)
+    return status;
+  if (Status status = kernel.launch(recipe, args); !status)
+    return status;
+  auto findings = run.after(recipe.problem(), args);
+  if (!findings)
+    return findings.status();
+  for (const std::string &line : findings->describe(recipe.problem()))
+    warn(library, fmt::format("NYBL_CHECK: '{}': {}", name, line));
+  if (findings->any())
+    dumpAndSay(plan, recipe.problem(), args);
+  return Status::ok();
 }
 
 } // namespace
@@ -176,40 +212,53 @@ Status library::dumpLaunch(const Plan &plan, const nybl_gemm_args &args,
                                 p.blocks());
            },
            [&] {
-             return p.alpha == AlphaKind::None ? Status::ok()
-                                               : dump.alpha(args.alpha);
+             return p.alpha == AlphaKind::None
+                        ? Status::ok()
+                        : dump.scalar("alpha", args.alpha,
+                                      NYBL_CONVENTION_DECODE);
            }})
     if (Status status = step(); !status)
       return status;
   return dump.write(path);
 }
 
+Status library::dumpLaunch(const Plan &plan, const nybl_quantize_args &args,
+                           const std::string &path) {
+  auto *problem = std::get_if<QuantizeProblem>(&plan.problem);
+  if (!problem)
+    return Status::invalid("nybl_dump_quantize: expected the plan of a "
+                           "quantisation, got one of a gemm");
+  const PlanKernel &one = *plan.kernelFor(args.m);
+  if (Status status = one.quantizeRecipe->check(args); !status)
+    return status;
+  if (args.m == 0) // no other field was looked at
+    return Status::refused("nybl_dump_quantize: expected a launch of at least "
+                           "one row, got m = 0: it launches nothing, and there "
+                           "is nothing to write");
+  const driver::Device &device = *plan.device->gpu;
+  if (Status status = driver::synchronize(device, args.stream); !status)
+    return status;
+  Dump dump(device);
+  int64_t width = byteWidth(problem->x);
+  if (Status status =
+          dump.matrix("x", args.x, args.m, problem->xColumns() * width,
+                      dtypeOf(problem->x), width);
+      !status)
+    return status;
+  if (problem->global != GlobalKind::None)
+    if (Status status =
+            dump.scalar("global", args.global, args.global.convention);
+        !status)
+      return status;
+  return dump.write(path);
+}
+
 Status library::enqueueChecked(const Plan &plan, const PlanKernel &one,
                                const nybl_gemm_args &args) {
-  if (Status status = one.recipe->check(args); !status)
-    return status;
-  const Library &library = *plan.device->library;
-  const GemmProblem &gemm = one.recipe->problem();
-  std::string problem = print(launched(gemm, args.m));
-  if (plan.check->isCapturing(args.stream)) {
-    warn(library, fmt::format("NYBL_CHECK: '{}' is launched unchecked: its "
-                              "stream is being captured",
-                              problem));
-    return one.kernel->launch(*one.recipe, args);
-  }
-  if (args.m == 0)
-    return Status::ok();
-  auto run = plan.check->start();
-  if (Status status = run.before(gemm, args); !status)
-    return status;
-  if (Status status = one.kernel->launch(*one.recipe, args); !status)
-    return status;
-  auto findings = run.after(gemm, args);
-  if (!findings)
-    return findings.status();
-  for (const std::string &line : findings->describe(gemm))
-    warn(library, fmt::format("NYBL_CHECK: '{}': {}", problem, line));
-  if (findings->any())
-    dumpAndSay(plan, gemm, args);
-  return Status::ok();
+  return launchChecked(plan, *one.kernel, *one.recipe, args);
+}
+
+Status library::enqueueChecked(const Plan &plan, const PlanKernel &one,
+                               const nybl_quantize_args &args) {
+  return launchChecked(plan, *one.kernel, *one.quantizeRecipe, args);
 }

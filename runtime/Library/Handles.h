@@ -75,7 +75,7 @@ struct Plan {
   std::shared_ptr<Device> device;
   /// Those for few rows first; none where n = 0.
   std::vector<PlanKernel> kernels;
-  /// Null: not wanted, or no gemm.
+  /// Null: not wanted.
   std::shared_ptr<const launch::OperandCheck> check;
   std::string problemClass, origin, fingerprint; ///< of all kernels
 
@@ -111,11 +111,17 @@ Status checkCertificate(const Manifest &manifest,
 Status makeRecipe(const Manifest &manifest, const AnyProblem &problem,
                   PlanKernel &kernel);
 
-/// See nybl_why_not. `args` may be null.
+/// Of a launch, one of them; or none.
+struct LaunchArgs {
+  const nybl_gemm_args *gemm = nullptr;
+  const nybl_quantize_args *quantize = nullptr;
+};
+
+/// See nybl_why_not and nybl_why_not_quantize.
 std::vector<Status> whyNot(const std::shared_ptr<Device> &device,
                            const char *problemLine,
                            const nybl_prepare_options &options,
-                           const nybl_gemm_args *args);
+                           const LaunchArgs &args);
 
 /// See nybl_plan_info, and with `one` nybl_plan_class_info.
 nybl_plan_details detailsOf(const Plan &plan);
@@ -137,9 +143,14 @@ Status enqueue(const Plan &plan, const nybl_dequantize_args &args);
 /// waits, and says what it found.
 Status enqueueChecked(const Plan &plan, const PlanKernel &one,
                       const nybl_gemm_args &args);
+Status enqueueChecked(const Plan &plan, const PlanKernel &one,
+                      const nybl_quantize_args &args);
 
 /// See nybl_dump_launch.
 Status dumpLaunch(const Plan &plan, const nybl_gemm_args &args,
+                  const std::string &path);
+/// The same of a quantisation.
+Status dumpLaunch(const Plan &plan, const nybl_quantize_args &args,
                   const std::string &path);
 
 } // namespace nybl::library

@@ -74,6 +74,46 @@ void write(const std::vector<Status> &all, nybl_reasons &reasons) {
   reasons.text[size] = '\0';
 }
 
+/// `copy` becomes *args, and `launch` points to it where there are any.
+template <typename Args>
+nybl_status whyNotOf(const char *function, nybl_device *device,
+                     const char *problem, const nybl_prepare_options *options,
+                     const Args *args, Args &copy, const LaunchArgs &launch,
+                     nybl_reasons *reasons) {
+  if (!reasons)
+    return failNull(function, "reasons");
+  nybl_reasons known;
+  if (Status status = readSized(reasons, sizeof known, "nybl_reasons", known);
+      !status)
+    return fail(status);
+  clear(known);
+  writeSized(known, reasons);
+  if (!device || !problem)
+    return failNull(function, device ? "problem" : "device");
+  nybl_prepare_options wanted;
+  Status optionsRead = readOptions(options, wanted);
+  Status argsRead = readArgs(args, copy);
+  for (const Status &status : {optionsRead, argsRead})
+    if (!status)
+      return fail(status);
+  write(whyNot(device->object, problem, wanted, launch), known);
+  writeSized(known, reasons);
+  return NYBL_OK;
+}
+
+template <typename Args>
+nybl_status dumpOf(const char *function, const nybl_plan *plan,
+                   const Args *args, const char *path) {
+  if (!plan || !args || !path)
+    return failNull(function, !plan ? "plan" : !args ? "args" : "path");
+  Args copy;
+  if (Status status = readArgs(args, copy); !status)
+    return fail(status);
+  if (Status status = dumpLaunch(*plan->object, copy, path); !status)
+    return fail(status);
+  return NYBL_OK;
+}
+
 } // namespace
 
 const char *nybl_version(void) { return NYBL_VERSION_STRING; }
@@ -272,24 +312,18 @@ void nybl_preparation_destroy(nybl_preparation *preparation) {
 nybl_status nybl_why_not(nybl_device *device, const char *problem,
                          const nybl_prepare_options *options,
                          const nybl_gemm_args *args, nybl_reasons *reasons) {
-  if (!reasons)
-    return failNull("nybl_why_not", "reasons");
-  nybl_reasons known;
-  if (Status status = readSized(reasons, sizeof known, "nybl_reasons", known);
-      !status)
-    return fail(status);
-  clear(known);
-  writeSized(known, reasons);
-  if (!device || !problem)
-    return failNull("nybl_why_not", device ? "problem" : "device");
-  nybl_prepare_options copy;
-  nybl_gemm_args launch;
-  for (Status status : {readOptions(options, copy), readArgs(args, launch)})
-    if (!status)
-      return fail(status);
-  write(whyNot(device->object, problem, copy, args ? &launch : nullptr), known);
-  writeSized(known, reasons);
-  return NYBL_OK;
+  nybl_gemm_args copy;
+  return whyNotOf("nybl_why_not", device, problem, options, args, copy,
+                  {args ? &copy : nullptr, nullptr}, reasons);
+}
+
+nybl_status nybl_why_not_quantize(nybl_device *device, const char *problem,
+                                  const nybl_prepare_options *options,
+                                  const nybl_quantize_args *args,
+                                  nybl_reasons *reasons) {
+  nybl_quantize_args copy;
+  return whyNotOf("nybl_why_not_quantize", device, problem, options, args, copy,
+                  {nullptr, args ? &copy : nullptr}, reasons);
 }
 
 nybl_status nybl_quantize(const nybl_plan *plan, const nybl_quantize_args *args,
@@ -337,14 +371,11 @@ nybl_status nybl_launch(const nybl_plan *plan, const nybl_gemm_args *args) {
 
 nybl_status nybl_dump_launch(const nybl_plan *plan, const nybl_gemm_args *args,
                              const char *path) {
-  if (!plan || !args || !path)
-    return failNull("nybl_dump_launch", !plan   ? "plan"
-                                        : !args ? "args"
-                                                : "path");
-  nybl_gemm_args copy;
-  if (Status status = readArgs(args, copy); !status)
-    return fail(status);
-  if (Status status = dumpLaunch(*plan->object, copy, path); !status)
-    return fail(status);
-  return NYBL_OK;
+  return dumpOf("nybl_dump_launch", plan, args, path);
+}
+
+nybl_status nybl_dump_quantize(const nybl_plan *plan,
+                               const nybl_quantize_args *args,
+                               const char *path) {
+  return dumpOf("nybl_dump_quantize", plan, args, path);
 }

@@ -93,6 +93,8 @@ Status nybl::library::enqueue(const Plan &plan,
   if (!std::holds_alternative<QuantizeProblem>(plan.problem))
     return wrongPlan("nybl_quantize", "quantize", plan);
   const PlanKernel *one = plan.kernelFor(args.m);
+  if (plan.check)
+    return enqueueChecked(plan, *one, args);
   return one->kernel->launch(*one->quantizeRecipe, args);
 }
 

@@ -63,15 +63,24 @@ void addKernels(Reasons &reasons, Plan &plan,
 }
 
 /// Of a launch of the plan, whose recipes are made.
-void addLaunch(Reasons &reasons, const Plan &plan, const nybl_gemm_args *args) {
-  if (!args)
+void addLaunch(Reasons &reasons, const Plan &plan, const LaunchArgs &args) {
+  bool isGemm = std::holds_alternative<GemmProblem>(plan.problem);
+  if (isGemm ? args.quantize != nullptr : args.gemm != nullptr) {
+    reasons.add(Status::invalid(
+        isGemm ? "nybl_why_not_quantize: expected no nybl_quantize_args, since "
+                 "the problem is a gemm"
+               : "nybl_why_not: expected no nybl_gemm_args, since the problem "
+                 "is a quantisation"));
     return;
-  if (!std::holds_alternative<GemmProblem>(plan.problem))
-    return void(
-        reasons.add(Status::invalid("nybl_why_not: expected no nybl_gemm_args, "
-                                    "since the problem is a quantisation")));
-  if (const PlanKernel *one = plan.kernelFor(args->m))
-    reasons.add(one->recipe->faults(*args));
+  }
+  if (!args.gemm && !args.quantize)
+    return;
+  int64_t m = isGemm ? args.gemm->m : args.quantize->m;
+  if (const PlanKernel *one = plan.kernelFor(m))
+    reasons.add(isGemm ? one->recipe->faults(*args.gemm)
+                       : one->quantizeRecipe->faults(*args.quantize));
+  else if (reasons.all.empty()) // n = 0
+    reasons.add(checkRows(plan, m));
 }
 
 } // namespace
@@ -79,7 +88,7 @@ void addLaunch(Reasons &reasons, const Plan &plan, const nybl_gemm_args *args) {
 std::vector<Status> nybl::library::whyNot(const std::shared_ptr<Device> &device,
                                           const char *problemLine,
                                           const nybl_prepare_options &options,
-                                          const nybl_gemm_args *args) {
+                                          const LaunchArgs &args) {
   Reasons reasons;
   reasons.add(words::faultsOf(problemLine));
   reasons.add(faultsOf(options));
@@ -89,12 +98,8 @@ std::vector<Status> nybl::library::whyNot(const std::shared_ptr<Device> &device,
   plan.device = device;
   plan.problem = *parseAnyProblem(problemLine);
   auto *gemm = std::get_if<GemmProblem>(&plan.problem);
-  if (gemm && gemm->n == 0) {
-    if (args)
-      reasons.add(checkRows(plan, args->m));
-    return reasons.all;
-  }
-  addKernels(reasons, plan, options);
+  if (!gemm || gemm->n != 0)
+    addKernels(reasons, plan, options);
   addLaunch(reasons, plan, args);
   return reasons.all;
 }

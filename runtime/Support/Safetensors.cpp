@@ -18,6 +18,12 @@ using Json = nlohmann::json;
 
 static constexpr uint64_t maxHeader = 100'000'000;
 
+const char *nybl::dtypeOf(OutputType type) {
+  return type == OutputType::BF16  ? "BF16"
+         : type == OutputType::F16 ? "F16"
+                                   : "F32";
+}
+
 unsigned nybl::bitsOfDtype(std::string_view dtype) {
   static constexpr std::pair<std::string_view, unsigned> table[] = {
       {"F64", 64},    {"I64", 64},    {"U64", 64},    {"F32", 32},

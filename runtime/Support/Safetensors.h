@@ -6,7 +6,7 @@
 #ifndef NYBL_RUNTIME_SUPPORT_SAFETENSORS_H
 #define NYBL_RUNTIME_SUPPORT_SAFETENSORS_H
 
-#include "runtime/Abi/Status.h"
+#include "runtime/Abi/Problem.h"
 #include <cstdint>
 #include <span>
 #include <string>
@@ -48,6 +48,9 @@ private:
 
 /// Bytes of one element times 8; 0 for a dtype that is not known.
 unsigned bitsOfDtype(std::string_view dtype);
+
+/// The dtype of such elements.
+const char *dtypeOf(OutputType type);
 
 /// Writes tensors sorted by name: same tensors, same bytes. Atomic.
 Status writeSafetensors(const std::string &path, std::vector<Tensor> tensors);

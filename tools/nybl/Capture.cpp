@@ -65,12 +65,6 @@ Expected<const Tensor *> nybl::cli::readScales(const SafetensorsFile &file,
                    : "would be " + fits));
 }
 
-const char *nybl::cli::dtypeOf(OutputType type) {
-  return type == OutputType::BF16  ? "BF16"
-         : type == OutputType::F16 ? "F16"
-                                   : "F32";
-}
-
 namespace {
 
 Status checkRows(const GemmProblem &problem, int64_t m,

@@ -39,8 +39,6 @@ Expected<const Tensor *> readScales(const SafetensorsFile &file,
 std::string bytesOf(const Tensor &tensor);
 /// "U8 [5, 192]"
 std::string shapeOf(const Tensor &tensor);
-/// As safetensors names it.
-const char *dtypeOf(OutputType type);
 
 /// Writes one tensor `d` [m, n]. `rows` are m * n elements of problem.d.
 Status writeResult(const std::string &path, const GemmProblem &problem,

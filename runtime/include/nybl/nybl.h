@@ -176,10 +176,11 @@ typedef struct nybl_prepare_options {
      environment does for all plans: NaN scale bytes, zero scales with data that
      is not zero, alpha that is not finite and elements of D that are not finite
      are counted on the device, and logged as warnings (to standard error where
-     there is no log) with problem, row and K block. Such a launch allocates and
-     waits for its stream; under capture it is not looked at, and the log says
-     so. NYBL_CHECK_DUMP=FOLDER writes what was found to a file there, as
-     nybl_dump_launch does. */
+     there is no log) with problem, row and K block; of a quantisation elements
+     of x that are not finite, and a global scale that cannot be used. Such a
+     launch allocates and waits for its stream; under capture it is not looked
+     at, and the log says so. NYBL_CHECK_DUMP=FOLDER writes what was found to a
+     file there, as nybl_dump_launch does. */
   uint32_t check;
   uint32_t reserved; /* 0 */
   /* 1: a kernel of the problem's own class of M or none. 0: where that cannot
@@ -508,6 +509,18 @@ typedef struct nybl_quantize_args {
 NYBL_API nybl_status nybl_quantize(const nybl_plan *plan,
                                    const nybl_quantize_args *args,
                                    nybl_scales *made);
+
+/* nybl_why_not, with the arguments of a quantisation (may be null). */
+NYBL_API nybl_status nybl_why_not_quantize(nybl_device *device,
+                                           const char *problem,
+                                           const nybl_prepare_options *options,
+                                           const nybl_quantize_args *args,
+                                           nybl_reasons *reasons);
+
+/* nybl_dump_launch, of the operands of a quantisation: x and global. */
+NYBL_API nybl_status nybl_dump_quantize(const nybl_plan *plan,
+                                        const nybl_quantize_args *args,
+                                        const char *path);
 
 /* Of a plan that was prepared for
      "dequantize m=? k=7168 q=nvfp4 sf=128x4 y=bf16 global=decode":

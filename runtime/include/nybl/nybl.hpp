@@ -268,6 +268,27 @@ public:
   nybl_status whyNot(const std::string &problem,
                      const nybl_prepare_options &options, const GemmArgs *args,
                      std::string &text) const {
+    return reasonsOf(text, [&](nybl_reasons &reasons) {
+      return nybl_why_not(handle.get(), problem.c_str(), &options,
+                          args ? &args->raw() : nullptr, &reasons);
+    });
+  }
+  /// The same for a quantisation.
+  nybl_status whyNotQuantize(const std::string &problem,
+                             const nybl_prepare_options &options,
+                             const QuantizeArgs *args,
+                             std::string &text) const {
+    return reasonsOf(text, [&](nybl_reasons &reasons) {
+      return nybl_why_not_quantize(handle.get(), problem.c_str(), &options,
+                                   args ? &args->raw() : nullptr, &reasons);
+    });
+  }
+  std::string_view chip() const { return nybl_device_chip(handle.get()); }
+  nybl_device *get() const { return handle.get(); }
+
+private:
+  template <typename Ask>
+  static nybl_status reasonsOf(std::string &text, Ask ask) {
     text.assign(4096, '\0');
     auto reasons = sized<nybl_reasons>();
     nybl_status status = NYBL_OK;
@@ -275,16 +296,12 @@ public:
       text.resize(std::max(text.size(), reasons.needed));
       reasons.text = text.data();
       reasons.text_bytes = text.size();
-      status = nybl_why_not(handle.get(), problem.c_str(), &options,
-                            args ? &args->raw() : nullptr, &reasons);
+      status = ask(reasons);
     } while (status == NYBL_OK && reasons.needed > text.size());
     text.resize(status == NYBL_OK ? reasons.needed - 1 : 0);
     return status;
   }
-  std::string_view chip() const { return nybl_device_chip(handle.get()); }
-  nybl_device *get() const { return handle.get(); }
 
-private:
   friend class Library;
   std::unique_ptr<nybl_device, Destroy<nybl_device, nybl_device_destroy>>
       handle;
