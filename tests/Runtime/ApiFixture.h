@@ -17,9 +17,8 @@ using PlanOwner = std::unique_ptr<nybl_plan, decltype(&nybl_plan_destroy)>;
 
 class ApiTest : public testing::Test {
 protected:
-  /// Library with the fake compiler, in this process, where what it was asked
-  /// is counted; device of `driverPath`. No cache, unless its folders are
-  /// named.
+  /// Library with the fake compiler; device of `driverPath`. No cache, unless
+  /// its folders are named.
   void open(const char *driverPath, const char *cachePath = "",
             const char *bundlePath = nullptr,
             const char *jitPath = NYBL_TEST_FAKE_JIT) {
@@ -27,7 +26,7 @@ protected:
     options.jit_path = jitPath;
     options.cache_path = cachePath;
     options.bundle_path = bundlePath;
-    options.compile = NYBL_COMPILE_IN_PROCESS;
+    options.compile = compile;
     options.log = [](void *user, nybl_log_level level, const char *message) {
       static_cast<ApiTest *>(user)->logged.emplace_back(level, message);
     };
@@ -67,6 +66,8 @@ protected:
     return std::string(nybl_last_error()).find(part) != std::string::npos;
   }
 
+  /// In this one what it was asked is counted.
+  nybl_compile compile = NYBL_COMPILE_IN_PROCESS;
   nybl_library *library = nullptr;
   nybl_device *device = nullptr;
   std::vector<std::pair<nybl_log_level, std::string>> logged;

@@ -348,6 +348,25 @@ TEST_F(OriginTest, ACompilerThatAnswersWronglyIsAnError) {
       << message;
 }
 
+TEST_F(OriginTest, AWiderClassServesWhereTheCompilerAborts) {
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler");
+  auto made = bundle::Bundle::read(contentOf(entry()));
+  ASSERT_TRUE(made) << made.message();
+  auto kernel = made->kernel(made->rows().front());
+  ASSERT_TRUE(kernel) << kernel.message();
+  kernel->request.schedule = "abort"; // which the fake does
+  std::string free = folder / "free.nybl";
+  writeText(free, *bundle::write({*kernel}));
+  compile = NYBL_COMPILE_CHILD;
+  reopen(free.c_str());
+  std::string origin = originOf(five, "abort", 5);
+  EXPECT_EQ(origin.find("bundle " + free + ", for 'gemm m=? n=24"), 0u)
+      << origin;
+  EXPECT_TRUE(hasLogged("is served by the kernel of"));
+  EXPECT_TRUE(hasLogged("was ended by signal 6 (Aborted)"));
+}
+
 TEST_F(OriginTest, AWiderClassServesWhereTheCompilerCannotBeLoaded) {
   reopen();
   EXPECT_EQ(originOf(line), "compiler");
