@@ -63,7 +63,13 @@ public:
   ContextScope &operator=(const ContextScope &) = delete;
 
   Status status() const {
-    return device.driver().check(result, "cuCtxPushCurrent");
+    bool isGone = result == CUDA_ERROR_INVALID_CONTEXT ||
+                  result == CUDA_ERROR_CONTEXT_IS_DESTROYED;
+    return device.driver().check(
+        result, "cuCtxPushCurrent",
+        isGone ? "the device was reset since it was opened: destroy its plans "
+                 "and open it again"
+               : "");
   }
 
 private:

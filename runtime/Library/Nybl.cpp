@@ -2,6 +2,7 @@
 //
 // The C functions of nybl.h: check the handles and sizes, call, keep the error.
 
+#include "runtime/Library/Fork.h"
 #include "runtime/Library/Preparation.h"
 #include "runtime/Library/Sized.h"
 
@@ -23,6 +24,13 @@ nybl_status fail(const Status &status) {
 nybl_status failNull(const char *function, const char *argument) {
   return fail(Status::invalid(
       fmt::format("{}: expected '{}', got null", function, argument)));
+}
+
+/// In a forked child what is behind a handle is the parent's, and left alone.
+template <typename Handle>
+void destroy(Handle *handle) {
+  if (!isForked())
+    delete handle;
 }
 
 static_assert(NYBL_INVALID == static_cast<int>(ErrorCode::Invalid) &&
@@ -90,6 +98,8 @@ nybl_status whyNotOf(const char *function, nybl_device *device,
   writeSized(known, reasons);
   if (!device || !problem)
     return failNull(function, device ? "problem" : "device");
+  if (Status status = checkNotForked(); !status)
+    return fail(status);
   nybl_prepare_options wanted;
   Status optionsRead = readOptions(options, wanted);
   Status argsRead = readArgs(args, copy);
@@ -106,6 +116,8 @@ nybl_status dumpOf(const char *function, const nybl_plan *plan,
                    const Args *args, const char *path) {
   if (!plan || !args || !path)
     return failNull(function, !plan ? "plan" : !args ? "args" : "path");
+  if (Status status = checkNotForked(); !status)
+    return fail(status);
   Args copy;
   if (Status status = readArgs(args, copy); !status)
     return fail(status);
@@ -158,7 +170,7 @@ nybl_status nybl_library_create(const nybl_library_options *options,
   return NYBL_OK;
 }
 
-void nybl_library_destroy(nybl_library *library) { delete library; }
+void nybl_library_destroy(nybl_library *library) { destroy(library); }
 
 nybl_status nybl_device_open(nybl_library *library,
                              const nybl_device_options *options,
@@ -168,11 +180,14 @@ nybl_status nybl_device_open(nybl_library *library,
   *device = nullptr;
   if (!library)
     return failNull("nybl_device_open", "library");
+  if (Status status = checkNotForked(); !status)
+    return fail(status);
   nybl_device_options copy;
   if (Status status =
           readSized(options, sizeof copy, "nybl_device_options", copy);
       !status)
     return fail(status);
+  watchForks();
   auto api = driver::Driver::open(copy.driver_path ? copy.driver_path : "");
   if (!api)
     return fail(api.status());
@@ -189,7 +204,7 @@ nybl_status nybl_device_open(nybl_library *library,
   return NYBL_OK;
 }
 
-void nybl_device_destroy(nybl_device *device) { delete device; }
+void nybl_device_destroy(nybl_device *device) { destroy(device); }
 
 const char *nybl_device_chip(const nybl_device *device) {
   return device ? device->object->gpu->chip().c_str() : "";
@@ -203,6 +218,8 @@ nybl_status nybl_prepare(nybl_device *device, const char *problem,
   *plan = nullptr;
   if (!device || !problem)
     return failNull("nybl_prepare", device ? "problem" : "device");
+  if (Status status = checkNotForked(); !status)
+    return fail(status);
   nybl_prepare_options copy;
   if (Status status = readOptions(options, copy); !status)
     return fail(status);
@@ -213,7 +230,7 @@ nybl_status nybl_prepare(nybl_device *device, const char *problem,
   return NYBL_OK;
 }
 
-void nybl_plan_destroy(nybl_plan *plan) { delete plan; }
+void nybl_plan_destroy(nybl_plan *plan) { destroy(plan); }
 
 nybl_status nybl_plan_info(const nybl_plan *plan, nybl_plan_details *details) {
   if (!plan || !details)
@@ -262,6 +279,8 @@ nybl_status nybl_prepare_start(nybl_device *device, const char *const *problems,
   *preparation = nullptr;
   if (!device || (!problems && count > 0))
     return failNull("nybl_prepare_start", device ? "problems" : "device");
+  if (Status status = checkNotForked(); !status)
+    return fail(status);
   std::vector<std::string> lines;
   for (size_t i = 0; i < count; ++i) {
     if (!problems[i])
@@ -285,6 +304,8 @@ nybl_status nybl_prepare_wait(nybl_preparation *preparation,
     *done = 0;
   if (!preparation)
     return failNull("nybl_prepare_wait", "preparation");
+  if (Status status = checkNotForked(); !status)
+    return fail(status);
   size_t count = preparation->object->wait(milliseconds);
   if (done)
     *done = count;
@@ -298,6 +319,8 @@ nybl_status nybl_prepare_take(nybl_preparation *preparation, size_t index,
   *plan = nullptr;
   if (!preparation)
     return failNull("nybl_prepare_take", "preparation");
+  if (Status status = checkNotForked(); !status)
+    return fail(status);
   auto object = preparation->object->take(index);
   if (!object)
     return fail(object.status());
@@ -306,7 +329,7 @@ nybl_status nybl_prepare_take(nybl_preparation *preparation, size_t index,
 }
 
 void nybl_preparation_destroy(nybl_preparation *preparation) {
-  delete preparation;
+  destroy(preparation);
 }
 
 nybl_status nybl_why_not(nybl_device *device, const char *problem,
@@ -332,6 +355,8 @@ nybl_status nybl_quantize(const nybl_plan *plan, const nybl_quantize_args *args,
     *made = {};
   if (!plan || !args)
     return failNull("nybl_quantize", plan ? "args" : "plan");
+  if (Status status = checkNotForked(); !status)
+    return fail(status);
   nybl_quantize_args copy;
   if (Status status = readArgs(args, copy); !status)
     return fail(status);
@@ -361,6 +386,8 @@ nybl_status nybl_dequantize(const nybl_plan *plan,
 nybl_status nybl_launch(const nybl_plan *plan, const nybl_gemm_args *args) {
   if (!plan || !args)
     return failNull("nybl_launch", plan ? "args" : "plan");
+  if (Status status = checkNotForked(); !status)
+    return fail(status);
   nybl_gemm_args copy;
   if (Status status = readArgs(args, copy); !status)
     return fail(status);

@@ -21,6 +21,9 @@
  *   Owners    Handles are reference counted inside: they may be destroyed in
  *             any order. Device memory, streams and the workspace are always
  *             the caller's; Nybl allocates none for a launch.
+ *   Fork      A child that was forked off a process with an open device cannot
+ *             use CUDA: there calls that need a device are ENVIRONMENT, and
+ *             destroying a handle does nothing. Fork first, or call exec.
  *   Units     Sizes, strides and offsets are bytes unless said otherwise;
  *             rows, M, N and K are counts of elements.
  */
