@@ -93,10 +93,11 @@ TEST(Cards, PeaksAreThePublishedOnes) {
                                                        {"b300", 14000}};
   for (auto [name, peak] : published)
     for (const Card &card : cards())
-      if (card.name == std::string(name))
+      if (card.name == std::string(name)) {
         EXPECT_NEAR(2e-6 * (*findChip(card.chip))->fp4MacsPerCycle *
                         card.multiprocessors * card.clockMHz,
                     peak, peak * 0.005);
+      }
 }
 
 TEST(Cards, TheDefaultIsTheReferenceProduct) {
