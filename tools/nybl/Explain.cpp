@@ -73,11 +73,12 @@ std::string describeProblem(const GemmProblem &p) {
 std::string describeCard(const Json &explanation) {
   const Json &card = part(explanation, "card");
   if (!card.is_object())
-    return fmt::format("{}: no card is known here, so nothing is estimated",
+    return fmt::format("{}: no card is known here, so nothing is estimated.",
                        text(explanation, "chip"));
   return fmt::format(
       "{} on {}: {:.0f} multiprocessors at {:.2f} GHz, {:.0f} "
-      "MiB of L2, memory {:.0f} GB/s, peak {:.0f} TFLOP/s",
+      "MiB of L2, memory {:.0f} GB/s, peak {:.0f} TFLOP/s\n"
+      "Estimates: counted, never measured.",
       text(explanation, "chip"), text(card, "name"),
       number(card, "multiprocessors"), number(card, "clock_mhz") / 1000,
       number(card, "l2_bytes") / (1 << 20),
@@ -226,10 +227,9 @@ std::string describeRows(const Json &launches) {
 
 std::string describeAll(const Json &explanation, const GemmProblem &problem) {
   const Json &launches = part(explanation, "launches");
-  std::string lines = fmt::format("{}\n{}\n{}\nEstimates: counted, never "
-                                  "measured.\n",
-                                  print(problem), describeProblem(problem),
-                                  describeCard(explanation));
+  std::string lines =
+      fmt::format("{}\n{}\n{}\n", print(problem), describeProblem(problem),
+                  describeCard(explanation));
   lines += describeSelection(explanation) + describeTensorMemory(explanation);
   if (launches.size() > 1)
     lines += describeRows(launches);
