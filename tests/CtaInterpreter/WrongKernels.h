@@ -89,8 +89,9 @@ inline void expectFound(const Edit &edit, const Wrong &wrong) {
     }
   }
   EXPECT_TRUE(found) << edit.lemma << " is not seen to be broken";
-  if (edit.lemma == std::string("L1") || !wrong.mayBeProven)
+  if (edit.lemma == std::string("L1") || !wrong.mayBeProven) {
     EXPECT_FALSE(verdict.accepted);
+  }
 }
 
 } // namespace nybl::enumeration

@@ -6,6 +6,7 @@
 #include "tests/Mutation/Machine.h"
 #include "tests/Oracle/Data.h"
 #include <fmt/format.h>
+#include <functional>
 #include <map>
 
 using namespace nybl;
