@@ -396,9 +396,22 @@ static LogicalResult gatherLoop(cta::TensorReleaseOp release) {
 LogicalResult nybl::compiler::gatherAsked(cta::KernelOp kernel) {
   SmallVector<cta::TensorReleaseOp> releases;
   kernel.walk([&](cta::TensorReleaseOp op) { releases.push_back(op); });
-  return success(llvm::all_of(releases, [](cta::TensorReleaseOp release) {
-    return succeeded(gatherLoop(release));
-  }));
+  llvm::DenseSet<Operation *> gathered;
+  for (cta::TensorReleaseOp release : releases) {
+    if (!gathered.insert(release->getParentOp()).second)
+      return release.emitOpError("expected to be the only one in its K loop");
+    if (failed(gatherLoop(release)))
+      return failure();
+  }
+  // Elsewhere all threads would ask.
+  WalkResult asked = kernel.walk([&](Operation *op) {
+    if (!isa<cta::TensorCopyOp, cta::TensorMmaOp>(op) ||
+        gathered.contains(op->getParentOp()))
+      return WalkResult::advance();
+    op->emitOpError("expected to be in a K loop that releases a slot by it");
+    return WalkResult::interrupt();
+  });
+  return success(!asked.wasInterrupted());
 }
 
 void nybl::compiler::addTensorPatterns(TypeConverter &types,

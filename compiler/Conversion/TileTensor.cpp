@@ -79,25 +79,35 @@ LogicalResult TileTensor::convertTile(tile::ForeachTileOp op) {
 }
 
 void TileTensor::bring(Operation *op, Operation *anchor) {
-  for (Value operand : op->getOperands()) {
-    Operation *needed = operand.getDefiningOp();
-    if (!needed || !toPlace.erase(needed))
-      continue;
-    bring(needed, anchor);
-    needed->moveBefore(anchor);
-  }
+  op->walk([&](Operation *inner) {
+    for (Value operand : inner->getOperands()) {
+      Operation *needed = operand.getDefiningOp();
+      if (!needed || !toPlace.erase(needed))
+        continue;
+      bring(needed, anchor);
+      needed->moveBefore(anchor);
+    }
+  });
 }
 
 void TileTensor::storeLoadByLoad() {
   Operation *first = loaded.front().getDefiningOp();
-  SmallVector<Operation *> anchors;
+  SmallVector<Operation *> anchors, pure;
   for (Operation *op = first; op; op = op->getNextNode())
     if (isa<cta::TensorLoadOp>(op) || isPure(op))
       toPlace.insert(op);
     else if (op != release)
       anchors.push_back(op);
+  llvm::copy_if(llvm::make_pointer_range(*first->getBlock()),
+                std::back_inserter(pure), [&](Operation *op) {
+                  return toPlace.contains(op) && !isa<cta::TensorLoadOp>(op);
+                });
   for (Operation *anchor : anchors)
     bring(anchor, anchor);
+  // What nobody stores would stand ahead of the loads that it is made of.
+  for (Operation *op : llvm::reverse(pure))
+    if (toPlace.erase(op) && op->use_empty())
+      op->erase();
   Operation *last = first;
   for (Value value : loaded)
     if (last->isBeforeInBlock(value.getDefiningOp()))

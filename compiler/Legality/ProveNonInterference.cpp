@@ -4,6 +4,7 @@
 
 #include "compiler/Legality/Passes.h"
 #include "compiler/Legality/Prove.h"
+#include "mlir/IR/Verifier.h"
 #include <map>
 
 using namespace mlir;
@@ -64,6 +65,9 @@ classifyAccesses(cta::KernelOp kernel) {
 }
 
 cta::CertificateAttr nybl::compiler::prove(cta::KernelOp kernel) {
+  // The lemmas rest on what verifiers hold, whether or not they ran before.
+  if (failed(verify(kernel)))
+    return {};
   Proof proof(kernel);
   FailureOr<std::map<StringRef, Shown>> shown = proveLemmas(proof);
   if (failed(shown))

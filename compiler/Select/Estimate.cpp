@@ -4,6 +4,7 @@
 // there is none for a single kernel, shape or card.
 
 #include "compiler/Select/Estimate.h"
+#include "compiler/Select/TensorMemory.h"
 #include <algorithm>
 #include <cmath>
 
@@ -388,6 +389,12 @@ static void placeRegisters(const Schedule &s, const Chip &chip,
                        (sharedBytes(s) + 1024), // the system's own
                    chip.registersPerMultiprocessor / (registers * s.threads()),
                    chip.threadsPerMultiprocessor / s.threads()}));
+  if (!s.inTensorMemory())
+    return;
+  // A CTA that finds no columns waits until another is over.
+  if (auto plan = planTensorMemory(s, chip.tensorColumns))
+    shape.ctasPerMultiprocessor = std::min(
+        shape.ctasPerMultiprocessor, chip.tensorColumns / plan->allocated);
 }
 
 static double storedSectorsOf(const Schedule &s) {

@@ -131,6 +131,8 @@ struct Manifest {
   int64_t staticShared = 0; ///< bytes
   /// That a CTA asks for; 0: none. In the order of columns; none overlap.
   int64_t tensorColumns = 0;
+  /// Of a multiprocessor (PTX ISA, "Tensor Memory").
+  static constexpr int64_t tensorColumnsOfAll = 512;
   std::vector<TensorColumns> tensorMemory;
   Certificate certificate;
 

@@ -85,6 +85,11 @@ Kernel::load(std::shared_ptr<const driver::Device> device,
   auto kernel = std::make_shared<Kernel>();
   kernel->module = *module;
   kernel->resident = *resident;
+  // The driver does not count tensor memory: a CTA that finds no room in it
+  // would wait for the last tile of another.
+  if (manifest.tensorColumns > 0)
+    kernel->resident = std::clamp<int64_t>(
+        Manifest::tensorColumnsOfAll / manifest.tensorColumns, 1, *resident);
   kernel->split = std::max<int64_t>(manifest.split, 1);
   kernel->threads = static_cast<unsigned>(manifest.threads);
   kernel->dynamicShared = static_cast<unsigned>(manifest.dynamicShared);

@@ -6,6 +6,7 @@
 #include "runtime/Abi/ProblemWords.h"
 #include "runtime/Library/Handles.h"
 #include <algorithm>
+#include <fmt/format.h>
 
 using namespace nybl;
 using namespace nybl::library;
@@ -64,21 +65,24 @@ void addKernels(Reasons &reasons, Plan &plan,
 
 /// Of a launch of the plan, whose recipes are made.
 void addLaunch(Reasons &reasons, const Plan &plan, const LaunchArgs &args) {
-  bool isGemm = std::holds_alternative<GemmProblem>(plan.problem);
-  if (isGemm ? args.quantize != nullptr : args.gemm != nullptr) {
-    reasons.add(Status::invalid(
-        isGemm ? "nybl_why_not_quantize: expected no nybl_quantize_args, since "
-                 "the problem is a gemm"
-               : "nybl_why_not: expected no nybl_gemm_args, since the problem "
-                 "is a quantisation"));
+  constexpr const char *operations[] = {"gemm", "quantize", "dequantize"};
+  size_t operation = plan.problem.index();
+  auto expectNone = [&](const void *given, const char *call, const char *type) {
+    if (given)
+      reasons.add(Status::invalid(
+          fmt::format("{}: expected no {}, since the problem is a '{}'", call,
+                      type, operations[operation])));
+  };
+  if (operation != 0)
+    expectNone(args.gemm, "nybl_why_not", "nybl_gemm_args");
+  if (operation != 1)
+    expectNone(args.quantize, "nybl_why_not_quantize", "nybl_quantize_args");
+  if (operation == 0 ? !args.gemm : operation != 1 || !args.quantize)
     return;
-  }
-  if (!args.gemm && !args.quantize)
-    return;
-  int64_t m = isGemm ? args.gemm->m : args.quantize->m;
+  int64_t m = operation == 0 ? args.gemm->m : args.quantize->m;
   if (const PlanKernel *one = plan.kernelFor(m))
-    reasons.add(isGemm ? one->recipe->faults(*args.gemm)
-                       : one->quantizeRecipe->faults(*args.quantize));
+    reasons.add(operation == 0 ? one->recipe->faults(*args.gemm)
+                               : one->quantizeRecipe->faults(*args.quantize));
   else if (reasons.all.empty()) // n = 0
     reasons.add(checkRows(plan, m));
 }

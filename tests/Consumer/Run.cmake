@@ -29,4 +29,4 @@ separate_arguments(said UNIX_COMMAND "${said}")
 separate_arguments(flags UNIX_COMMAND "${FLAGS}")
 run(${C} -std=c99 -Wall -Wextra -pedantic -Werror ${flags} ${SOURCE}/Consumer.c -o ${WORK}/consumer_pc ${said}
   -Wl,-rpath,${WORK}/prefix/lib)
-run(${WORK}/consumer_pc ${DRIVER} ${WORK}/kernels.nybl)
+run(${WORK}/consumer_pc ${DRIVER} ${WORK}/kernels.nybl ${JIT})

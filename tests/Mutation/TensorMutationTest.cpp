@@ -11,8 +11,7 @@ using namespace nybl::mutation;
 
 namespace {
 
-/// K steps of one, two and four multiplies; scale factors four at a time and
-/// one by one.
+/// K steps of one and of two multiplies; each packed layout on each side.
 const char *const subjects[][2] = {
     {"gemm n=136 k=160 sfa=128x4 sfb=8x4 d=bf16",
      "kind=tmem tile=128x128x64 warps=4x1 stages=3 fill=tma"},

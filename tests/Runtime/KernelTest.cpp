@@ -289,6 +289,13 @@ TEST_P(KernelLimits, OccupancyCountsDynamicSharedMemory) {
     ASSERT_TRUE(kernel) << kernel.message();
     EXPECT_EQ((*kernel)->residentCtas(), ctas) << bytes;
   }
+  // Of tensor memory there are 512 columns, which no driver counts.
+  for (auto [columns, ctas] : {std::pair(512, 1), {256, 2}, {128, 2}}) {
+    manifest.tensorColumns = columns;
+    auto kernel = load(GetParam());
+    ASSERT_TRUE(kernel) << kernel.message();
+    EXPECT_EQ((*kernel)->residentCtas(), ctas) << columns;
+  }
 }
 
 TEST_P(KernelLimits, AGraphKeepsTheTensorMapsOfItsLaunches) {

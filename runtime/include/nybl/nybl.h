@@ -93,8 +93,10 @@ typedef enum nybl_compile {
      child, and where none can be started, which the log then says, this one. */
   NYBL_COMPILE_DEFAULT = 0,
   /* One of its own for each compilation: one that aborts, or takes too long,
-     is an error of that call and of no other. No wait() of this process meets
-     it, and no SIGCHLD tells of it. docs/runtime.md. */
+     is an error of that call and of no other (or a kernel of a wider class
+     serves: exact_class). No wait() of this process meets it, and no SIGCHLD
+     tells of it, unless this process adopts orphans, as the first of a
+     container does. docs/runtime.md. */
   NYBL_COMPILE_CHILD = 1,
   /* This one. What ends the compiler ends the process. */
   NYBL_COMPILE_IN_PROCESS = 2
@@ -180,14 +182,16 @@ typedef struct nybl_prepare_options {
      is not zero, alpha that is not finite and elements of D that are not finite
      are counted on the device, and logged as warnings (to standard error where
      there is no log) with problem, row and K block; of a quantisation elements
-     of x that are not finite, and a global scale that cannot be used. Such a
-     launch allocates and waits for its stream; under capture it is not looked
-     at, and the log says so. NYBL_CHECK_DUMP=FOLDER writes what was found to a
-     file there, as nybl_dump_launch does. */
+     of x that are not finite, and a global scale that cannot be used; one that
+     dequantises is not looked at. Such a launch allocates and waits for its
+     stream; under capture it is not looked at, and the log says so.
+     NYBL_CHECK_DUMP=FOLDER writes what was found to a file there, as
+     nybl_dump_launch does. */
   uint32_t check;
   uint32_t reserved; /* 0 */
   /* 1: a kernel of the problem's own class of M or none. 0: where that cannot
-     be had for want of a compiler, or of what a compiler needs, the kernel of a
+     be had for want of a compiler, or of what a compiler needs, or because its
+     process ended before it had a kernel, the kernel of a
      wider class that is there serves, the log says so as a warning, and each
      later call looks for its own again. */
   uint32_t exact_class;

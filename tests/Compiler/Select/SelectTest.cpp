@@ -64,9 +64,10 @@ TEST(Select, TakesTilesOfTensorMemoryOfTheSpace) {
   }
 }
 
-/// Few rows or few columns are the columns of multiplies, and those few.
+/// Few rows or few columns are the columns of multiplies, and those few: where
+/// no card is known, by a count.
 TEST(Select, TakesTilesOfTensorMemoryBySize) {
-  const Chip &chip = **findChip("sm_100a");
+  const Chip &chip = **findChip("sm_110a");
   auto tile = [&](const std::string &line) {
     Schedule s = select(specialise(*parseProblem("gemm k=7168 " + line)), chip)
                      ->schedule;

@@ -217,8 +217,9 @@ TEST_F(QuantizeCheck, WhyNotNamesEachArgument) {
              "NYBL_REFUSED: x.row_stride", "NYBL_REFUSED: q.bytes"}));
   args.m = -1;
   EXPECT_EQ(whyNot(line.c_str()), (Lines{"NYBL_REFUSED: m"}));
-  EXPECT_EQ(whyNot("gemm n=8 k=64"),
-            (Lines{"NYBL_INVALID: nybl_why_not_quantize"}));
+  for (const char *other : {"gemm n=8 k=64", "dequantize k=96"})
+    EXPECT_EQ(whyNot(other), (Lines{"NYBL_INVALID: nybl_why_not_quantize"}))
+        << other;
   args.size = 7;
   auto reasons = face::sized<nybl_reasons>();
   EXPECT_EQ(nybl_why_not_quantize(device.get(), line.c_str(), nullptr, &args,
