@@ -8,10 +8,12 @@
 // "abort", "killed", "exit", "garbage", "half" and "widow" end the process that
 // compiles, or what it says; "hang" is for ever, and leaves in dump_dir the
 // number of a process that it started.
-// "wide" makes nothing for few rows, "no16" nothing for up to 16 of them. With
-// "rows" a class of M is told by the CTA's threads, with "parts" kernels for
-// few rows say that they split tiles: both for drivers that run nothing. With
-// "waits" the certificate says that they wait for the grid before them.
+// "chosen" is a schedule for sm_120a alone, which the choice of one refuses
+// elsewhere. "wide" makes nothing for few rows, "no16" nothing for up to 16 of
+// them. With "rows" a class of M is told by the CTA's threads, with "parts"
+// kernels for few rows say that they split tiles: both for drivers that run
+// nothing. With "waits" the certificate says that they wait for the grid before
+// them.
 
 #include "tests/Runtime/FakeProvider.h"
 #include "runtime/Abi/Manifest.h"
@@ -226,6 +228,10 @@ void misbehave(std::string_view wish, const char *folder) {
     hang(folder);
 }
 
+bool fitsNowhere(std::string_view wish, std::string_view chip) {
+  return wish.find("chosen") != wish.npos && chip != "sm_120a";
+}
+
 int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
   ++compilations;
   auto *owner = new Owner();
@@ -242,6 +248,8 @@ int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
     return fail(*owner, result, ErrorCode::Refused, "the fake refuses");
   if (wants("silent"))
     return fail(*owner, result, ErrorCode::Refused, "");
+  if (fitsNowhere(wish, request->chip))
+    return fail(*owner, result, ErrorCode::Refused, "no schedule fits");
   if ((wants("wide") && problem->m.high != Extent::unbounded) ||
       (wants("no16") && problem->m.high == 16))
     return fail(*owner, result, ErrorCode::Environment, "the fake is ill");
@@ -303,7 +311,8 @@ void release(NyblCompileResult *result) {
 const char *describe() { return FINGERPRINT; }
 
 /// One launch, of figures that are the same for any problem. "silent" is bad
-/// input without a reason, "cubin" and any card with one; "garbage" is no JSON.
+/// input without a reason, "cubin" and any card with one; "garbage" is no JSON;
+/// "chosen" as above.
 int explain(const NyblExplainRequest *request, NyblExplainResult *result) {
   static const std::string numbers =
       R"("estimate_us": 2.5, "tflops": 1.5, "of_peak": 0.25, "bound": "L2",
@@ -333,6 +342,8 @@ int explain(const NyblExplainRequest *request, NyblExplainResult *result) {
   bool silent = wanted == "silent";
   if (silent || request->card || wanted == "cubin")
     result->code = static_cast<int>(ErrorCode::Invalid);
+  if (fitsNowhere(wanted, request->chip))
+    result->code = static_cast<int>(ErrorCode::Refused);
   if (result->code != 0 && !silent)
     result->message = bytes(reason);
   if (result->code == 0)

@@ -177,6 +177,25 @@ TEST_F(BundleCommand, WhatIsWrongLeavesNoFile) {
   EXPECT_EQ(access((folder / "b").c_str(), F_OK), -1);
 }
 
+/// "chosen" has no schedule for sm_121a; all else that is refused is a fault.
+TEST_F(BundleCommand, WherePossibleLeavesOutWhatHasNoScheduleAlone) {
+  expectError(bundle("b", {"--schedule", "chosen"}), 1, "no schedule fits");
+  Outcome said = bundle("b", {"--schedule", "chosen", "--where-possible"});
+  EXPECT_EQ(said.code, 0) << said.err;
+  for (const char *part :
+       {"left out 'gemm m=? n=24 k=48 ", "left out 'gemm m=0..16 n=16 k=48 ",
+        "for sm_121a: no schedule fits\n", "2 kernels in "})
+    EXPECT_NE(said.out.find(part), said.out.npos) << said.out;
+  EXPECT_EQ(said.out.find("for sm_120a"), said.out.npos) << said.out;
+  for (auto [schedule, why] : {std::pair("refuse", "the fake refuses"),
+                               {"refuted", "refuted: with M = 5"}}) {
+    said = bundle("c", {"--schedule", schedule, "--where-possible"});
+    expectError(said, 1, why);
+    EXPECT_EQ(said.out, "");
+  }
+  EXPECT_EQ(access((folder / "c").c_str(), F_OK), -1);
+}
+
 /// Of the first problem, on a GPU that is not here.
 tune::Record record(const char *schedule, int64_t nanoseconds,
                     const tune::Gpu &gpu) {
@@ -261,6 +280,8 @@ TEST_F(BundleCommand, RecordsThatDoNotFitAreSaid) {
   wrong.kernel.front() = '1';
   expectError(tuned(wrong, "sm_120a"), 1,
               "was timed as kernel 100000000000, and is kernel 000000000000");
+  expectError(tuned(wrong, "sm_120a", {"--where-possible"}), 1,
+              "run `nybl tune` anew");
   expectError(tuned(right, "sm_120a,sm_121a"), 2,
               "expected records of one GPU of sm_121a, got none");
   expectError(tuned(right, "sm_120a", {"--gpu", "H100"}), 2,

@@ -85,10 +85,15 @@ TEST_F(ContactAlone, NeedsLibcAlone) {
 }
 
 TEST_F(ContactAlone, WhatAChipHasNoKernelForIsLeftOut) {
-  EXPECT_NE(bundled.out.find("left out 'gemm m=? n=96 k=80 "), bundled.out.npos)
+  std::istringstream lines(bundled.out);
+  std::multiset<std::string> leftOut;
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with("left out "))
+      leftOut.insert(line.substr(0, line.find(" a=")) +
+                     line.substr(line.find("' for ")).substr(0, 13));
+  const std::string one = "left out 'gemm m=? n=96 k=80' for sm_100a";
+  EXPECT_EQ(leftOut, std::multiset<std::string>({one, one, one}))
       << bundled.out;
-  EXPECT_NE(bundled.out.find("for sm_100a: "), bundled.out.npos);
-  EXPECT_EQ(bundled.out.find("for sm_120a: "), bundled.out.npos);
 }
 
 TEST_F(ContactAlone, RunsInAFolderOfItsOwn) {

@@ -4,6 +4,7 @@
 
 #include "runtime/Abi/RowClasses.h"
 #include "runtime/Library/Artefacts.h"
+#include "runtime/Library/Provider.h"
 #include "tools/nybl/Command.h"
 #include "tools/nybl/Files.h"
 #include "tools/nybl/ProblemFile.h"
@@ -77,7 +78,7 @@ public:
 
   Status run(const std::set<std::string> &classes);
   const std::vector<bundle::Kernel> &kernels() const { return made; }
-  /// What a chip has no kernel for, and why.
+  /// What a chip has no schedule for, and why.
   const std::set<std::string> &refused() const { return leftOut; }
   size_t fromCache() const { return cached; }
   size_t fromRecords() const {
@@ -93,6 +94,7 @@ private:
     warnings.insert(message);
   }
   void makeOne(const std::string &problem, const std::string &chip);
+  bool isWithout(const library::Wish &wish) const;
   void loop(const std::vector<std::pair<std::string, std::string>> &wanted);
 
   const Options &options;
@@ -120,6 +122,19 @@ Status takeChoice(const tune::Choice &choice, library::Artefact &artefact) {
   return Status::ok();
 }
 
+/// Of all that is refused, what the choice of a schedule refuses: no kernel is
+/// to be had there. What a proof, a check or a record says no to is a fault.
+bool Work::isWithout(const library::Wish &wish) const {
+  auto provider = library::Provider::load(options.jit);
+  if (!provider)
+    return false;
+  NyblExplainRequest request = {};
+  request.problem = wish.problemClass.c_str();
+  request.chip = wish.chip.c_str();
+  request.schedule = orNull(options.schedule);
+  return provider->explain(request).status().code() == ErrorCode::Refused;
+}
+
 void Work::makeOne(const std::string &problem, const std::string &chip) {
   library::Wish wish;
   wish.problemClass = problem;
@@ -130,6 +145,8 @@ void Work::makeOne(const std::string &problem, const std::string &chip) {
   wish.ptxas = orNull(options.ptxas);
   auto artefact = artefacts.make(wish);
   Status status = artefact.status();
+  bool without = status.code() == ErrorCode::Refused && options.wherePossible &&
+                 isWithout(wish);
   if (artefact)
     if (std::string lemmas = artefact->manifest.certificate.unproven();
         !lemmas.empty())
@@ -141,7 +158,7 @@ void Work::makeOne(const std::string &problem, const std::string &chip) {
   if (status && choice)
     status = takeChoice(*choice, *artefact);
   std::lock_guard lock(mutex);
-  if (status.code() == ErrorCode::Refused && options.wherePossible) {
+  if (without) {
     leftOut.insert(
         fmt::format("'{}' for {}: {}", problem, chip, status.message()));
     return;
@@ -187,7 +204,7 @@ Status Work::run(const std::set<std::string> &classes) {
     std::unique_lock lock(mutex);
     while (working > 0) {
       changed.wait_for(lock, std::chrono::milliseconds(200));
-      progress.show(made.size());
+      progress.show(made.size() + leftOut.size());
     }
   }
   for (std::thread &thread : threads)
@@ -274,7 +291,7 @@ void nybl::cli::addBundle(CLI::App &app, int &code) {
                    "once a chip, where there are several of one chip")
       ->allow_extra_args(false);
   verb->add_flag("--where-possible", options->wherePossible,
-                 "leave out what a chip has no kernel for, and say so");
+                 "leave out what a chip has no schedule for, and say so");
   verb->add_flag("--all-classes", options->allClasses,
                  "of each problem a kernel for each class of M that its range "
                  "meets, five of m=? (nybl_prepare_options.all_classes)");
