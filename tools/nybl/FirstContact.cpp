@@ -52,21 +52,25 @@ bool hasBlockScaledMma(const driver::Device &gpu) {
 
 struct PoisonResult {
   std::string problem, reason; ///< no reason: fine
+  bool hasRun = true;          ///< else the reason is why not
 };
 
 class Contact {
 public:
   Contact(Workbench &bench, const Options &options);
 
-  Status run();
+  /// What cannot be had is a result too.
+  void run();
   std::string text() const;
   std::string json() const;
   Status verdict() const;
 
 private:
-  Status poison(const GemmProblem &problem, int64_t m);
-  Status poisonMatrix();
-  Status speeds();
+  void microTests();
+  Status poison(PoisonResult &result, const GemmProblem &problem, int64_t m);
+  void poisonMatrix();
+  void speeds();
+  void noteFailure(const Status &status);
   std::string microText() const;
   std::string speedText() const;
   const char *figures() const {
@@ -79,9 +83,13 @@ private:
   std::shared_ptr<const CublasLt> peer;
   std::optional<Clocks> clocks;
   std::string peerName, clocksName, microSkipped; ///< or why there is none
+  std::string microFailed; ///< why the micro-tests end before the last
   std::vector<MicroTest> micro;
   std::vector<PoisonResult> matrix;
   std::vector<Speed> speed;
+  Status firstFailure; ///< of what could not be had
+  size_t failures = 0;
+  Status lost; ///< why the device takes no more work
 };
 
 Contact::Contact(Workbench &bench, const Options &options) : bench(bench) {
@@ -105,34 +113,61 @@ Contact::Contact(Workbench &bench, const Options &options) : bench(bench) {
   }
 }
 
+/// A context that a kernel has broken fails every call from then on.
+void Contact::noteFailure(const Status &status) {
+  ++failures;
+  if (firstFailure)
+    firstFailure = status;
+  if (auto probe = driver::Buffer::allocate(bench.device(), 1); lost && !probe)
+    lost = Status::error(status.code(),
+                         "skipped: the device takes no more work since: " +
+                             status.message());
+}
+
+void Contact::microTests() {
+  if (!hasBlockScaledMma(bench.gpu())) {
+    microSkipped = fmt::format("skipped: they ask mma.sync's block scaling, "
+                               "which {} does not have",
+                               bench.gpu().chip());
+    return;
+  }
+  if (Status status = runMicroTests(bench.device(), micro); !status) {
+    microFailed = status.message();
+    noteFailure(status);
+  }
+}
+
 /// The same bits with clean and with poisoned padding, and the right ones.
-Status Contact::poison(const GemmProblem &problem, int64_t m) {
+/// Errors: what keeps it from running.
+Status Contact::poison(PoisonResult &result, const GemmProblem &problem,
+                       int64_t m) {
   auto plan = bench.prepare(print(problem), "");
   if (!plan)
     return plan.status();
   Product product = Product::make(problem, m, /*seed=*/7);
   Reference expected = Reference::onHost(product, SIZE_MAX);
-  PoisonResult result{fmt::format("M = {}, {}", m, print(problem)), ""};
   std::string first;
   for (bool padded : {false, true}) {
     auto operands = bench.upload(product, padded);
     if (!operands)
       return operands.status();
     auto d = bench.run(plan->plan, *operands);
+    if (d.status().code() == ErrorCode::Refused) {
+      result.reason = d.message(); // it did what it must not
+      return Status::ok();
+    }
     if (!d)
-      return Status::error(d.status().code(),
-                           result.problem + ": " + d.message());
+      return d.status();
     if (Status right = expected.check(*d); !right && result.reason.empty())
       result.reason = right.message();
     if (padded && *d != first && result.reason.empty())
       result.reason = "padding changes the result";
     first = std::move(*d);
   }
-  matrix.push_back(std::move(result));
   return Status::ok();
 }
 
-Status Contact::poisonMatrix() {
+void Contact::poisonMatrix() {
   Progress progress("poisoned products",
                     std::size(poisonShapes) * std::size(layouts));
   for (const Layer &shape : poisonShapes) {
@@ -143,16 +178,21 @@ Status Contact::poisonMatrix() {
       if (bench.isEmulated() && (shape.n > 96 || layout == ScaleLayout::T8x4))
         continue;
       progress.show(matrix.size());
-      if (Status status = poison(poisonProblem(shape, layout),
-                                 bench.isEmulated() ? 5 : shape.m);
-          !status)
-        return status;
+      GemmProblem problem = poisonProblem(shape, layout);
+      int64_t m = bench.isEmulated() ? 5 : shape.m;
+      PoisonResult result{fmt::format("M = {}, {}", m, print(problem)), ""};
+      Status status = lost ? poison(result, problem, m) : lost;
+      if (!status) {
+        result.reason = status.message();
+        result.hasRun = false;
+        noteFailure(status);
+      }
+      matrix.push_back(std::move(result));
     }
   }
-  return Status::ok();
 }
 
-Status Contact::speeds() {
+void Contact::speeds() {
   std::vector<Layer> layers(std::begin(denseLayers), std::end(denseLayers));
   if (bench.isEmulated())
     layers.assign(std::begin(smallLayers), std::end(smallLayers));
@@ -160,28 +200,22 @@ Status Contact::speeds() {
   Progress progress("layers", layers.size());
   for (const Layer &layer : layers) {
     progress.show(speed.size());
-    auto one = test.time(layer);
-    if (!one)
-      return one.status();
-    speed.push_back(std::move(*one));
+    Expected<Speed> one = lost ? test.time(layer) : Expected<Speed>(lost);
+    if (one) {
+      speed.push_back(std::move(*one));
+      continue;
+    }
+    noteFailure(one.status());
+    speed.emplace_back();
+    speed.back().layer = layer;
+    speed.back().failed = one.message();
   }
-  return Status::ok();
 }
 
-Status Contact::run() {
-  if (hasBlockScaledMma(bench.gpu())) {
-    auto tests = runMicroTests(bench.device());
-    if (!tests)
-      return tests.status();
-    micro = std::move(*tests);
-  } else {
-    microSkipped = fmt::format("skipped: they ask mma.sync's block scaling, "
-                               "which {} does not have",
-                               bench.gpu().chip());
-  }
-  if (Status status = poisonMatrix(); !status)
-    return status;
-  return speeds();
+void Contact::run() {
+  microTests();
+  poisonMatrix();
+  speeds();
 }
 
 //===----------------------------------------------------------------------===//
@@ -197,6 +231,8 @@ std::string Contact::microText() const {
         fmt::format("  {:<8}{:<45}{}{}\n", test.agrees() ? "agrees" : "DIFFERS",
                     test.question, test.observed,
                     test.agrees() ? "" : ", modelled: " + test.modelled);
+  if (!microFailed.empty())
+    out += "  FAILED  " + microFailed + "\n";
   return out;
 }
 
@@ -219,8 +255,12 @@ std::string Contact::speedText() const {
   out += "\n";
   for (const Speed &s : speed) {
     out += fmt::format("  {:<28}{:>6}{:>7}{:>7}", s.layer.name, s.layer.m,
-                       s.layer.n, s.layer.k) +
-           columns(s, s.ours);
+                       s.layer.n, s.layer.k);
+    if (!s.failed.empty()) {
+      out += "  FAILED: " + s.failed + "\n";
+      continue;
+    }
+    out += columns(s, s.ours);
     if (s.peer && s.peer->timing.median > 0)
       out += columns(s, *s.peer);
     if (s.ours.clocks)
@@ -253,7 +293,10 @@ std::string Contact::text() const {
                      Reference::hostName);
   for (const PoisonResult &one : matrix)
     out +=
-        fmt::format("  {:<8}{}{}\n", one.reason.empty() ? "same" : "WRONG",
+        fmt::format("  {:<8}{}{}\n",
+                    !one.hasRun          ? "FAILED"
+                    : one.reason.empty() ? "same"
+                                         : "WRONG",
                     one.problem, one.reason.empty() ? "" : ": " + one.reason);
   return out + speedText();
 }
@@ -278,7 +321,10 @@ Json asJson(const Speed &s) {
   Json json = {{"layer", s.layer.name},
                {"m", s.layer.m},
                {"n", s.layer.n},
-               {"k", s.layer.k}};
+               {"k", s.layer.k},
+               {"failed", s.failed}};
+  if (!s.failed.empty())
+    return json;
   json.update(asJson(s, s.ours));
   json.update({{"schedule", s.schedule},
                {"tuned", s.tuned},
@@ -300,6 +346,7 @@ std::string Contact::json() const {
   for (const PoisonResult &one : matrix)
     poisoned.push_back({{"problem", one.problem},
                         {"same", one.reason.empty()},
+                        {"failed", !one.hasRun},
                         {"reason", one.reason}});
   for (const Speed &s : speed)
     times.push_back(asJson(s));
@@ -313,6 +360,7 @@ std::string Contact::json() const {
                {"checked", Reference::hostName},
                {"micro_tests", tests},
                {"micro_tests_skipped", microSkipped},
+               {"micro_tests_failed", microFailed},
                {"poison", poisoned},
                {"figures", figures()},
                {"peer", peerName},
@@ -326,15 +374,20 @@ Status Contact::verdict() const {
   for (const MicroTest &test : micro)
     differ += !test.agrees();
   for (const PoisonResult &one : matrix)
-    wrong += !one.reason.empty();
+    wrong += one.hasRun && !one.reason.empty();
   for (const Speed &one : speed)
     wrong += !one.ours.wrong.empty();
-  if (differ + wrong == 0)
+  if (differ + wrong == 0 && failures == 0)
     return Status::ok();
+  if (differ + wrong == 0)
+    return Status::error(firstFailure.code(),
+                         fmt::format("{} of what was asked could not be had, "
+                                     "all else is fine; the first: {}",
+                                     failures, firstFailure.message()));
   return Status::refused(fmt::format(
       "{} where the GPU does not do what the emulated one is made to do, {} "
-      "wrong: please send the output of --json",
-      countText(differ, "micro-test"), countText(wrong, "product")));
+      "wrong, {} failed: please send the output of --json",
+      countText(differ, "micro-test"), countText(wrong, "product"), failures));
 }
 
 /// The lines of all problems that any device is asked for.
@@ -364,8 +417,7 @@ Status runFirstContact(const Options &options) {
   if (!bench)
     return bench.status();
   Contact contact(**bench, options);
-  if (Status status = contact.run(); !status)
-    return status;
+  contact.run();
   printOut(options.json ? contact.json() : contact.text());
   return contact.verdict();
 }
@@ -380,7 +432,8 @@ void nybl::cli::addFirstContact(CLI::App &verb, int &code,
       "What to run first on a GPU that is new here: what its multiply does "
       "where no manual says it, products with poisoned padding, and speed, "
       "beside cuBLASLt's where that is found\n"
-      "A difference is exit code 1; --json is what to send us. On an emulated "
+      "A difference is exit code 1, and what fails is said in its place; "
+      "--json is what to send us. On an emulated "
       "device it runs on small shapes, and its times mean nothing.");
   verb.add_option("--device", options->device,
                   "cuda:N, emu, or emu:CHIP for the emulated driver")

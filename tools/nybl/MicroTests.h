@@ -17,9 +17,10 @@ struct MicroTest {
   bool agrees() const { return observed == modelled; }
 };
 
-/// For chips with mma.sync's block scaling. Errors: Environment.
-Expected<std::vector<MicroTest>>
-runMicroTests(const std::shared_ptr<const driver::Device> &device);
+/// For chips with mma.sync's block scaling. Errors: Environment; `tests` has
+/// what came before.
+Status runMicroTests(const std::shared_ptr<const driver::Device> &device,
+                     std::vector<MicroTest> &tests);
 
 } // namespace nybl::cli
 

@@ -22,6 +22,7 @@ struct Measured {
 
 struct Speed {
   Layer layer = {};
+  std::string failed; ///< why there is nothing below
   std::string schedule, tuned, problemClass, origin;
   uint64_t bytes = 0; ///< of all operands, padding of scale factors included
   Measured ours;
