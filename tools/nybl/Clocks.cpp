@@ -3,6 +3,7 @@
 // Three functions of NVML and two of its numbers (nvml.h of CUDA 13.0).
 
 #include "tools/nybl/Clocks.h"
+#include <algorithm>
 #include <dlfcn.h>
 #include <fmt/format.h>
 
@@ -36,6 +37,22 @@ Expected<std::string> busId(const driver::Device &device) {
 }
 
 } // namespace
+
+std::optional<ClockReading>
+nybl::cli::medianOf(const std::vector<ClockReading> &readings) {
+  if (readings.empty())
+    return std::nullopt;
+  auto median = [&](unsigned ClockReading::*clock) {
+    std::vector<unsigned> values;
+    for (const ClockReading &one : readings)
+      values.push_back(one.*clock);
+    auto middle = values.begin() + std::ptrdiff_t((values.size() - 1) / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+  };
+  return ClockReading{median(&ClockReading::multiprocessorMHz),
+                      median(&ClockReading::memoryMHz)};
+}
 
 Expected<Clocks> Clocks::open(const std::string &path,
                               const driver::Device &device) {

@@ -6,12 +6,16 @@
 
 #include "runtime/Driver/Device.h"
 #include <optional>
+#include <vector>
 
 namespace nybl::cli {
 
 struct ClockReading {
   unsigned multiprocessorMHz = 0, memoryMHz = 0;
 };
+
+/// Each clock for itself; none of none.
+std::optional<ClockReading> medianOf(const std::vector<ClockReading> &readings);
 
 class Clocks {
 public:

@@ -44,13 +44,17 @@ Expected<Measured> SpeedTest::measure(const Launch &launch) {
   auto watch = Stopwatch::make(bench.device());
   if (!watch)
     return watch.status();
-  auto timing = watch->time(bench.isEmulated() ? 1 : runs, launch);
+  // An idle device lowers its clocks at once, so they are read while it works.
+  std::vector<ClockReading> readings;
+  auto timing = watch->time(bench.isEmulated() ? 1 : runs, launch, [&] {
+    if (auto reading = clocks ? clocks->now() : std::nullopt)
+      readings.push_back(*reading);
+  });
   if (!timing)
     return timing.status();
   Measured measured;
   measured.timing = *timing;
-  if (clocks)
-    measured.clocks = clocks->now();
+  measured.clocks = medianOf(readings);
   return measured;
 }
 

@@ -17,7 +17,7 @@ namespace nybl::cli {
 struct Measured {
   Timing timing;
   std::string wrong; ///< why there is no time, or why D is not right
-  std::optional<ClockReading> clocks; ///< behind the last launch
+  std::optional<ClockReading> clocks; ///< median, while launches are queued
 };
 
 struct Speed {

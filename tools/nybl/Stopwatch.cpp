@@ -73,7 +73,8 @@ Status Stopwatch::flush() {
 }
 
 Expected<int64_t> Stopwatch::once(
-    int run, const std::function<Status(const driver::Stream &, int)> &launch) {
+    int run, const std::function<Status(const driver::Stream &, int)> &launch,
+    const std::function<void()> &meanwhile) {
   const driver::Driver &api = device->driver();
   auto record = [&](CUevent event) {
     driver::ContextScope scope(*device);
@@ -89,6 +90,7 @@ Expected<int64_t> Stopwatch::once(
     return status;
   if (Status status = record(after); !status)
     return status;
+  meanwhile();
   if (Status status = stream.synchronize(); !status)
     return status;
   float milliseconds = 0;
@@ -102,12 +104,12 @@ Expected<int64_t> Stopwatch::once(
 }
 
 Expected<Timing> Stopwatch::time(
-    int runs,
-    const std::function<Status(const driver::Stream &, int)> &launch) {
+    int runs, const std::function<Status(const driver::Stream &, int)> &launch,
+    const std::function<void()> &meanwhile) {
   constexpr int warmUp = 3;
   std::vector<int64_t> times;
   for (int run = -warmUp; run < runs; ++run) {
-    auto taken = once(run + warmUp, launch);
+    auto taken = once(run + warmUp, launch, meanwhile);
     if (!taken)
       return taken.status();
     if (run >= 0)

@@ -31,16 +31,20 @@ public:
 
   /// Some launches to warm up, then `runs` launches, each behind writes that
   /// push everything else out of L2. `launch` enqueues run number i.
-  Expected<Timing>
-  time(int runs,
-       const std::function<Status(const driver::Stream &, int)> &launch);
+  /// `meanwhile` is called once a run, when all of it is enqueued and nobody
+  /// has waited yet.
+  Expected<Timing> time(
+      int runs,
+      const std::function<Status(const driver::Stream &, int)> &launch,
+      const std::function<void()> &meanwhile = [] {});
 
 private:
   explicit Stopwatch(driver::Stream stream) : stream(std::move(stream)) {}
   Status flush();
   Expected<int64_t>
   once(int run,
-       const std::function<Status(const driver::Stream &, int)> &launch);
+       const std::function<Status(const driver::Stream &, int)> &launch,
+       const std::function<void()> &meanwhile);
 
   std::shared_ptr<const driver::Device> device;
   driver::Stream stream;
