@@ -27,12 +27,17 @@ std::string absolute(const std::string &path) {
 
 Expected<std::string> ChildCompiler::findServer() {
   std::string folder = ownFolder();
+  if (folder.empty())
+    return Status::error(
+        ErrorCode::NotFound,
+        fmt::format("no process to compile in: expected {} beside this "
+                    "library, but /proc/self/maps does not say where that is",
+                    serverName));
   std::string places[] = {folder + "/" + serverName,
                           folder + "/../libexec/nybl/" + serverName};
-  if (!folder.empty())
-    for (const std::string &place : places)
-      if (access(place.c_str(), X_OK) == 0)
-        return place;
+  for (const std::string &place : places)
+    if (access(place.c_str(), X_OK) == 0)
+      return place;
   return Status::error(
       ErrorCode::NotFound,
       fmt::format("no process to compile in: looked for '{}', '{}'; install "

@@ -9,7 +9,8 @@
 namespace nybl {
 
 /// The folder of the library or program that this code is linked into; empty if
-/// it cannot be told. Absolute.
+/// it cannot be told. Absolute, and where the file was mapped from, whatever
+/// name it was asked for by. Thread safe.
 std::string ownFolder();
 
 } // namespace nybl
