@@ -6,6 +6,7 @@
 #include "runtime/Support/Descriptor.h"
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
@@ -40,7 +41,7 @@ std::string lastLine(std::string text) {
   return text.substr(begin == text.npos ? 0 : begin + 1, 300);
 }
 
-/// What the process wrote, the end of it; passed on to our standard error.
+/// What the process wrote, the end of it.
 std::string wordsOf(const Job &job) {
   constexpr off_t most = 65536;
   off_t size = lseek(*job.words, 0, SEEK_END);
@@ -50,9 +51,25 @@ std::string wordsOf(const Job &job) {
   ssize_t got = pread(*job.words, text.data(), text.size(),
                       std::max(size - most, off_t(0)));
   text.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
-  ssize_t written = write(STDERR_FILENO, text.data(), text.size());
-  static_cast<void>(written); // nobody may be listening
-  return lastLine(std::move(text));
+  return text;
+}
+
+/// Writes to our standard error as far as it takes bytes at once: whoever reads
+/// it may be slow, or gone, and other requests wait.
+void passOn(const std::string &text) {
+  for (size_t at = 0; at < text.size();) {
+    // What a pipe that takes anything has room for.
+    size_t size = std::min<size_t>(PIPE_BUF, text.size() - at);
+    ssize_t put = ::send(STDERR_FILENO, text.data() + at, size,
+                         MSG_DONTWAIT | MSG_NOSIGNAL);
+    pollfd entry = {STDERR_FILENO, POLLOUT, 0};
+    if (put < 0 && errno == ENOTSOCK && poll(&entry, 1, 0) > 0 &&
+        (entry.revents & POLLOUT))
+      put = write(STDERR_FILENO, text.data() + at, size);
+    if (put <= 0)
+      return;
+    at += static_cast<size_t>(put);
+  }
 }
 
 /// When memory is short, this is to go and not the client.
@@ -75,6 +92,7 @@ void volunteer() {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
+  signal(SIGPIPE, SIG_DFL);
   volunteer();
   Received request = receive(controlFile, never);
   if (request.outcome != Outcome::Whole)
@@ -91,6 +109,8 @@ public:
     sigaddset(&child, SIGCHLD);
     sigprocmask(SIG_BLOCK, &child, nullptr);
     ends.reset(signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
+    // Nobody may read our standard error.
+    signal(SIGPIPE, SIG_IGN);
     // What a request's process leaves behind is ours to clear away.
     prctl(PR_SET_CHILD_SUBREAPER, 1);
   }
@@ -182,8 +202,10 @@ void Server::reap() {
                             [&](const Job &j) { return j.process == process; });
     if (job == jobs.end())
       continue;
-    sendEnd(*job, std::to_string(status), wordsOf(*job));
+    std::string words = wordsOf(*job);
+    sendEnd(*job, std::to_string(status), lastLine(words));
     jobs.erase(job);
+    passOn(words);
   }
 }
 

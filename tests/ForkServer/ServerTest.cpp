@@ -99,6 +99,13 @@ TEST(Server, IsClearedAwayByAProcessThatAdoptsOrphans) {
   EXPECT_EQ(status, 0);
 }
 
+TEST(Server, SignalsOfARequestAreAsInAFreshProcess) {
+  Client client(NYBL_TEST_ECHO_SERVER, {aMinute});
+  auto answer = client.ask({"pipe"}, std::chrono::seconds(20));
+  ASSERT_FALSE(answer) << "the server ignores what it does not";
+  EXPECT_EQ(answer.message(), "was ended by signal 13 (Broken pipe)");
+}
+
 TEST(Server, ThatCannotBeStartedIsNotFound) {
   Client client("/nonexistent/server", {});
   auto answer = client.ask({"who"}, std::chrono::seconds(20));

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 using namespace nybl;
 using namespace nybl::tests;
@@ -74,6 +75,51 @@ TEST_F(ChildTest, EachEndIsASentenceAndTheNextOneWorks) {
   }
   EXPECT_EQ(prepare(line, "refuse"), NYBL_REFUSED);
   EXPECT_STREQ(nybl_last_error(), "the fake refuses");
+}
+
+/// The standard error, which becomes a pipe until the end.
+class ErrorPipe {
+public:
+  ErrorPipe() : before(dup(STDERR_FILENO)) {
+    EXPECT_EQ(pipe(ends), 0);
+    dup2(ends[1], STDERR_FILENO);
+  }
+  ~ErrorPipe() {
+    dup2(before, STDERR_FILENO);
+    for (int file : {before, ends[0], ends[1]})
+      close(file);
+  }
+  ErrorPipe(const ErrorPipe &) = delete;
+  ErrorPipe &operator=(const ErrorPipe &) = delete;
+  void closeReader() { close(std::exchange(ends[0], -1)); }
+  void fill() {
+    std::string page(4096, 'x');
+    int flags = fcntl(ends[1], F_GETFL);
+    fcntl(ends[1], F_SETFL, flags | O_NONBLOCK);
+    while (write(ends[1], page.data(), page.size()) > 0)
+      ;
+    fcntl(ends[1], F_SETFL, flags);
+  }
+
+private:
+  int before, ends[2];
+};
+
+TEST_F(ChildTest, WhoeverReadsTheStandardErrorMayBeGoneOrSlow) {
+  for (bool isGone : {true, false}) {
+    ErrorPipe error;
+    isGone ? error.closeReader() : error.fill();
+    ASSERT_EQ(open(), NYBL_OK) << nybl_last_error();
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_EQ(prepare(line, "abort"), NYBL_ENVIRONMENT);
+      EXPECT_TRUE(says("signal 6 (Aborted), saying 'LLVM ERROR: the fake "
+                       "aborts': report"))
+          << nybl_last_error();
+    }
+    EXPECT_EQ(prepare(line, nullptr), NYBL_OK) << nybl_last_error();
+    device = {};
+    library = {};
+  }
 }
 
 TEST_F(ChildTest, WhatTakesTooLongIsEnded) {
