@@ -46,19 +46,24 @@ std::string describeEnd(int status, const std::string &words) {
   return fmt::format("exited with code {}{}", WEXITSTATUS(status), said);
 }
 
-/// From what the server says of the process; empty where it says nothing.
-std::string describeEnd(int socket) {
+Status notStarted(const std::string &why) {
+  return Status::error(ErrorCode::NotFound, why);
+}
+
+/// An error from what the server says of the process; none where it says
+/// nothing.
+Status endOf(int socket) {
   // The process has let go of its socket, so the server hears of it any moment.
   Received end = receive(socket, steady_clock::now() + milliseconds(5000));
   if (end.outcome != Outcome::Whole || end.message.size() != endFields)
-    return "";
+    return Status::ok();
   std::string words = end.message[EndWords].value_or("");
   if (!end.message[EndStatus])
-    return "could not be started: " + words;
+    return notStarted("no process could be started: " + words);
   const std::string &text = *end.message[EndStatus];
   int status = 0;
   std::from_chars(text.data(), text.data() + text.size(), status);
-  return describeEnd(status, words);
+  return Status::environment(describeEnd(status, words));
 }
 
 } // namespace
@@ -94,13 +99,13 @@ public:
   /// What became of a request.
   struct Exchange {
     Received answer;
-    std::string end; ///< how its process ended, if it did without an answer
+    Status end; ///< an error if its process ended without an answer
   };
-  /// Errors: Environment.
+  /// Errors: NotFound.
   Expected<Exchange> exchange(const Message &request, Deadline until) const {
     auto socket = makePair(SOCK_STREAM), end = makePair(SOCK_STREAM);
     if (!socket || !end)
-      return socket ? end.status() : socket.status();
+      return notStarted((socket ? end : socket).message());
     Exchange result;
     if (!take(*socket->theirs, *end->theirs))
       return result;
@@ -112,8 +117,14 @@ public:
     else if (result.answer.outcome != Outcome::Late)
       result.answer = hear(*socket->ours, *end->ours, until);
     if (result.answer.outcome == Outcome::Closed)
-      result.end = describeEnd(*end->ours);
+      result.end = endOf(*end->ours);
     return result;
+  }
+
+  /// Whether it has ever said that it can be asked.
+  bool wasReady() const {
+    char byte;
+    return recv(*control, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
   }
 
 private:
@@ -169,7 +180,7 @@ Expected<std::shared_ptr<Client::Server>> Client::server() {
     return current;
   auto started = Server::start(program, arguments);
   if (!started)
-    return Status::error(ErrorCode::NotFound, started.message());
+    return notStarted(started.message());
   current = *started;
   return current;
 }
@@ -184,6 +195,7 @@ void Client::leave(const std::shared_ptr<Server> &server) {
 Expected<Message> Client::ask(const Message &request,
                               std::chrono::seconds limit) {
   Deadline until = steady_clock::now() + limit;
+  bool wasReady = false;
   // A server that had nothing to do may have gone just now.
   for (int attempt = 0; attempt < 2; ++attempt) {
     auto server = this->server();
@@ -196,12 +208,14 @@ Expected<Message> Client::ask(const Message &request,
       return std::move(exchange->answer.message);
     if (exchange->answer.outcome == Outcome::Nonsense)
       return Status::environment("gave no answer: " + exchange->answer.why);
-    if (!exchange->end.empty())
-      return Status::environment(exchange->end);
+    if (!exchange->end)
+      return exchange->end;
+    wasReady = (*server)->wasReady();
     leave(*server);
     if (exchange->answer.outcome == Outcome::Late)
       return Status::environment(
           fmt::format("took longer than {} s and was ended", limit.count()));
   }
-  return Status::environment("ended before it could say why");
+  return wasReady ? Status::environment("ended before it could say why")
+                  : notStarted(program + " ended before it could be asked");
 }

@@ -20,10 +20,10 @@ public:
   Client(const Client &) = delete;
   Client &operator=(const Client &) = delete;
 
-  /// The answer, made in a process of its own. Errors: NotFound if the server
-  /// cannot be started; Environment if the process ended, was ended because it
-  /// took longer than `limit`, or gave no answer: then the message is what the
-  /// process did ("was ended by signal 6 (Aborted)").
+  /// The answer, made in a process of its own. Errors: NotFound if none could
+  /// be started, nor the server; Environment if the process ended, was ended
+  /// because it took longer than `limit`, or gave no answer: then the message
+  /// is what the process did ("was ended by signal 6 (Aborted)").
   Expected<Message> ask(const Message &request, std::chrono::seconds limit);
 
 private:

@@ -233,7 +233,9 @@ void Server::stop() {
 
 int Server::run() {
   int client = fcntl(clientFile, F_GETFD) < 0 ? -1 : clientFile;
-  bool isWanted = ends.isOpen();
+  bool isWanted =
+      ends.isOpen() && ::send(controlFile, &readyByte, sizeof readyByte,
+                              MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof readyByte;
   while (isWanted) {
     std::vector<pollfd> entries = {
         {controlFile, POLLIN, 0}, {client, POLLIN, 0}, {*ends, POLLIN, 0}};

@@ -16,6 +16,9 @@ constexpr int controlFile = 3, clientFile = 4;
 /// answer's, and that of how its process ended.
 constexpr size_t requestFiles = 2;
 
+/// The server's own packet on the control socket, once: it takes requests.
+constexpr char readyByte = 1;
+
 /// How a request's process ended: wait status (none: it could not be started),
 /// and its last words, or the reason.
 enum EndField { EndStatus, EndWords, endFields };

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -113,12 +114,44 @@ TEST(Server, ThatCannotBeStartedIsNotFound) {
   EXPECT_EQ(answer.status().code(), ErrorCode::NotFound);
 }
 
-TEST(Server, AProgramThatIsNoneEndsBeforeItCouldSayWhy) {
+TEST(Server, AProgramThatIsNoneIsNotFound) {
   Client client("/bin/true", {});
   auto answer = client.ask({"who"}, std::chrono::seconds(20));
   ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.status().code(), ErrorCode::NotFound);
+  EXPECT_EQ(answer.message(), "/bin/true ended before it could be asked");
+}
+
+TEST(Server, ThatEndsAtWorkIsNoServerThatWasNotThere) {
+  Client client(NYBL_TEST_ECHO_SERVER, {aMinute});
+  auto answer = client.ask({"widow"}, std::chrono::seconds(20));
+  ASSERT_FALSE(answer);
   EXPECT_EQ(answer.status().code(), ErrorCode::Environment);
   EXPECT_EQ(answer.message(), "ended before it could say why");
+}
+
+TEST(Server, ThatCanStartNoProcessIsNotFound) {
+  Client client(NYBL_TEST_ECHO_SERVER, {aMinute, "alone"});
+  auto answer = client.ask({"who"}, std::chrono::seconds(20));
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.status().code(), ErrorCode::NotFound);
+  EXPECT_EQ(answer.message(), "no process could be started: Resource "
+                              "temporarily unavailable");
+}
+
+TEST(Server, ThatCannotBeAskedForWantOfFilesIsNotFound) {
+  Client client(NYBL_TEST_ECHO_SERVER, {aMinute});
+  ASSERT_GT(serverOf(client), 0);
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none = {0, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  auto answer = client.ask({"who"}, std::chrono::seconds(20));
+  setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.status().code(), ErrorCode::NotFound);
+  EXPECT_EQ(answer.message(), "no sockets can be made: Too many open files");
+  EXPECT_GT(serverOf(client), 0) << "and can be asked again";
 }
 
 } // namespace
