@@ -7,11 +7,15 @@
 #include "runtime/Support/Spawn.h"
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <poll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <vector>
 
@@ -49,27 +53,57 @@ std::vector<std::string> candidates(const std::string &named,
   return paths;
 }
 
-/// What `path --version` prints, at most 64 KiB; empty if it does not run.
-std::string versionText(const std::string &path) {
+using std::chrono::steady_clock;
+
+/// Whether there is something to read, or an end, before `until`.
+bool isReadable(int file, steady_clock::time_point until) {
+  for (;;) {
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(
+        until - steady_clock::now());
+    pollfd entry = {file, POLLIN, 0};
+    int ready =
+        poll(&entry, 1, static_cast<int>(std::max<int64_t>(left.count(), 0)));
+    if (ready >= 0 || errno != EINTR)
+      return ready > 0;
+  }
+}
+
+/// What comes from `file`, at most 64 KiB; none if it does not end in time.
+std::optional<std::string> textFrom(int file, steady_clock::time_point until) {
+  std::string text;
+  char buffer[4096];
+  while (text.size() < 65536) {
+    if (!isReadable(file, until))
+      return std::nullopt;
+    ssize_t got = read(file, buffer, sizeof buffer);
+    if (got > 0)
+      text.append(buffer, static_cast<size_t>(got));
+    else if (got == 0 || errno != EINTR)
+      break;
+  }
+  return text;
+}
+
+/// What `path --version` prints; empty if it does not run, or takes too long.
+std::string versionText(const std::string &path, std::chrono::seconds limit) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
     return "";
   Descriptor from(ends[0]), to(ends[1]);
   Program program = {path, {"--version"}, {}};
   program.output = *to;
+  program.hasOwnSession = false; // who ends the compiler ends this too
   auto process = spawnUnnoticed(program);
   to.reset();
-  std::string text;
-  char buffer[4096];
-  for (ssize_t got; process && text.size() < 65536;) {
-    if ((got = read(*from, buffer, sizeof buffer)) > 0)
-      text.append(buffer, static_cast<size_t>(got));
-    else if (got == 0 || errno != EINTR)
-      break;
-  }
+  if (!process)
+    return "";
+  auto until = steady_clock::now() + limit;
+  std::string text = textFrom(*from, until).value_or("");
   from.reset();
-  if (process)
-    reapIfOurs(*process);
+  // It may be at work though it has closed its output.
+  if (process->isOpen() && !isReadable(**process, until))
+    syscall(SYS_pidfd_send_signal, **process, SIGKILL, nullptr, 0);
+  reapIfOurs(*process);
   return text;
 }
 
@@ -82,15 +116,19 @@ std::string versionIn(const std::string &text) {
   return rest.substr(0, rest.find_first_not_of("0123456789."));
 }
 
-/// The version of a program that is there; asked once.
-std::string versionOf(const std::string &path) {
+/// The version of a program that is there; not asked again once it is known.
+std::string versionOf(const std::string &path, std::chrono::seconds limit) {
   static std::mutex mutex;
   static std::map<std::string, std::string> known;
+  {
+    std::lock_guard lock(mutex);
+    auto found = known.find(path);
+    if (found != known.end())
+      return found->second;
+  }
+  // Nobody who knows theirs waits for a program that hangs.
+  std::string version = versionIn(versionText(path, limit));
   std::lock_guard lock(mutex);
-  auto found = known.find(path);
-  if (found != known.end())
-    return found->second;
-  std::string version = versionIn(versionText(path));
   if (!version.empty())
     known.emplace(path, version);
   return version;
@@ -99,7 +137,8 @@ std::string versionOf(const std::string &path) {
 } // namespace
 
 Expected<PtxAs> nybl::findPtxAs(const std::string &given,
-                                const std::string &compiler) {
+                                const std::string &compiler,
+                                std::chrono::seconds limit) {
   std::string named = given.empty() ? environmentVariable("NYBL_PTXAS") : given;
   if (named == "none")
     return Status::error(ErrorCode::NotFound,
@@ -110,12 +149,12 @@ Expected<PtxAs> nybl::findPtxAs(const std::string &given,
     tried += (tried.empty() ? "" : ", ") + path;
     if (access(path.c_str(), X_OK) != 0)
       continue;
-    std::string version = versionOf(path);
+    std::string version = versionOf(path, limit);
     if (version.empty())
-      return Status::environment(
-          fmt::format("expected ptxas at {}, but it does not print a version: "
-                      "set NYBL_PTXAS to a ptxas of CUDA 12.8 or newer",
-                      path));
+      return Status::environment(fmt::format(
+          "expected ptxas at {}, but it does not print a version "
+          "within {} s: set NYBL_PTXAS to a ptxas of CUDA 12.8 or newer",
+          path, limit.count()));
     return PtxAs{path, version};
   }
   return Status::error(

@@ -6,6 +6,7 @@
 #define NYBL_RUNTIME_SUPPORT_PTXAS_H
 
 #include "runtime/Abi/Status.h"
+#include <chrono>
 #include <string>
 
 namespace nybl {
@@ -15,14 +16,18 @@ struct PtxAs {
   std::string version; ///< "13.0.88"
 };
 
+/// ptxas says its version in milliseconds; a disk may have to wake up.
+constexpr std::chrono::seconds versionLimit(10);
+
 /// Looks at `given`, NYBL_PTXAS (either of them alone, if there),
 /// CUDA_HOME/bin, cuda/bin beside the folder of `compiler` (path of
 /// libnybl_jit.so; may be empty), /usr/local/cuda/bin and PATH, in this order.
-/// The version of a path is asked once per process. Thread safe. Errors:
+/// The version of a path is asked once per process, and `limit` waited for.
+/// Thread safe. Errors:
 /// NotFound where nobody names one and none is there, or "none" is named; else
 /// Environment.
-Expected<PtxAs> findPtxAs(const std::string &given,
-                          const std::string &compiler);
+Expected<PtxAs> findPtxAs(const std::string &given, const std::string &compiler,
+                          std::chrono::seconds limit = versionLimit);
 
 } // namespace nybl
 

@@ -74,16 +74,16 @@ int startInBetween(Call &call) {
   return error;
 }
 
-void setAttributes(posix_spawnattr_t &attributes) {
+void setAttributes(posix_spawnattr_t &attributes, bool hasOwnSession) {
   sigset_t none, all;
   sigemptyset(&none);
   sigfillset(&all);
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
-                                            POSIX_SPAWN_SETSIGDEF |
-                                            POSIX_SPAWN_SETSID);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                               (hasOwnSession ? POSIX_SPAWN_SETSID : 0));
 }
 
 void setFiles(posix_spawn_file_actions_t &actions,
@@ -138,7 +138,7 @@ Expected<Descriptor> nybl::spawnUnnoticed(const Program &program) {
   call.arguments = argv.data();
   call.environment = hasRaisedRights() ? nothing : environ;
   setFiles(call.actions, files, output);
-  setAttributes(call.attributes);
+  setAttributes(call.attributes, program.hasOwnSession);
   int error = startInBetween(call);
   posix_spawn_file_actions_destroy(&call.actions);
   posix_spawnattr_destroy(&call.attributes);

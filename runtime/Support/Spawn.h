@@ -18,11 +18,13 @@ struct Program {
   /// Become 3, 4, ... (-1: is closed there); all others stay behind.
   std::vector<int> files;
   int output = -1; ///< the standard one; -1: /dev/null
+  /// Else it is ended with the process group of this process.
+  bool hasOwnSession = true;
 };
 
-/// A descriptor of the process (pidfd), none on a kernel before 5.3. It has a
-/// session of its own, no signal blocked or ignored, the standard error, the
-/// current folder and the environment of this process, and no input. Where
+/// A descriptor of the process (pidfd), none on a kernel before 5.3. It has no
+/// signal blocked or ignored, the standard error, the current folder and the
+/// environment of this process, and no input. Where
 /// rights are raised it has no environment: whoever set it may not decide. From
 /// any thread. Errors: Environment.
 Expected<Descriptor> spawnUnnoticed(const Program &program);
