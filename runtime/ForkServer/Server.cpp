@@ -79,13 +79,26 @@ void volunteer() {
     return; // a matter of luck then
 }
 
+void endOwnGroup(int) { kill(0, SIGKILL); }
+
+/// Once the server is gone, this process is ended with all that it has started:
+/// SIGKILL at the server's end would leave those at work.
+void endWithServer(pid_t server) {
+  setpgid(0, 0);
+  struct sigaction action = {};
+  action.sa_handler = endOwnGroup;
+  // A signal that neither a compiler nor its libraries have a use for.
+  int notice = SIGRTMAX - 1;
+  sigaction(notice, &action, nullptr);
+  prctl(PR_SET_PDEATHSIG, notice);
+  if (getppid() != server)
+    _exit(1);
+}
+
 /// The process of one request. Its files are the standard ones and its socket.
 [[noreturn]] void work(pid_t server, int socket, int words,
                        const Answer &answer) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != server)
-    _exit(1);
-  setpgid(0, 0);
+  endWithServer(server);
   dup2(words, STDERR_FILENO);
   dup2(socket, controlFile);
   syscall(SYS_close_range, controlFile + 1, ~0u, 0);

@@ -2,14 +2,16 @@
 //
 // nybl_test_echo_server MILLISECONDS [alone]: a server that answers each
 // request with its own process id, and goes when nothing was asked for so long.
-// A "pipe" ends by SIGPIPE, a "widow" kills the server. Alone: it can start no
-// process.
+// A "pipe" ends by SIGPIPE, a "widow" kills the server; a "family" does so once
+// it has a child, whose process id it adds to the file named next. Alone: it
+// can start no process.
 
 #include "runtime/ForkServer/Server.h"
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
 #include <cstdlib>
+#include <fstream>
 #include <iterator>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -33,6 +35,14 @@ bool forbidProcesses() {
          prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
+void startChild(const std::string &file) {
+  pid_t child = fork();
+  if (child == 0)
+    for (;;)
+      pause();
+  std::ofstream(file, std::ios::app) << child << std::endl;
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -42,7 +52,10 @@ int main(int argc, char **argv) {
   return nybl::forkserver::serve(idle, [](const Message &request) {
     if (request == Message{"pipe"})
       raise(SIGPIPE);
-    if (request == Message{"widow"} && kill(getppid(), SIGKILL) == 0)
+    if (request.size() == 2)
+      startChild(*request[1]);
+    if ((request.size() == 2 || request == Message{"widow"}) &&
+        kill(getppid(), SIGKILL) == 0)
       pause(); // it ends with its server
     return Message{std::to_string(getppid())};
   });

@@ -4,8 +4,10 @@
 
 #include "runtime/ForkServer/Client.h"
 #include "runtime/Support/Descriptor.h"
+#include "tests/Tools/Folder.h"
 #include <cerrno>
 #include <csignal>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -14,6 +16,7 @@
 
 using namespace nybl;
 using namespace nybl::forkserver;
+using nybl::tests::Folder;
 
 namespace {
 
@@ -128,6 +131,22 @@ TEST(Server, ThatEndsAtWorkIsNoServerThatWasNotThere) {
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.status().code(), ErrorCode::Environment);
   EXPECT_EQ(answer.message(), "ended before it could say why");
+}
+
+TEST(Server, ThatIsKilledLeavesNobodyAtWork) {
+  Folder folder;
+  Client client(NYBL_TEST_ECHO_SERVER, {aMinute});
+  auto answer =
+      client.ask({"family", folder / "children"}, std::chrono::seconds(20));
+  EXPECT_FALSE(answer);
+  std::ifstream children(folder / "children");
+  int count = 0;
+  for (int child; children >> child; ++count) {
+    Descriptor process = watch(child);
+    // Not open: it was over before we looked.
+    EXPECT_TRUE(!process.isOpen() || endsWithin(process, 10000)) << child;
+  }
+  EXPECT_EQ(count, 2) << "it is tried twice";
 }
 
 TEST(Server, ThatCanStartNoProcessIsNotFound) {
