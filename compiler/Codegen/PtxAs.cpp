@@ -3,13 +3,13 @@
 // Finding and running ptxas.
 
 #include "compiler/Codegen/PtxAs.h"
+#include "runtime/Support/OwnFolder.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Program.h"
 #include <cerrno>
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <optional>
 #include <sys/mman.h>
@@ -137,14 +137,9 @@ std::string firstError(StringRef log) {
 } // namespace
 
 Expected<PtxAs> nybl::compiler::findPtxAs(std::string_view given) {
-  Dl_info self;
-  llvm::SmallString<128> library;
-  if (::dladdr(reinterpret_cast<void *>(&firstError), &self) &&
-      self.dli_fname) {
-    library = self.dli_fname;
-    llvm::sys::fs::make_absolute(library);
-  }
-  return nybl::findPtxAs(std::string(given), library.str().str());
+  std::string folder = ownFolder();
+  return nybl::findPtxAs(std::string(given),
+                         folder.empty() ? "" : folder + "/libnybl_jit.so");
 }
 
 std::vector<std::string> nybl::compiler::ptxasArguments(std::string_view chip) {
