@@ -201,12 +201,12 @@ TEST_F(PtxMutation, DisorderInTensorMemoryIsFound) {
   const Move moves[] = {
       {"freed while roles work", "tcgen05\\.dealloc", "fence::after", false},
       {"loaded before it is whole", "tcgen05\\.ld", "tcgen05\\.commit", true},
-      {"committed before it is asked for", "@one tcgen05\\.commit",
+      {"committed before it is asked for", "^[[:space:]]*tcgen05\\.commit",
        "tcgen05\\.cp", true}};
   for (const Move &move : moves) {
     std::string broken =
         moveLine(lowered.ptx, move.line, move.place, move.ahead);
-    ASSERT_NE(broken, lowered.ptx) << move.name;
+    ASSERT_TRUE(broken != lowered.ptx) << move.name; // each is long
     EXPECT_TRUE(subject->bed->run(broken, lowered.manifest)) << move.name;
   }
 }
