@@ -7,6 +7,7 @@
 #include "nybl/nybl.hpp"
 #include <gtest/gtest.h>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,7 +29,9 @@ protected:
     options.bundle_path = bundlePath;
     options.compile = compile;
     options.log = [](void *user, nybl_log_level level, const char *message) {
-      static_cast<ApiTest *>(user)->logged.emplace_back(level, message);
+      auto *test = static_cast<ApiTest *>(user);
+      std::lock_guard lock(test->logMutex); // several threads may prepare
+      test->logged.emplace_back(level, message);
     };
     options.log_user = this;
     ASSERT_EQ(nybl_library_create(&options, &library), NYBL_OK);
@@ -70,6 +73,7 @@ protected:
   nybl_compile compile = NYBL_COMPILE_IN_PROCESS;
   nybl_library *library = nullptr;
   nybl_device *device = nullptr;
+  std::mutex logMutex;
   std::vector<std::pair<nybl_log_level, std::string>> logged;
 };
 
