@@ -10,7 +10,8 @@
 namespace nybl::launch {
 
 /// Refers to a function of a Status that says whether to go on; as a parameter
-/// only. Allocates nothing: every launch comes this way.
+/// only. Allocates nothing: every launch comes this way. What is well is not
+/// told, and goes on.
 class Report {
 public:
   template <typename Function>
@@ -19,7 +20,7 @@ public:
           return (*static_cast<const Function *>(to))(std::move(status));
         }) {}
   bool operator()(Status status) const {
-    return call(object, std::move(status));
+    return status.isOk() || call(object, std::move(status));
   }
 
 private:
