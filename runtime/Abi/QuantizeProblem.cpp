@@ -6,6 +6,7 @@
 #include "runtime/Abi/ProblemWords.h"
 
 #include <fmt/format.h>
+#include <iterator>
 
 using namespace nybl;
 using namespace nybl::words;
@@ -160,6 +161,12 @@ Expected<AnyProblem> nybl::parseAnyProblem(std::string_view line) {
     return asAny(parseDequantize(line));
   return at(words->front(),
             "unknown operation: expected gemm, quantize or dequantize");
+}
+
+const char *nybl::operationOf(const AnyProblem &problem) {
+  constexpr const char *operations[] = {"gemm", "quantize", "dequantize"};
+  static_assert(std::size(operations) == std::variant_size_v<AnyProblem>);
+  return operations[problem.index()];
 }
 
 std::vector<Status> words::quantizeFaults(std::string_view line) {

@@ -69,6 +69,9 @@ struct DequantizeProblem {
 using AnyProblem =
     std::variant<GemmProblem, QuantizeProblem, DequantizeProblem>;
 
+/// "gemm", "quantize" or "dequantize": the first word of its line.
+const char *operationOf(const AnyProblem &problem);
+
 /// Parses one line, as parseProblem does; only k is required.
 Expected<QuantizeProblem> parseQuantize(std::string_view line);
 Expected<DequantizeProblem> parseDequantize(std::string_view line);

@@ -232,23 +232,12 @@ void QuantizeRecipe::checkEach(const nybl_quantize_args &args,
 }
 
 Status QuantizeRecipe::check(const nybl_quantize_args &args) const {
-  Status first;
-  checkEach(args, [&](Status status) {
-    first = std::move(status);
-    return first.isOk();
-  });
-  return first;
+  return firstFailure([&](Report report) { checkEach(args, report); });
 }
 
 std::vector<Status>
 QuantizeRecipe::faults(const nybl_quantize_args &args) const {
-  std::vector<Status> all;
-  checkEach(args, [&](Status status) {
-    if (!status)
-      all.push_back(std::move(status));
-    return true;
-  });
-  return all;
+  return allFailures([&](Report report) { checkEach(args, report); });
 }
 
 /// A layout that is ours to write needs no trust: the tag must only be the one

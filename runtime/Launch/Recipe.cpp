@@ -399,22 +399,11 @@ void Recipe::checkEach(const nybl_gemm_args &args, Report report) const {
 }
 
 Status Recipe::check(const nybl_gemm_args &args) const {
-  Status first;
-  checkEach(args, [&](Status status) {
-    first = std::move(status);
-    return first.isOk();
-  });
-  return first;
+  return firstFailure([&](Report report) { checkEach(args, report); });
 }
 
 std::vector<Status> Recipe::faults(const nybl_gemm_args &args) const {
-  std::vector<Status> all;
-  checkEach(args, [&](Status status) {
-    if (!status)
-      all.push_back(std::move(status));
-    return true;
-  });
-  return all;
+  return allFailures([&](Report report) { checkEach(args, report); });
 }
 
 bool Recipe::checkScales(Operand operand, const nybl_gemm_args &args,

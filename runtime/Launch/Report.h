@@ -6,6 +6,7 @@
 
 #include "runtime/Abi/Status.h"
 #include <utility>
+#include <vector>
 
 namespace nybl::launch {
 
@@ -27,6 +28,29 @@ private:
   const void *object;
   bool (*call)(const void *, Status);
 };
+
+/// The first failure that `checks` tells of, and it is told to stop; ok if
+/// there is none. `checks` is called once with a Report.
+template <typename Checks>
+Status firstFailure(const Checks &checks) {
+  Status first;
+  checks([&](Status status) {
+    first = std::move(status);
+    return false;
+  });
+  return first;
+}
+
+/// All failures that `checks` tells of.
+template <typename Checks>
+std::vector<Status> allFailures(const Checks &checks) {
+  std::vector<Status> all;
+  checks([&](Status status) {
+    all.push_back(std::move(status));
+    return true;
+  });
+  return all;
+}
 
 } // namespace nybl::launch
 

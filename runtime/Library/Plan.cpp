@@ -67,14 +67,12 @@ Expected<uint64_t> nybl::library::workspaceBytes(const Plan &plan, int64_t m) {
 /// Each operation has a call of its own.
 static Status wrongPlan(const char *call, const char *expected,
                         const Plan &plan) {
-  constexpr const char *operations[] = {"gemm", "quantize", "dequantize"};
   constexpr const char *calls[] = {"nybl_launch", "nybl_quantize",
                                    "nybl_dequantize"};
-  size_t got = plan.problem.index();
-  return Status::invalid(
-      fmt::format("{}: expected the plan of a '{}', got one of a '{}': launch "
-                  "it by {}",
-                  call, expected, operations[got], calls[got]));
+  return Status::invalid(fmt::format(
+      "{}: expected the plan of a '{}', got one of a '{}': launch "
+      "it by {}",
+      call, expected, operationOf(plan.problem), calls[plan.problem.index()]));
 }
 
 Status nybl::library::enqueue(const Plan &plan, const nybl_gemm_args &args) {

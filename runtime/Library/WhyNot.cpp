@@ -65,13 +65,12 @@ void addKernels(Reasons &reasons, Plan &plan,
 
 /// Of a launch of the plan, whose recipes are made.
 void addLaunch(Reasons &reasons, const Plan &plan, const LaunchArgs &args) {
-  constexpr const char *operations[] = {"gemm", "quantize", "dequantize"};
   size_t operation = plan.problem.index();
   auto expectNone = [&](const void *given, const char *call, const char *type) {
     if (given)
       reasons.add(Status::invalid(
           fmt::format("{}: expected no {}, since the problem is a '{}'", call,
-                      type, operations[operation])));
+                      type, operationOf(plan.problem))));
   };
   if (operation != 0)
     expectNone(args.gemm, "nybl_why_not", "nybl_gemm_args");

@@ -3,6 +3,7 @@
 // nybl doctor: what is here, what is missing, what to do.
 
 #include "nybl/nybl.h"
+#include "runtime/Abi/LeastDriver.h"
 #include "runtime/Cache/Cache.h"
 #include "runtime/Driver/Device.h"
 #include "runtime/Library/ChildCompiler.h"
@@ -43,12 +44,11 @@ Item driverItem(const std::string &name, const std::string &path,
   auto device = driver::Device::open(*api, 0);
   if (!device)
     return {name, false, device.message(), advice};
-  int version = (*api)->version();
   return {name, true,
-          fmt::format("{} ({}), {} multiprocessors, CUDA {}.{}, {}",
+          fmt::format("{} ({}), {} multiprocessors, CUDA {}, {}",
                       (*device)->chip(), (*device)->name(),
-                      (*device)->multiprocessors(), version / 1000,
-                      version % 1000 / 10, (*api)->path()),
+                      (*device)->multiprocessors(),
+                      driverText((*api)->version()), (*api)->path()),
           ""};
 }
 

@@ -3,6 +3,7 @@
 // First contact: what a stranger with a GPU runs first. Micro-tests, the poison
 // matrix, then speed.
 
+#include "runtime/Abi/LeastDriver.h"
 #include "tools/nybl/Command.h"
 #include "tools/nybl/MicroTests.h"
 #include "tools/nybl/Progress.h"
@@ -282,16 +283,15 @@ std::string Contact::speedText() const {
 
 std::string Contact::text() const {
   const driver::Device &gpu = bench.gpu();
-  int version = gpu.driver().version();
   // Newer drivers no longer say it, nor does the emulated one.
   std::string clock =
       gpu.clockKHz() > 0
           ? fmt::format("at most {:.2f} GHz", double(gpu.clockKHz()) / 1e6)
           : "clock not known";
-  std::string out =
-      fmt::format("{} ({}), {} multiprocessors, {}, CUDA {}.{}{}\n", gpu.name(),
-                  gpu.chip(), gpu.multiprocessors(), clock, version / 1000,
-                  version % 1000 / 10, bench.isEmulated() ? ", emulated" : "");
+  std::string out = fmt::format("{} ({}), {} multiprocessors, {}, CUDA {}{}\n",
+                                gpu.name(), gpu.chip(), gpu.multiprocessors(),
+                                clock, driverText(gpu.driver().version()),
+                                bench.isEmulated() ? ", emulated" : "");
   out += microText();
   out += fmt::format("\nClean and poisoned padding, checked against {}:\n",
                      Reference::hostName);
