@@ -3,6 +3,7 @@
 // A kernel from whoever has it.
 
 #include "runtime/Library/Artefacts.h"
+#include "runtime/Abi/ChipFamily.h"
 #include "runtime/Abi/Problem.h"
 #include "runtime/Library/Fingerprint.h"
 #include "runtime/Support/Digest.h"
@@ -96,6 +97,12 @@ Expected<Artefact> artefactOf(bundle::Kernel kernel, const char *who) {
   return artefact;
 }
 
+std::string inNone(std::string_view chip) {
+  std::string_view family = familyTargetOf(chip);
+  return family.empty() ? " in any bundle"
+                        : fmt::format(", nor on {}, in any bundle", family);
+}
+
 /// NotFound says what would have made the kernel.
 Status withCommand(const Status &status, const KernelRequest &request,
                    bool anyBundle) {
@@ -113,7 +120,7 @@ Status withCommand(const Status &status, const KernelRequest &request,
                   "compiler, `echo \"{}\" | nybl bundle - --chips {}{} -o "
                   "kernels.nybl` makes a bundle that has it",
                   request.problem, request.chip,
-                  anyBundle ? " in any bundle" : "", status.message(),
+                  anyBundle ? inNone(request.chip) : "", status.message(),
                   request.problem, request.chip, options));
 }
 
@@ -172,8 +179,24 @@ Expected<Compilation> Artefacts::run(const NyblCompileRequest &request) {
   return provider->compile(request);
 }
 
+/// The chip's own before its family's: whoever made a bundle with both has one
+/// that is made for this chip alone.
 std::optional<Expected<Artefact>>
 Artefacts::findInBundles(const KernelRequest &request) {
+  auto own = findRow(request);
+  std::string_view family = familyTargetOf(request.chip);
+  if (own || family.empty())
+    return own;
+  KernelRequest ofFamily = request;
+  ofFamily.chip = family;
+  auto shared = findRow(ofFamily);
+  if (shared && *shared)
+    (*shared)->origin += fmt::format(", for {}", family);
+  return shared;
+}
+
+std::optional<Expected<Artefact>>
+Artefacts::findRow(const KernelRequest &request) {
   Watch watch;
   for (const OpenBundle &bundle : bundles) {
     const bundle::Row *row = bundle.content.find(request);

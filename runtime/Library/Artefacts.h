@@ -37,7 +37,9 @@ struct Artefact {
   bundle::Kernel kernel;
   Manifest manifest;  ///< of it
   std::string phases; ///< JSON, as KernelProvider.h has them
-  std::string origin; ///< "compiler", "cache", or "bundle" and its path
+  /// "compiler", "cache", or "bundle" and its path; and ", for sm_120f" where
+  /// the kernel is that of the chip's family.
+  std::string origin;
 };
 
 /// Thread safe.
@@ -76,7 +78,9 @@ private:
                              bool &isAnswered);
   std::optional<Artefact> findWider(const Wish &wish,
                                     const KernelRequest &request);
+  /// Of that chip, or of its family.
   std::optional<Expected<Artefact>> findInBundles(const KernelRequest &request);
+  std::optional<Expected<Artefact>> findRow(const KernelRequest &request);
   std::optional<Artefact> findInCache(const KernelRequest &request) const;
   Expected<Tools> findTools(const Wish &wish) const;
   /// Without tools the compiler itself says what it lacks.

@@ -4,6 +4,7 @@
 // was made apart from it.
 
 #include "dialects/Chips/Chips.h"
+#include "runtime/Abi/ChipFamily.h"
 #include "tools/emulator/Device/Chips.h"
 
 #include <gtest/gtest.h>
@@ -65,6 +66,22 @@ TEST(Chips, TheEmulatorAgrees) {
     EXPECT_EQ(chip.cvtE2m1, other->narrowCvt) << chip.name;
   }
   EXPECT_EQ(compared, 6u);
+}
+
+TEST(Chips, FamiliesAreTheSameForRuntimeCompilerAndEmulator) {
+  for (const Chip &chip : chips()) {
+    if (chip.suffix != std::string("a"))
+      continue;
+    std::string family = chip.family + std::string("f");
+    bool isMade = static_cast<bool>(findChip(family));
+    EXPECT_EQ(familyTargetOf(chip.name), isMade ? family : "") << chip.name;
+    EXPECT_TRUE(!isMade || emu::runsOn(family, *emu::findChip(chip.name)))
+        << chip.name;
+    for (const char *other : {"sm_100f", "sm_120f"})
+      EXPECT_EQ(emu::runsOn(other, *emu::findChip(chip.name)), family == other)
+          << other << " on " << chip.name;
+  }
+  EXPECT_EQ(familyTargetOf("sm_101a"), "");
 }
 
 TEST(Cards, RunTheirChipsAndTheirFamily) {

@@ -22,6 +22,8 @@ namespace {
 
 constexpr const char *line = "gemm m=? n=24 k=64 sfa=128x4 sfb=8x4 d=f32";
 
+constexpr const char *five = "gemm m=5 n=24 k=64 sfa=128x4 sfb=8x4 d=f32";
+
 constexpr const char *nowhere = "/nonexistent/libnybl_jit.so";
 
 /// A ptxas that only says its version.
@@ -251,8 +253,8 @@ TEST_F(OriginTest, ABundleNeedsNoCompilerAtAll) {
   std::string message = originOf("gemm m=? n=40 k=64 d=f32", "kind=plain");
   EXPECT_NE(message.find("no kernel for 'gemm m=? n=40 k=64 "), message.npos)
       << message;
-  EXPECT_NE(message.find("on sm_120a in any bundle, and no compiler: looked "
-                         "for '/nonexistent/libnybl_jit.so'"),
+  EXPECT_NE(message.find("on sm_120a, nor on sm_120f, in any bundle, and no "
+                         "compiler: looked for '/nonexistent/libnybl_jit.so'"),
             message.npos)
       << message;
   EXPECT_NE(message.find("act=none\" | nybl bundle - --chips sm_120a "
@@ -261,11 +263,43 @@ TEST_F(OriginTest, ABundleNeedsNoCompilerAtAll) {
       << message;
 }
 
+TEST_F(OriginTest, AFamilysKernelServesWhoHasNoneOfItsOwn) {
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler");
+  auto made = bundle::Bundle::read(contentOf(entry()));
+  ASSERT_TRUE(made) << made.message();
+  auto own = made->kernel(made->rows().front());
+  ASSERT_TRUE(own) << own.message();
+  auto writeFor = [&](const char *chip) {
+    bundle::Kernel kernel = *own;
+    kernel.request.chip = chip;
+    kernel.manifest.replace(kernel.manifest.find("sm_120a"), 7, chip);
+    std::string path = folder / chip;
+    writeText(path, *bundle::write({kernel}));
+    return path;
+  };
+  std::string family = writeFor("sm_120f"), single = writeFor("sm_120a"),
+              other = writeFor("sm_100f");
+  reopen(family.c_str());
+  EXPECT_EQ(originOf(line), "bundle " + family + ", for sm_120f")
+      << "before anything is compiled, or found in the cache";
+  EXPECT_NE(manifest.find("sm_120f"), manifest.npos);
+  reopen((family + ":" + single).c_str(), nowhere);
+  EXPECT_EQ(originOf(line), "bundle " + single) << "in whichever bundle it is";
+  cache = "";
+  reopen(family.c_str(), nowhere);
+  std::string origin = originOf(five, nullptr, 5);
+  EXPECT_EQ(origin.find("bundle " + family + ", for sm_120f, for 'gemm m=? n="),
+            0u)
+      << origin;
+  reopen(other.c_str(), nowhere);
+  EXPECT_EQ(originOf(line).find("no kernel for"), 0u);
+}
+
 TEST_F(OriginTest, AWiderClassServesWhereThereIsNoCompiler) {
   reopen();
-  constexpr const char *five = "gemm m=5 n=24 k=64 sfa=128x4 sfb=8x4 d=f32",
-                       *thirty = "gemm m=0..30 n=24 k=64 sfa=128x4 sfb=8x4 "
-                                 "d=f32";
+  constexpr const char *thirty =
+      "gemm m=0..30 n=24 k=64 sfa=128x4 sfb=8x4 d=f32";
   std::string free = folder / "free.nybl", narrow = folder / "narrow.nybl";
   EXPECT_EQ(originOf(line), "compiler");
   ASSERT_EQ(rename(entry().c_str(), free.c_str()), 0);
@@ -296,8 +330,6 @@ TEST_F(OriginTest, AWiderClassServesWhereThereIsNoCompiler) {
       << "the narrowest: " << origin;
   EXPECT_NE(originOf(five, "other", 5).find("no kernel for"), origin.npos);
 }
-
-constexpr const char *five = "gemm m=5 n=24 k=64 sfa=128x4 sfb=8x4 d=f32";
 
 TEST_F(OriginTest, AWiderClassServesOnlyUntilItsOwnCanBeHad) {
   reopen();

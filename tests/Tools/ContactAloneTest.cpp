@@ -28,12 +28,12 @@ std::string smallProblems() {
 
 class ContactAlone : public testing::Test {
 protected:
-  /// Made once: kernels for both kinds of chip in one file.
+  /// Made once: kernels for both families of chips in one file.
   static void SetUpTestSuite() {
     shared = new Folder();
     writeText(*shared / "problems.txt", smallProblems());
     bundled = nyblCommand({"bundle", *shared / "problems.txt", "--chips",
-                           "sm_120a,sm_121a,sm_100a", "--where-possible", "-o",
+                           "sm_120f,sm_100f", "--where-possible", "-o",
                            *shared / "first-contact.nybl"});
   }
   static void TearDownTestSuite() { delete shared; }
@@ -91,7 +91,7 @@ TEST_F(ContactAlone, WhatAChipHasNoKernelForIsLeftOut) {
     if (line.starts_with("left out "))
       leftOut.insert(line.substr(0, line.find(" a=")) +
                      line.substr(line.find("' for ")).substr(0, 13));
-  const std::string one = "left out 'gemm m=? n=96 k=80' for sm_100a";
+  const std::string one = "left out 'gemm m=? n=96 k=80' for sm_100f";
   EXPECT_EQ(leftOut, std::multiset<std::string>({one, one, one}))
       << bundled.out;
 }
@@ -110,14 +110,19 @@ TEST_F(ContactAlone, RunsInAFolderOfItsOwn) {
 }
 
 TEST_F(ContactAlone, OneBundleServesEveryChip) {
-  for (auto [chip, poisoned] : {std::pair("sm_121a", 4u), {"sm_100a", 2u}}) {
+  for (auto [chip, poisoned] :
+       {std::pair("sm_121a", 4u), {"sm_100a", 2u}, {"sm_103a", 2u}}) {
     Json json = contactJson({"--device", std::string("emu:") + chip});
     ASSERT_TRUE(json.is_object()) << chip;
     EXPECT_EQ(json["poison"].size(), poisoned) << chip;
     for (const Json &one : json["poison"])
       EXPECT_EQ(one["same"], true) << one;
     for (const Json &one : json["speed"]) {
-      EXPECT_EQ(one["origin"].get<std::string>().find("bundle "), 0u) << one;
+      std::string origin = one["origin"].get<std::string>();
+      EXPECT_EQ(origin.find("bundle "), 0u) << one;
+      EXPECT_NE(origin.find(poisoned == 4 ? ", for sm_120f" : ", for sm_100f"),
+                origin.npos)
+          << one;
       EXPECT_EQ(one["wrong"], "") << one;
     }
   }

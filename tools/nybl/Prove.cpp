@@ -163,8 +163,9 @@ Evidence Prover::replay(const Counterexample &counterexample) const {
   auto evidence = tryReplay(counterexample);
   if (!evidence)
     return {false, "not replayed: " + evidence.message()};
-  evidence->sentence = fmt::format("replayed on emulated {}: {}", options.chip,
-                                   evidence->sentence);
+  evidence->sentence =
+      fmt::format("replayed on emulated {}: {}", emulatedChipOf(options.chip),
+                  evidence->sentence);
   return *evidence;
 }
 

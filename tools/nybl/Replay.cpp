@@ -379,6 +379,12 @@ Expected<Evidence> Replayer::run() {
 
 } // namespace
 
+std::string nybl::cli::emulatedChipOf(std::string target) {
+  if (target.ends_with('f'))
+    target.back() = 'a';
+  return target;
+}
+
 Expected<Evidence> nybl::cli::replay(const ReplayRequest &request) {
   int64_t m = std::max<int64_t>(request.counterexample.m, 1);
   // Whole tiles are multiplied.
@@ -389,7 +395,7 @@ Expected<Evidence> nybl::cli::replay(const ReplayRequest &request) {
         "expected at most {} rows and {:.0e} products, which the emulated "
         "driver does in a minute, and the counterexample has M = {} of {}",
         mostRows, mostProducts, m, print(request.problem)));
-  auto choice = chooseDevice("emu:" + request.chip);
+  auto choice = chooseDevice("emu:" + emulatedChipOf(request.chip));
   if (!choice)
     return choice.status();
   auto gpu = openDevice(*choice);

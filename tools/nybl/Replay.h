@@ -26,6 +26,10 @@ struct Evidence {
   std::string sentence; ///< "byte 9 of 'sfa' (...) arrives in d[3, 0]"
 };
 
+/// The chip that the emulated driver plays for kernels of a target: the first
+/// of its family where that is what it is of.
+std::string emulatedChipOf(std::string target);
+
 /// Launches the refuted kernel with the counterexample's M on fixed random
 /// data, and says what shows first: the byte that the counterexample reaches,
 /// marked alone; a finding of the emulated driver with all padding marked,

@@ -209,15 +209,16 @@ typedef struct nybl_prepare_options {
   uint32_t reserved_3; /* 0 */
 } nybl_prepare_options;
 
-/* Makes one problem launchable: takes its kernel from a bundle, from the cache,
-   or compiles it, if this device has not done so yet (once per problem class,
-   schedule and template, however many threads ask), loads the module, reads the
-   occupancy. Takes from milliseconds to seconds. One kernel serves all rows of
-   the range, or with all_classes one for each class of M.
-   May not be called under stream capture; runs no device work.
-     problem  "gemm m=? n=4096 k=7168 sfa=128x4 sfb=128x4 d=bf16 alpha=tensor":
-              D[M,N] = alpha * A[M,K] * B[N,K]^T. The range of m is the plan's.
-              weights=static: docs/trust.md. Or "quantize ...": nybl_quantize;
+/* Makes one problem launchable: takes its kernel from a bundle (that of the
+   chip, else that of its family: sm_100f for sm_100a and sm_103a, sm_120f for
+   sm_120a and sm_121a), from the cache, or compiles it for the chip, if this
+   device has not done so yet (once per problem class, schedule and template,
+   however many threads ask), loads the module, reads the occupancy. Takes from
+   milliseconds to seconds. One kernel serves all rows of the range, or with
+   all_classes one for each class of M. May not be called under stream capture;
+   runs no device work. problem  "gemm m=? n=4096 k=7168 sfa=128x4 sfb=128x4
+   d=bf16 alpha=tensor": D[M,N] = alpha * A[M,K] * B[N,K]^T. The range of m is
+   the plan's. weights=static: docs/trust.md. Or "quantize ...": nybl_quantize;
               "dequantize ...": nybl_dequantize.
      options  may be null.
    n = 0 gives a plan without a kernel, and needs no compiler.
@@ -283,8 +284,9 @@ typedef struct nybl_plan_details {
   uint32_t resident_ctas; /* per multiprocessor */
   uint32_t multiprocessors;
   /* Who made the kernel in this process: "compiler", "cache", or "bundle" and
-     its path ("in memory": bundle_data); and ", for '...'" with the class that
-     the kernel is of, where none for as few rows was to be had. */
+     its path ("in memory": bundle_data); ", for sm_100f" where a bundle had it
+     for the chip's family alone; and ", for '...'" with the class that the
+     kernel is of, where none for as few rows was to be had. */
   const char *origin;
   /* SHA-256 over the kernel's manifest, PTX and cubin: processes whose plans
      have the same run the same kernel. */
