@@ -4,6 +4,7 @@
 
 #include "compiler/Driver/Compiler.h"
 #include "compiler/Select/Candidates.h"
+#include "compiler/Select/Movement.h"
 #include "compiler/Select/Select.h"
 #include "compiler/Select/TensorMemory.h"
 #include <algorithm>
@@ -22,13 +23,16 @@ constexpr int64_t someRows[] = {1, 16, 128, 1024, 8192};
 constexpr size_t shown = 4;
 /// Of the short list that it was chosen from, itself among them.
 constexpr size_t listed = 5;
+constexpr const char *figures = "estimates: counted, never measured";
 /// No launch has more; and the arithmetic stays exact.
 constexpr int64_t mostRows = int64_t(1) << 31;
 
 /// The values of M to speak of.
-Expected<std::vector<int64_t>> rowsOf(const GemmProblem &problem,
+Expected<std::vector<int64_t>> rowsOf(const AnyProblem &problem,
                                       const std::optional<int64_t> &m) {
-  if (m && (*m > mostRows || !problem.m.contains(*m)))
+  const Extent &range =
+      std::visit([](const auto &p) -> const Extent & { return p.m; }, problem);
+  if (m && (*m > mostRows || !range.contains(*m)))
     return Status::invalid(
         fmt::format("expected a number of rows that '{}' allows, at most {}, "
                     "got {}",
@@ -37,10 +41,10 @@ Expected<std::vector<int64_t>> rowsOf(const GemmProblem &problem,
     return std::vector<int64_t>{*m};
   std::vector<int64_t> rows;
   for (int64_t some : someRows)
-    if (problem.m.contains(some))
+    if (range.contains(some))
       rows.push_back(some);
   if (rows.empty()) // a narrow range, or one number
-    rows.push_back(std::min(problem.m.low, mostRows));
+    rows.push_back(std::min(range.low, mostRows));
   return rows;
 }
 
@@ -176,7 +180,8 @@ Json describeSelection(const GemmProblem &problemClass,
 }
 
 /// The schedule to speak of, as compile() would take it.
-Expected<Schedule> scheduleOf(const GemmProblem &problem, const Chip &chip,
+template <typename Problem>
+Expected<Schedule> scheduleOf(const Problem &problem, const Chip &chip,
                               const Selection &selection,
                               const std::string &text) {
   if (text.empty())
@@ -189,38 +194,136 @@ Expected<Schedule> scheduleOf(const GemmProblem &problem, const Chip &chip,
   return schedule;
 }
 
+/// What is known of a problem before anything is estimated.
+struct Subject {
+  const Chip &chip;
+  const Selection &selection;
+  const Schedule &schedule;
+  const ExplainOptions &options;
+};
+
+Expected<Json> explainOperation(const GemmProblem &problem,
+                                const Subject &subject) {
+  const Chip &chip = subject.chip;
+  Json card = nullptr;
+  auto launches =
+      explainLaunches(problem, chip, subject.schedule, subject.options, card);
+  if (!launches)
+    return launches;
+  return Json{
+      {"problem", print(problem)},
+      {"chip", chip.name},
+      {"card", card},
+      {"figures", figures},
+      {"selection", describeSelection(specialise(problem), subject.selection)},
+      {"forced", !subject.options.schedule.empty()},
+      {"tensor_memory", describeTensorMemory(subject.schedule, chip)},
+      {"launches", *launches}};
+}
+
+/// The cards to speak of: one that was asked for, else all of the chip; none
+/// where none is known.
+Expected<std::vector<const Card *>> cardsOf(const Chip &chip,
+                                            const std::string &name) {
+  if (!name.empty()) {
+    auto card = findCard(name, chip);
+    if (!card)
+      return card.status();
+    return std::vector<const Card *>{*card};
+  }
+  std::vector<const Card *> all;
+  for (const Card &card : cards())
+    if (card.carries(chip))
+      all.push_back(&card);
+  return all;
+}
+
+Json describeMovement(int64_t m, const Movement &moved,
+                      const std::vector<const Card *> &on) {
+  Json estimates = Json::array();
+  for (const Card *card : on) {
+    MovementTime time = timeOf(moved, *card);
+    estimates.push_back({{"name", card->name},
+                         {"memory_mb_per_second", card->memoryMBPerSecond},
+                         {"estimate_us", time.seconds * 1e6},
+                         {"bound", name(time.bound)}});
+  }
+  return {{"m", m},
+          {"tiles", moved.tiles},
+          {"read_bytes", moved.readBytes},
+          {"written_bytes", moved.writtenBytes},
+          {"instructions_per_tile", moved.instructionsPerTile},
+          {"cards", estimates}};
+}
+
+Json describeTile(const Schedule &s) {
+  int64_t blocks = s.tile[0] * s.tile[1] / kBlock, threads = s.threads();
+  return {{"rows", s.tile[0]},
+          {"columns", s.tile[1]},
+          {"threads", threads},
+          {"blocks_per_thread", (blocks + threads - 1) / threads}};
+}
+
+/// Of what quantises, or undoes it.
+template <typename Problem>
+Expected<Json> explainOperation(const Problem &problem,
+                                const Subject &subject) {
+  auto rows = rowsOf(problem, subject.options.m);
+  if (!rows)
+    return rows.status();
+  auto on = cardsOf(subject.chip, subject.options.card);
+  if (!on)
+    return on.status();
+  Json launches = Json::array();
+  for (int64_t m : *rows) // nothing is launched for 0 rows
+    launches.push_back(
+        m == 0 ? Json{{"m", 0}}
+               : describeMovement(m, movementOf(problem, m, subject.schedule),
+                                  *on));
+  return Json{{"problem", print(problem)},
+              {"chip", subject.chip.name},
+              {"figures", figures},
+              {"selection",
+               {{"class", print(specialise(problem))},
+                {"schedule", print(subject.selection.schedule)},
+                {"why", subject.selection.why}}},
+              {"forced", !subject.options.schedule.empty()},
+              {"tile", describeTile(subject.schedule)},
+              {"launches", launches}};
+}
+
+template <typename Problem>
+Expected<std::string> explainProblem(const Problem &problem, const Chip &chip,
+                                     const ExplainOptions &options) {
+  Problem problemClass = specialise(problem);
+  Expected<Selection> selection = select(problemClass, chip);
+  if (!selection)
+    return selection.status();
+  Expected<Schedule> schedule =
+      scheduleOf(problemClass, chip, *selection, options.schedule);
+  if (!schedule)
+    return schedule.status();
+  auto json = explainOperation(problem, {chip, *selection, *schedule, options});
+  if (!json)
+    return json.status();
+  return json->dump();
+}
+
 } // namespace
 
 Expected<std::string> nybl::compiler::explain(std::string_view problemLine,
                                               std::string_view chipName,
                                               const ExplainOptions &options) {
-  Expected<GemmProblem> problem = parseProblem(problemLine);
+  Expected<AnyProblem> problem = parseAnyProblem(problemLine);
   if (!problem)
     return problem.status();
-  if (problem->n == 0)
+  auto *gemm = std::get_if<GemmProblem>(&*problem);
+  if (gemm && gemm->n == 0)
     return Status::invalid("a problem with n=0 needs no kernel");
   Expected<const Chip *> chip = findChip(chipName);
   if (!chip)
     return chip.status();
-  GemmProblem problemClass = specialise(*problem);
-  Expected<Selection> selection = select(problemClass, **chip);
-  if (!selection)
-    return selection.status();
-  Expected<Schedule> schedule =
-      scheduleOf(problemClass, **chip, *selection, options.schedule);
-  if (!schedule)
-    return schedule.status();
-  Json card = nullptr;
-  auto launches = explainLaunches(*problem, **chip, *schedule, options, card);
-  if (!launches)
-    return launches.status();
-  Json json = {{"problem", print(*problem)},
-               {"chip", (*chip)->name},
-               {"card", card},
-               {"figures", "estimates: counted, never measured"},
-               {"selection", describeSelection(problemClass, *selection)},
-               {"forced", !options.schedule.empty()},
-               {"tensor_memory", describeTensorMemory(*schedule, **chip)},
-               {"launches", *launches}};
-  return json.dump();
+  return std::visit(
+      [&](const auto &p) { return explainProblem(p, **chip, options); },
+      *problem);
 }

@@ -327,8 +327,7 @@ Estimate Model::run() const {
                e.sharedWavefronts / hertz,
                waiting(inProgress) / hertz,
                std::max(e.l2Bytes / card.l2BytesPerCycle, port) / hertz,
-               e.memoryBytes /
-                   (card.memoryMBPerSecond * 1e6 * sustainedMemory)};
+               secondsOfMemory(e.memoryBytes, card)};
   e.bound = static_cast<Resource>(
       std::max_element(e.seconds.begin(), e.seconds.end()) - e.seconds.begin());
   return e;
@@ -452,5 +451,15 @@ double nybl::compiler::roofline(const GemmProblem &problem, int64_t rows,
          k = static_cast<double>(problem.k);
   double bytes = (m + n) * k * bytesPerElement + m * n * byteWidth(problem.d);
   return std::max(2 * m * n * k / (sustainedTensor * peakFlops(chip, card)),
-                  bytes / (card.memoryMBPerSecond * 1e6 * sustainedMemory));
+                  secondsOfMemory(bytes, card));
+}
+
+double nybl::compiler::secondsOfMemory(double bytes, const Card &card) {
+  return bytes / (card.memoryMBPerSecond * 1e6 * sustainedMemory);
+}
+
+double nybl::compiler::secondsOfLatency() { return memoryLatencySeconds; }
+
+double nybl::compiler::secondsOfIssue(double instructions, const Card &card) {
+  return instructions / subCores / (card.clockMHz * 1e6);
 }

@@ -102,6 +102,14 @@ double flopsPerSecond(const GemmProblem &problem, int64_t m,
 /// 2 * multiply-adds a second of all tensor cores at the boost clock.
 double peakFlops(const Chip &chip, const Card &card);
 
+/// Seconds that so many bytes take from or to memory, one stream after another.
+double secondsOfMemory(double bytes, const Card &card);
+/// From a load to its data.
+double secondsOfLatency();
+/// That so many instructions of warps take on one multiprocessor which has
+/// warps enough.
+double secondsOfIssue(double instructions, const Card &card);
+
 /// Seconds that any kernel needs by the same parameters: the longer of its
 /// multiplies and of the bytes that must move. A yardstick for the estimate.
 double roofline(const GemmProblem &problem, int64_t m, const Chip &chip,

@@ -234,7 +234,9 @@ Expected<Selection> nybl::compiler::select(const QuantizeProblem &problemClass,
   return Selection{givenTemplate.empty() ? quantizeTemplate(problemClass.fuse)
                                          : givenTemplate,
                    schedule,
-                   "one block a thread, the one choice there is",
+                   tall ? "whole tiles of the layout, whose padding rows are "
+                          "cleared, the one choice there is"
+                        : "one block a thread, the one choice there is",
                    {}};
 }
 

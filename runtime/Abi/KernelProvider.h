@@ -93,7 +93,13 @@ typedef struct NyblExplainResult {
      schedule, estimate_us, tflops, of_peak, bound, resources (name, us),
      tensor_cycles, issue_cycles, shared_wavefronts (all three of the busiest
      multiprocessor), l2_bytes, memory_bytes, tiles, ctas_at_a_time, waves,
-     last_wave_fill, multiprocessors_busy, bytes_in_flight (on each of them). */
+     last_wave_fill, multiprocessors_busy, bytes_in_flight (on each of them).
+     Of what quantises, or undoes it: problem, chip, selection (class, schedule,
+     why), forced, tile (rows, columns, threads, blocks_per_thread), launches:
+     for each M an object of m, tiles, read_bytes, written_bytes,
+     instructions_per_tile (of warps), and cards: for the card that was asked
+     about, or all of the chip, an object of name, memory_mb_per_second,
+     estimate_us and bound (memory, issue or latency). */
   NyblBytes json;
   void *owner; /* the provider's own */
 } NyblExplainResult;

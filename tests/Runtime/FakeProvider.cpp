@@ -310,7 +310,8 @@ void release(NyblCompileResult *result) {
 
 const char *describe() { return FINGERPRINT; }
 
-/// One launch, of figures that are the same for any problem. "silent" is bad
+/// One launch, of figures that are the same for any product, or for anything
+/// else. "silent" is bad
 /// input without a reason, "cubin" and any card with one; "garbage" is no JSON;
 /// "chosen" as above.
 int explain(const NyblExplainRequest *request, NyblExplainResult *result) {
@@ -337,7 +338,15 @@ int explain(const NyblExplainRequest *request, NyblExplainResult *result) {
       "if_m_is_named": "kind=small", "best":
       [{"schedule": "kind=best", )" +
       numbers + "}]}]}";
+  static const std::string movement = R"({"chip": "sm_120a", "selection":
+      {"schedule": "kind=fake", "why": "because"}, "forced": false, "tile":
+      {"rows": 8, "columns": 64, "threads": 32, "blocks_per_thread": 1},
+      "launches": [{"m": 3, "tiles": 2, "read_bytes": 2500.0,
+      "written_bytes": 1500.0, "instructions_per_tile": 99.0, "cards":
+      [{"name": "fake-card", "memory_mb_per_second": 5000,
+      "estimate_us": 1.25, "bound": "memory"}]}]})";
   static const std::string reason = "the fake refuses";
+  bool moves = !std::string_view(request->problem).starts_with("gemm");
   std::string wanted = request->schedule ? request->schedule : "";
   bool silent = wanted == "silent";
   if (silent || request->card || wanted == "cubin")
@@ -347,7 +356,9 @@ int explain(const NyblExplainRequest *request, NyblExplainResult *result) {
   if (result->code != 0 && !silent)
     result->message = bytes(reason);
   if (result->code == 0)
-    result->json = wanted == "garbage" ? bytes(reason) : bytes(json);
+    result->json = wanted == "garbage" ? bytes(reason)
+                   : moves             ? bytes(movement)
+                                       : bytes(json);
   return result->code;
 }
 

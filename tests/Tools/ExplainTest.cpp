@@ -56,6 +56,34 @@ TEST(Explain, ReadsAsAPersonWouldSayIt) {
              "D [7, 24] in bf16 = A [7, 48]");
 }
 
+TEST(Explain, AQuantisationReadsSoToo) {
+  Outcome said = explain({}, "quantize m=2..9 k=48 fuse=silu_mul");
+  EXPECT_EQ(said.code, 0) << said.err;
+  EXPECT_EQ(
+      said.out,
+      "quantize m=2..9 k=48 x=bf16 q=nvfp4 sf=128x4 global=encode math=exact "
+      "pad=none fuse=silu_mul\n"
+      "q [M, 48] in NVFP4, scale factors 128x4, from x [M, 96] in bf16 by the "
+      "encode scale of the tensor; math=exact; M from 2 to 9\n"
+      "Estimates: counted, never measured.\n"
+      "\n`nybl compile` takes kind=fake:\n  because\n"
+      "Tiles of 8 rows and 64 columns, each by 32 threads with 1 block of 16 "
+      "elements in registers; no shared memory, one pass.\n"
+      "\n         M        read     written     tiles   fake-card us     \n"
+      "         3      2.5 KB      1.5 KB         2        1.25 memory \n"
+      "memory: each byte once, at nine tenths of the card's rate (fake-card 5 "
+      "GB/s); what L2 still holds of the kernel before comes faster.\n"
+      "issue: 99 instructions of warps a tile. latency: one access to memory, "
+      "which no launch is shorter than.\n");
+  expectPart(explain({}, "dequantize k=48 y=f32 global=none").out,
+             "\ny [M, 48] in f32 from q [M, 48] in NVFP4, scale factors 128x4, "
+             "by no other scale; any M\n");
+  Outcome json = explain({"--json"}, "quantize k=48");
+  EXPECT_EQ(Json::parse(json.out, nullptr, false)["tile"]["rows"], 8);
+  EXPECT_EQ(explain({"--card", "any"}, "quantize k=48").code, 2);
+  EXPECT_EQ(explain({}, "quantize k=40").code, 2);
+}
+
 TEST(Explain, JsonIsTheCompilersOwn) {
   Outcome said = explain({"--json", "--m", "3"});
   EXPECT_EQ(said.code, 0);

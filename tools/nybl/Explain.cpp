@@ -7,13 +7,13 @@
 #include "runtime/Abi/Problem.h"
 #include "runtime/Library/Provider.h"
 #include "tools/nybl/Command.h"
+#include "tools/nybl/Explanation.h"
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 using namespace nybl;
 using namespace nybl::cli;
-using Json = nlohmann::ordered_json;
+using namespace nybl::cli::explanation;
 
 namespace {
 
@@ -24,50 +24,16 @@ struct Options {
 };
 
 //===----------------------------------------------------------------------===//
-// The compiler's JSON; a field that is not there reads as nothing
-//===----------------------------------------------------------------------===//
-
-double number(const Json &json, const char *field) {
-  auto found = json.find(field);
-  return found != json.end() && found->is_number() ? found->get<double>() : 0;
-}
-
-std::string text(const Json &json, const char *field) {
-  auto found = json.find(field);
-  return found != json.end() && found->is_string() ? found->get<std::string>()
-                                                   : "";
-}
-
-const Json &part(const Json &json, const char *field) {
-  static const Json none = Json::object();
-  auto found = json.find(field);
-  return found == json.end() ? none : *found;
-}
-
-//===----------------------------------------------------------------------===//
 // What is said
 //===----------------------------------------------------------------------===//
 
-std::string rowsText(const Extent &m) {
-  if (m.isFixed())
-    return std::to_string(m.low);
-  return "M";
-}
-
 std::string describeProblem(const GemmProblem &p) {
   std::string m = rowsText(p.m);
-  std::string text = fmt::format(
+  return fmt::format(
       "D [{}, {}] in {} = {}A [{}, {}] * B [{}, {}] transposed; A and B in "
-      "NVFP4, scale factors {} and {}",
+      "NVFP4, scale factors {} and {}{}",
       m, p.n, name(p.d), p.alpha == AlphaKind::None ? "" : "alpha * ", m, p.k,
-      p.n, p.k, name(p.sfa), name(p.sfb));
-  if (p.m.isFixed())
-    return text;
-  if (p.m.isFree())
-    return text + "; any M";
-  return text + (p.m.high == Extent::unbounded
-                     ? fmt::format("; M from {} on", p.m.low)
-                     : fmt::format("; M from {} to {}", p.m.low, p.m.high));
+      p.n, p.k, name(p.sfa), name(p.sfb), rangeText(p.m));
 }
 
 std::string describeCard(const Json &explanation) {
@@ -240,7 +206,7 @@ std::string describeAll(const Json &explanation, const GemmProblem &problem) {
 
 Status runExplain(const Options &options) {
   // Before the compiler is loaded: bad input is bad input, compiler or not.
-  auto problem = parseProblem(options.problem);
+  auto problem = parseAnyProblem(options.problem);
   if (!problem)
     return problem.status();
   auto provider = library::Provider::load(options.jit);
@@ -260,7 +226,10 @@ Status runExplain(const Options &options) {
     return Status::environment("the compiler's estimates: expected a JSON "
                                "object; install libnybl_jit.so of this "
                                "version");
-  printOut(options.json ? *made + "\n" : describeAll(json, *problem));
+  auto *gemm = std::get_if<GemmProblem>(&*problem);
+  printOut(options.json ? *made + "\n"
+           : gemm       ? describeAll(json, *gemm)
+                        : describeMovement(json, *problem));
   return Status::ok();
 }
 

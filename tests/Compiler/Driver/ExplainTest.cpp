@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <set>
 
 using namespace nybl;
 using namespace nybl::compiler;
@@ -133,6 +134,77 @@ TEST(Explain, SaysWhichColumnsOfTensorMemoryHoldWhat) {
   EXPECT_EQ(memory["map"][2]["first"], 2 * 96 + 3 * 8);
 }
 
+Json moved(const char *problem, const char *chip = "sm_120a",
+           const ExplainOptions &options = {}) {
+  auto text = explain(problem, chip, options);
+  EXPECT_TRUE(text) << text.message();
+  return text ? Json::parse(*text, nullptr, /*allow_exceptions=*/false)
+              : Json::object();
+}
+
+/// The bytes of five rows: x, the global scale; codes, and scale factors with
+/// those of the padding K blocks, or of all padding.
+TEST(Explain, AQuantisationIsCountedByItsBytes) {
+  struct Case {
+    const char *problem;
+    double read, written;
+  } table[] = {
+      {"quantize m=5 k=80 sf=linear", 5 * 160 + 4, 5 * 40 + 5 * 5},
+      {"quantize m=5 k=80 sf=8x4", 5 * 160 + 4, 5 * 40 + 5 * 8},
+      {"quantize m=5 k=80 sf=8x4 pad=rows", 5 * 160 + 4, 5 * 40 + 8 * 8},
+      {"quantize m=5 k=80 pad=rows", 5 * 160 + 4, 5 * 40 + 128 * 8},
+      {"quantize m=5 k=80 x=f32 global=none", 5 * 320, 5 * 40 + 5 * 8},
+      {"quantize m=5 k=80 fuse=silu_mul", 5 * 320 + 4, 5 * 40 + 5 * 8},
+      {"dequantize m=5 k=80", 5 * 40 + 5 * 5 + 4, 5 * 160},
+      {"dequantize m=5 k=80 y=f32 global=none", 5 * 40 + 5 * 5, 5 * 320}};
+  for (const Case &c : table) {
+    Json launch = moved(c.problem)["launches"][0];
+    EXPECT_EQ(launch["read_bytes"], c.read) << c.problem;
+    EXPECT_EQ(launch["written_bytes"], c.written) << c.problem;
+  }
+}
+
+TEST(Explain, AQuantisationIsEstimatedOnEachCardOfItsChip) {
+  Json json = moved("quantize k=7168");
+  ASSERT_EQ(json["launches"].size(), 5u);
+  const Json &few = json["launches"][0], &many = json["launches"][4];
+  std::set<std::string> names;
+  for (const Json &card : many["cards"]) {
+    names.insert(card["name"]);
+    double bytes =
+        many["read_bytes"].get<double>() + many["written_bytes"].get<double>();
+    EXPECT_DOUBLE_EQ(card["estimate_us"].get<double>(),
+                     bytes / card["memory_mb_per_second"].get<double>() / 0.9);
+    EXPECT_EQ(card["bound"], "memory");
+  }
+  EXPECT_EQ(names,
+            std::set<std::string>({"rtx-5080", "rtx-5090", "rtx-pro-6000"}));
+  EXPECT_EQ(few["cards"][0]["bound"], "latency");
+  // An exponential and a division for each element, on a chip with much memory.
+  Json gated = moved("quantize m=8192 k=7168 fuse=silu_mul", "sm_100a");
+  EXPECT_EQ(gated["launches"][0]["cards"][0]["bound"], "issue");
+  EXPECT_EQ(
+      moved("quantize k=64", "sm_120f", {"gb10", "", 7})["launches"][0]["cards"]
+          .size(),
+      1u);
+  EXPECT_TRUE(
+      moved("quantize k=64", "sm_110a")["launches"][0]["cards"].empty());
+  EXPECT_EQ(moved("quantize m=0 k=64")["launches"],
+            Json::parse(R"([{"m": 0}])"));
+}
+
+TEST(Explain, AQuantisationNamesItsTile) {
+  Json json = moved("quantize k=7168 pad=rows");
+  EXPECT_EQ(json["tile"], Json::parse(R"({"rows": 128, "columns": 64,
+                            "threads": 256, "blocks_per_thread": 2})"));
+  EXPECT_EQ(json["forced"], false);
+  Json forced =
+      moved("quantize k=7168", "sm_120a", {"", "tile=16x512x16 warps=1x8", {}});
+  EXPECT_EQ(forced["tile"]["rows"], 16);
+  EXPECT_EQ(forced["forced"], true);
+  EXPECT_EQ(forced["launches"][4]["tiles"], 8192 / 16 * 7168 / 512);
+}
+
 TEST(Explain, WhatIsRefused) {
   struct Case {
     const char *problem, *chip, *card, *schedule;
@@ -149,7 +221,16 @@ TEST(Explain, WhatIsRefused) {
       {line, "sm_120a", "", "", -1, ErrorCode::Invalid, "got -1"},
       {"gemm m=1..8 n=64 k=64", "sm_120a", "", "", 9, ErrorCode::Invalid,
        "got 9"},
-      {"gemm n=0 k=64", "sm_120a", "", "", 1, ErrorCode::Invalid, "n=0"}};
+      {"gemm n=0 k=64", "sm_120a", "", "", 1, ErrorCode::Invalid, "n=0"},
+      {"sort k=64", "sm_120a", "", "", 1, ErrorCode::Invalid,
+       "expected gemm, quantize or dequantize"},
+      {"quantize k=40", "sm_120a", "", "", 1, ErrorCode::Invalid, "16"},
+      {"quantize k=64", "sm_90a", "", "", 1, ErrorCode::Refused, "e2m1"},
+      {"quantize k=64", "sm_120a", "b200", "", 1, ErrorCode::Invalid, "b200"},
+      {"dequantize k=64", "sm_120a", "", "kind=tmem", 1, ErrorCode::Invalid,
+       "kind=plain"},
+      {"quantize m=1..8 k=64", "sm_120a", "", "", 9, ErrorCode::Invalid,
+       "got 9"}};
   for (const Case &c : table) {
     auto text = explain(c.problem, c.chip, {c.card, c.schedule, c.m});
     ASSERT_FALSE(text) << c.part;
