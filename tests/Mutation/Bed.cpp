@@ -4,8 +4,7 @@
 
 #include "tests/Mutation/Bed.h"
 #include "runtime/Launch/Recipe.h"
-#include "tests/Mutation/Machine.h"
-#include "tests/Oracle/Data.h"
+#include "tests/Mutation/Padded.h"
 #include "tests/Oracle/Gemm.h"
 #include <atomic>
 #include <fmt/format.h>
@@ -43,44 +42,8 @@ std::vector<Trial> nybl::mutation::tensorTrials() {
 
 namespace {
 
-constexpr int64_t gap = 16;          ///< bytes between rows
-constexpr uint8_t canvasByte = 0xa5; ///< of D before a launch
-constexpr uint8_t padding = 0x7f;    ///< a NaN as a scale
 constexpr float alpha = 0.001f, divisor = 1000;
 static_assert(1 / divisor == alpha);
-
-/// A buffer's bytes and which of them are real.
-struct Padded {
-  std::vector<uint8_t> bytes;
-  std::vector<bool> real;
-  driver::Buffer buffer;
-
-  void put(int64_t at, uint8_t byte) {
-    bytes[at] = byte;
-    real[at] = true;
-  }
-};
-
-Padded padded(int64_t bytes) {
-  return {std::vector<uint8_t>(bytes, padding), std::vector<bool>(bytes), {}};
-}
-
-Padded padData(const oracle::QuantizedMatrix &m) {
-  int64_t rowBytes = m.k / 2, stride = rowBytes + gap;
-  Padded p = padded((m.rows + 64) * stride);
-  for (int64_t r = 0; r < m.rows; ++r)
-    for (int64_t i = 0; i < rowBytes; ++i)
-      p.put(r * stride + i, m.codes[r * rowBytes + i]);
-  return p;
-}
-
-Padded padScales(const oracle::QuantizedMatrix &m, ScaleLayout layout) {
-  Padded p = padded(byteSize(layout, m.rows, m.blocks()));
-  for (int64_t r = 0; r < m.rows; ++r)
-    for (int64_t b = 0; b < m.blocks(); ++b)
-      p.put(byteOffset(layout, m.blocks(), r, b), m.scale(r, b));
-  return p;
-}
 
 /// Everything of one M.
 struct Operands {
@@ -141,7 +104,6 @@ public:
 
 private:
   Status fill(Operands &operands, int64_t m);
-  Status upload(Padded &p, bool poison);
   nybl_gemm_args argumentsFor(Operands &on, bool encode) const;
   std::optional<Symptom> runOnce(CUfunction function, const Trial &trial,
                                  const launch::Recipe &recipe,
@@ -163,26 +125,6 @@ private:
   std::optional<driver::Stream> stream;
 };
 
-Status TestBed::upload(Padded &p, bool poison) {
-  if (p.buffer.bytes() == 0) {
-    auto made = driver::Buffer::allocate(machine.device, p.bytes.size());
-    if (!made)
-      return made.status();
-    p.buffer = std::move(*made);
-  }
-  if (Status s = p.buffer.upload(0, p.bytes.data(), p.bytes.size()); !s)
-    return s;
-  for (size_t i = 0; poison && i < p.bytes.size(); ++i) {
-    size_t begin = i;
-    while (i < p.bytes.size() && !p.real[i])
-      ++i;
-    if (i > begin &&
-        machine.nyblEmuMarkPoison(p.buffer.address() + begin, i - begin) != 0)
-      return Status::environment("padding cannot be marked as poison");
-  }
-  return Status::ok();
-}
-
 Status TestBed::fill(Operands &on, int64_t m) {
   on.m = m;
   auto a = oracle::randomMatrix(m, problem.k, 1, 0x20, 0x50);
@@ -196,8 +138,7 @@ Status TestBed::fill(Operands &on, int64_t m) {
   for (int i = 0; i < 4; ++i)
     on.alphaCell().put(i, bits[i]);
   int64_t rowBytes = problem.n * byteWidth(problem.d);
-  on.d() = padded((m + 1) * (rowBytes + gap));
-  on.d().bytes.assign(on.d().bytes.size(), canvasByte);
+  on.d() = canvas((m + 1) * (rowBytes + gap));
   auto d = oracle::gemmOfParts(a, b, alpha, problem.d, oracle::Model::MmaSim,
                                partElements);
   if (!d)
@@ -215,7 +156,7 @@ Status TestBed::prepare() {
       if (Status s = fill(late, trial.m); !s)
         return s;
       for (Padded &p : source.list)
-        if (Status s = upload(p, false); !s)
+        if (Status s = upload(machine, p, false); !s)
           return s;
       continue;
     }
@@ -224,7 +165,7 @@ Status TestBed::prepare() {
     if (Status s = isNew ? fill(on, trial.m) : Status::ok(); !s)
       return s;
     for (Padded &p : on.list)
-      if (Status s = upload(p, &p != &on.d()); !s)
+      if (Status s = upload(machine, p, &p != &on.d()); !s)
         return s;
     machine.nyblEmuDeclareOutput(on.d().buffer.address(), "d", on.m, problem.n,
                                  problem.n * byteWidth(problem.d) + gap,
@@ -272,7 +213,7 @@ Status TestBed::spoil(unsigned which) {
     if (!(which >> i & 1))
       spoilt.bytes = p.bytes;
     spoilt.buffer = std::move(p.buffer);
-    Status s = upload(spoilt, false);
+    Status s = upload(machine, spoilt, false);
     p.buffer = std::move(spoilt.buffer);
     if (!s)
       return s;

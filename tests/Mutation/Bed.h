@@ -62,11 +62,11 @@ public:
   static Expected<std::unique_ptr<Bed>> make(const GemmProblem &problem,
                                              const std::vector<Trial> &trials,
                                              int64_t partElements);
-  /// Right is what this kernel gives. Errors: Environment, where it gives
-  /// nothing or has findings.
-  static Expected<std::unique_ptr<Bed>> make(const QuantizeProblem &problem,
-                                             const std::string &ptx,
-                                             const Manifest &manifest);
+  /// Of a quantisation, or of what undoes it: right is what this kernel gives.
+  /// Errors: Environment, where it gives nothing or has findings.
+  static Expected<std::unique_ptr<Bed>>
+  makeForConversion(const AnyProblem &problem, const std::string &ptx,
+                    const Manifest &manifest);
   virtual ~Bed() = default;
 
   /// Nothing: all trials gave the oracle's D and no finding.

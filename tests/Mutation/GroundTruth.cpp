@@ -65,13 +65,13 @@ Status Subject::makeGemmBed(const std::string &schedule) {
 
 /// What is right is what the kernel gives that nobody changed: that this is the
 /// formula's is tests/EndToEnd/Quantize's to show.
-Status Subject::makeQuantizeBed() {
+Status Subject::makeConversionBed() {
   OwningOpRef<ModuleOp> copy = module->clone();
   Expected<Lowered> lowered = lower(*this, *copy);
   if (!lowered)
     return lowered.status();
-  auto made = Bed::make(std::get<QuantizeProblem>(anyProblem), lowered->ptx,
-                        lowered->manifest);
+  auto made =
+      Bed::makeForConversion(anyProblem, lowered->ptx, lowered->manifest);
   if (!made)
     return made.status();
   bed = std::move(*made);
@@ -94,7 +94,7 @@ Expected<std::unique_ptr<Subject>> Subject::make(const std::string &line,
     return s;
   bool isGemm = std::holds_alternative<GemmProblem>(*problem);
   Status made =
-      isGemm ? subject->makeGemmBed(schedule) : subject->makeQuantizeBed();
+      isGemm ? subject->makeGemmBed(schedule) : subject->makeConversionBed();
   if (!made)
     return made;
   return std::move(subject);

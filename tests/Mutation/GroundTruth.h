@@ -36,7 +36,7 @@ private:
   explicit Subject(std::string name) : name(std::move(name)) {}
   Status build(const std::string &schedule);
   Status makeGemmBed(const std::string &schedule);
-  Status makeQuantizeBed();
+  Status makeConversionBed();
 };
 
 struct Lowered {

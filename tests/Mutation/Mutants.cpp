@@ -56,6 +56,7 @@ const std::vector<Operator> &nybl::mutation::operators() {
     addPartOperators(made);
     addTensorOperators(made);
     addQuantizeOperators(made);
+    addDequantizeOperators(made);
     return made;
   }();
   return list;

@@ -99,6 +99,7 @@ void addPartOperators(std::vector<Operator> &operators);
 void addFlowOperators(std::vector<Operator> &operators);
 void addTensorOperators(std::vector<Operator> &operators);
 void addQuantizeOperators(std::vector<Operator> &operators);
+void addDequantizeOperators(std::vector<Operator> &operators);
 
 } // namespace nybl::mutation
 

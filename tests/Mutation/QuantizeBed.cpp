@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Rows of elements with poison between them, and all bytes of what they become.
+// Elements, codes and scale factors with poison between them, and all bytes of
+// what they become.
 
 #include "runtime/Launch/QuantizeRecipe.h"
-#include "tests/Mutation/Machine.h"
-#include "tests/Oracle/Data.h"
+#include "tests/Mutation/Padded.h"
 #include <fmt/format.h>
 #include <functional>
 #include <map>
@@ -14,8 +14,6 @@ using namespace nybl::mutation;
 
 namespace {
 
-constexpr int64_t gap = 16; ///< bytes between rows
-constexpr uint8_t canvasByte = 0xa5, padding = 0x7f;
 constexpr float global = 336;
 
 /// Tails of rows, one CTA and several.
@@ -24,45 +22,63 @@ const Trial trials[] = {{33, 2, NYBL_EMU_SCHEDULE_ADVERSARY, true},
                         {1, 1, NYBL_EMU_SCHEDULE_EAGER, false, false, true},
                         {8, 0, NYBL_EMU_SCHEDULE_RANDOM, true}};
 
+/// A quantisation, or what undoes it: that makes x of q.
+struct Line {
+  QuantizeProblem problem;
+  bool undoes;
+};
+
+Line lineOf(const AnyProblem &any) {
+  if (auto *quantise = std::get_if<QuantizeProblem>(&any))
+    return {*quantise, false};
+  const auto &back = std::get<DequantizeProblem>(any);
+  QuantizeProblem problem;
+  problem.k = back.k;
+  problem.x = back.y;
+  problem.sf = back.sf;
+  problem.global = back.global;
+  return {problem, true};
+}
+
 /// Everything of one M.
 struct Operands {
-  driver::Buffer x, q, scales, global;
-  std::vector<uint8_t> expectedQ, expectedScales;
+  Padded x, q, scales, global;
+  std::vector<std::vector<uint8_t>> expected; ///< of each output
 };
 
 class QuantizeBed : public Bed {
 public:
-  QuantizeBed(const Machine &machine, const QuantizeProblem &problem)
-      : machine(machine), problem(problem) {}
+  QuantizeBed(const Machine &machine, const AnyProblem &any)
+      : machine(machine), any(any), line(lineOf(any)) {}
 
   Status prepare(const std::string &ptx, const Manifest &manifest);
   std::optional<Symptom> run(const std::string &ptx,
                              const Manifest &manifest) override;
 
 private:
-  using Use = std::function<std::optional<Symptom>(
-      Operands &on, std::vector<uint8_t> q, std::vector<uint8_t> scales)>;
+  using Bytes = std::vector<std::vector<uint8_t>>;
+  using Use = std::function<std::optional<Symptom>(Operands &on, Bytes got)>;
   /// Calls `use` with what each trial gives.
   std::optional<Symptom> runAll(const std::string &ptx,
                                 const Manifest &manifest, const Use &use);
   std::optional<Symptom> runOnce(CUfunction function, const Trial &trial,
                                  const launch::QuantizeRecipe &recipe,
                                  const Manifest &manifest);
+  Expected<launch::QuantizeRecipe> makeRecipe(const Manifest &manifest) const;
   Status fill(Operands &on, int64_t m);
-  Status uploadRows(Operands &on, int64_t m);
+  void declare(Operands &on, int64_t m) const;
+  std::vector<std::pair<const char *, Padded *>> outputsOf(Operands &on) const;
+  int64_t rowBytes() const {
+    return line.problem.xColumns() * byteWidth(line.problem.x);
+  }
   nybl_quantize_args argumentsFor(const Operands &on, const Trial &trial) const;
 
   const Machine &machine;
-  QuantizeProblem problem;
+  AnyProblem any;
+  Line line;
   std::map<int64_t, Operands> operands; ///< by M
   std::optional<driver::Stream> stream;
 };
-
-std::vector<uint8_t> bytesOf(const driver::Buffer &buffer) {
-  std::vector<uint8_t> bytes(buffer.bytes());
-  (void)buffer.download(0, bytes.data(), bytes.size());
-  return bytes;
-}
 
 /// A number of moderate size, in any of the formats.
 uint32_t randomElement(OutputType type, oracle::Random &random) {
@@ -75,64 +91,82 @@ uint32_t randomElement(OutputType type, oracle::Random &random) {
   return type == OutputType::F32 ? wide : wide >> 16;
 }
 
-Status QuantizeBed::uploadRows(Operands &on, int64_t m) {
-  int64_t width = byteWidth(problem.x), rowBytes = problem.xColumns() * width;
-  int64_t stride = rowBytes + gap;
-  std::vector<uint8_t> image((m + 1) * stride, padding);
+Padded randomRows(OutputType type, int64_t m, int64_t rowBytes) {
+  int64_t width = byteWidth(type);
+  Padded p = padded((m + 1) * (rowBytes + gap));
   oracle::Random random(m);
   for (int64_t row = 0; row < m; ++row)
     for (int64_t at = 0; at < rowBytes; at += width) {
-      uint32_t element = randomElement(problem.x, random);
+      uint32_t element = randomElement(type, random);
       for (int64_t i = 0; i < width; ++i)
-        image[row * stride + at + i] = static_cast<uint8_t>(element >> i * 8);
+        p.put(row * (rowBytes + gap) + at + i,
+              static_cast<uint8_t>(element >> i * 8));
     }
-  if (Status s = on.x.upload(0, image.data(), image.size()); !s)
-    return s;
-  for (int64_t row = 0; row <= m; ++row) {
-    int64_t real = row < m ? rowBytes : 0;
-    if (machine.nyblEmuMarkPoison(on.x.address() + row * stride + real,
-                                  stride - real) != 0)
-      return Status::environment("padding cannot be marked as poison");
-  }
-  return Status::ok();
+  return p;
+}
+
+std::vector<std::pair<const char *, Padded *>>
+QuantizeBed::outputsOf(Operands &on) const {
+  if (line.undoes)
+    return {{"y", &on.x}};
+  return {{"q", &on.q}, {"q_scale", &on.scales}};
 }
 
 Status QuantizeBed::fill(Operands &on, int64_t m) {
-  int64_t qStride = problem.k / 2 + gap;
-  const std::pair<driver::Buffer *, int64_t> sizes[] = {
-      {&on.x, (m + 1) * (problem.xColumns() * byteWidth(problem.x) + gap)},
-      {&on.q, (m + 1) * qStride},
-      {&on.scales, byteSize(problem.sf, m, problem.blocks()) + gap},
-      {&on.global, 4}};
-  for (auto [buffer, bytes] : sizes) {
-    auto made = driver::Buffer::allocate(machine.device, bytes);
-    if (!made)
-      return made.status();
-    *buffer = std::move(*made);
+  const QuantizeProblem &problem = line.problem;
+  if (line.undoes) {
+    auto q = oracle::randomMatrix(m, problem.k, m, 0x20, 0x50);
+    on.q = padData(q);
+    on.scales = padScales(q, problem.sf);
+    on.x = canvas((m + 1) * (rowBytes() + gap));
+  } else {
+    on.q = canvas((m + 1) * (problem.k / 2 + gap));
+    on.scales = canvas(byteSize(problem.sf, m, problem.blocks()) + gap);
+    on.x = randomRows(problem.x, m, rowBytes());
   }
-  if (Status s = on.global.upload(0, &global, 4); !s)
-    return s;
-  machine.nyblEmuDeclareOutput(on.q.address(), "q", m, problem.k / 2, qStride,
-                               1);
-  machine.nyblEmuDeclareOutput(on.scales.address(), "q_scale", 1,
-                               on.scales.bytes() - gap, on.scales.bytes(), 1);
-  return uploadRows(on, m);
+  on.global = padded(4);
+  const auto *bits = reinterpret_cast<const uint8_t *>(&global);
+  for (int i = 0; i < 4; ++i)
+    on.global.put(i, bits[i]);
+  for (Padded *p : {&on.x, &on.q, &on.scales, &on.global})
+    if (Status s = upload(machine, *p, /*poison=*/true); !s)
+      return s;
+  declare(on, m);
+  return Status::ok();
+}
+
+void QuantizeBed::declare(Operands &on, int64_t m) const {
+  auto rows = [&](Padded &p, const char *name, int64_t bytes) {
+    machine.nyblEmuDeclareOutput(p.buffer.address(), name, m, bytes,
+                                 bytes + gap, 1);
+  };
+  if (line.undoes)
+    return rows(on.x, "y", rowBytes());
+  rows(on.q, "q", line.problem.k / 2);
+  uint64_t bytes = on.scales.buffer.bytes();
+  machine.nyblEmuDeclareOutput(on.scales.buffer.address(), "q_scale", 1,
+                               bytes - gap, bytes, 1);
 }
 
 nybl_quantize_args QuantizeBed::argumentsFor(const Operands &on,
                                              const Trial &trial) const {
+  auto matrix = [](const Padded &p, int64_t bytes) {
+    return nybl_matrix{p.buffer.address(), p.buffer.bytes(), bytes + gap};
+  };
+  const QuantizeProblem &problem = line.problem;
   nybl_quantize_args args = {};
   args.size = sizeof args;
   args.m = trial.m;
-  args.x = {on.x.address(), on.x.bytes(),
-            problem.xColumns() * byteWidth(problem.x) + gap};
-  args.q = {on.q.address(), on.q.bytes(), problem.k / 2 + gap};
-  args.q_scales = {on.scales.address(), on.scales.bytes() - gap, trial.m,
-                   static_cast<uint32_t>(problem.sf), 0};
+  args.x = matrix(on.x, rowBytes());
+  args.q = matrix(on.q, problem.k / 2);
+  args.q_scales = {on.scales.buffer.address(),
+                   on.scales.buffer.bytes() - (line.undoes ? 0 : gap), trial.m,
+                   static_cast<uint32_t>(problem.sf), line.undoes};
   uint32_t convention = problem.global == GlobalKind::Decode
                             ? NYBL_CONVENTION_DECODE
                             : NYBL_CONVENTION_ENCODE;
-  args.global = {NYBL_SCALAR_DEVICE, convention, on.global.address(), 0, 0};
+  args.global = {NYBL_SCALAR_DEVICE, convention, on.global.buffer.address(), 0,
+                 0};
   if (trial.encode)
     args.global = {NYBL_SCALAR_HOST, convention, 0, global, 0};
   if (problem.global == GlobalKind::None)
@@ -145,10 +179,9 @@ QuantizeBed::runOnce(CUfunction function, const Trial &trial,
                      const launch::QuantizeRecipe &recipe,
                      const Manifest &manifest) {
   Operands &on = operands.at(trial.m);
-  for (driver::Buffer *buffer : {&on.q, &on.scales}) {
-    std::vector<uint8_t> canvas(buffer->bytes(), canvasByte);
-    (void)buffer->upload(0, canvas.data(), canvas.size());
-  }
+  for (auto [name, p] : outputsOf(on))
+    if (Status s = upload(machine, *p, /*poison=*/false); !s)
+      return Symptom{Sign::Refused, s.message()};
   nybl_quantize_args args = argumentsFor(on, trial);
   if (Status allowed = recipe.check(args); !allowed)
     return Symptom{Sign::Refused, allowed.message()};
@@ -170,11 +203,19 @@ QuantizeBed::runOnce(CUfunction function, const Trial &trial,
                  done ? "the launch was refused" : done.message()};
 }
 
+Expected<launch::QuantizeRecipe>
+QuantizeBed::makeRecipe(const Manifest &manifest) const {
+  if (line.undoes)
+    return launch::QuantizeRecipe::make(manifest,
+                                        std::get<DequantizeProblem>(any));
+  return launch::QuantizeRecipe::make(manifest, line.problem);
+}
+
 std::optional<Symptom> QuantizeBed::runAll(const std::string &ptx,
                                            const Manifest &manifest,
                                            const Use &use) {
   driver::ContextScope scope(*machine.device);
-  auto recipe = launch::QuantizeRecipe::make(manifest, problem);
+  auto recipe = makeRecipe(manifest);
   if (!recipe)
     return Symptom{Sign::Refused, recipe.message()};
   Loaded loaded(machine, ptx, manifest.kernel);
@@ -184,7 +225,14 @@ std::optional<Symptom> QuantizeBed::runAll(const std::string &ptx,
     if (auto symptom = runOnce(loaded.function, trial, *recipe, manifest))
       return symptom;
     Operands &on = operands.at(trial.m);
-    if (auto symptom = use(on, bytesOf(on.q), bytesOf(on.scales)))
+    Bytes got;
+    for (auto [name, p] : outputsOf(on)) {
+      got.emplace_back(p->bytes.size());
+      if (Status s = p->buffer.download(0, got.back().data(), p->bytes.size());
+          !s)
+        return Symptom{Sign::Refused, s.message()};
+    }
+    if (auto symptom = use(on, std::move(got)))
       return symptom;
   }
   return std::nullopt;
@@ -199,9 +247,8 @@ Status QuantizeBed::prepare(const std::string &ptx, const Manifest &manifest) {
   for (const Trial &trial : trials)
     if (Status s = fill(operands[trial.m], trial.m); !s)
       return s;
-  auto symptom = runAll(ptx, manifest, [](Operands &on, auto q, auto scales) {
-    on.expectedQ = std::move(q);
-    on.expectedScales = std::move(scales);
+  auto symptom = runAll(ptx, manifest, [](Operands &on, Bytes got) {
+    on.expected = std::move(got);
     return std::optional<Symptom>();
   });
   return symptom ? Status::environment(symptom->text) : Status::ok();
@@ -221,17 +268,20 @@ std::optional<Symptom> differ(const char *name, const std::vector<uint8_t> &got,
 
 std::optional<Symptom> QuantizeBed::run(const std::string &ptx,
                                         const Manifest &manifest) {
-  return runAll(ptx, manifest, [](Operands &on, auto q, auto scales) {
-    auto symptom = differ("q", q, on.expectedQ);
-    return symptom ? symptom : differ("q_scale", scales, on.expectedScales);
+  return runAll(ptx, manifest, [this](Operands &on, Bytes got) {
+    std::optional<Symptom> symptom;
+    auto outputs = outputsOf(on);
+    for (size_t i = 0; i < outputs.size() && !symptom; ++i)
+      symptom = differ(outputs[i].first, got[i], on.expected[i]);
+    return symptom;
   });
 }
 
 } // namespace
 
-Expected<std::unique_ptr<Bed>> Bed::make(const QuantizeProblem &problem,
-                                         const std::string &ptx,
-                                         const Manifest &manifest) {
+Expected<std::unique_ptr<Bed>>
+Bed::makeForConversion(const AnyProblem &problem, const std::string &ptx,
+                       const Manifest &manifest) {
   auto machine = Machine::get();
   if (!machine)
     return machine.status();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Mutants of quantisations.
+// Mutants of quantisations, and of what undoes them.
 
 #include "compiler/Driver/Expectations.h"
 #include "tests/Mutation/Outcomes.h"
@@ -12,15 +12,28 @@ using namespace nybl::mutation;
 
 namespace {
 
-/// Tails of K blocks; padding of blocks and rows; a gate.
-const char *const lines[] = {"quantize k=80 x=bf16 sf=128x4 pad=rows",
-                             "quantize k=144 x=f32 sf=8x4 math=fast",
-                             "quantize k=48 x=f16 sf=linear fuse=silu_mul"};
+struct Line {
+  const char *problem, *schedule;
+};
 
-TEST(QuantizeMutation, NoHarmfulMutantIsProvenNoHarmlessOneRefuted) {
+/// Tails of K blocks; padding of blocks and rows; a gate.
+const std::vector<Line> quantisations = {
+    {"quantize k=80 x=bf16 sf=128x4 pad=rows", ""},
+    {"quantize k=144 x=f32 sf=8x4 math=fast", ""},
+    {"quantize k=48 x=f16 sf=linear fuse=silu_mul", ""}};
+
+/// One block for a thread, and two.
+const std::vector<Line> backAgain = {
+    {"dequantize k=80 y=bf16 sf=8x4", "tile=8x128x16 warps=1x1"},
+    {"dequantize k=176 y=f32 sf=linear global=encode", ""},
+    {"dequantize k=80 y=f16 sf=128x4 global=none", ""}};
+
+class QuantizeMutation : public testing::TestWithParam<std::vector<Line>> {};
+
+TEST_P(QuantizeMutation, NoHarmfulMutantIsProvenNoHarmlessOneRefuted) {
   std::vector<Outcome> all;
-  for (const char *line : lines) {
-    auto subject = Subject::make(line, "");
+  for (auto [line, schedule] : GetParam()) {
+    auto subject = Subject::make(line, schedule);
     ASSERT_TRUE(subject) << subject.message();
     llvm::append_range(
         all, runSubject(**subject, placesOfEach(), 16 * placesOfEach()));
@@ -33,18 +46,18 @@ TEST(QuantizeMutation, NoHarmfulMutantIsProvenNoHarmlessOneRefuted) {
     EXPECT_GE(valid[target], 30u) << name(target).str();
 }
 
-TEST(QuantizeMutation, TheKernelsThemselvesAreHarmless) {
-  for (const char *line : lines) {
-    auto subject = Subject::make(line, "");
+TEST_P(QuantizeMutation, TheKernelsThemselvesAreHarmless) {
+  for (auto [line, schedule] : GetParam()) {
+    auto subject = Subject::make(line, schedule);
     ASSERT_TRUE(subject) << subject.message();
     expectHarmless(**subject);
   }
 }
 
 /// Behind the proof: what the lint promises, of each line it is about.
-TEST(QuantizeMutation, TheLintFindsWhatItPromises) {
-  for (const char *line : lines) {
-    auto subject = Subject::make(line, "");
+TEST_P(QuantizeMutation, TheLintFindsWhatItPromises) {
+  for (auto [line, schedule] : GetParam()) {
+    auto subject = Subject::make(line, schedule);
     ASSERT_TRUE(subject) << subject.message();
     compiler::PtxCounts counts =
         compiler::countInstructions((*subject)->kernel());
@@ -64,5 +77,11 @@ TEST(QuantizeMutation, TheLintFindsWhatItPromises) {
     EXPECT_GE(promised, 30u) << line;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Of, QuantizeMutation,
+                         testing::Values(quantisations, backAgain),
+                         [](const auto &info) {
+                           return info.index ? "BackAgain" : "Quantisations";
+                         });
 
 } // namespace
