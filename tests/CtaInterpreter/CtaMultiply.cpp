@@ -130,7 +130,8 @@ Slots CtaMachine::tensorSlots(cta::TensorMmaOp op, Value data, Value scales,
   uint64_t slot = claimedSlot(op, stage.getDefiningOp<cta::AllocOp>().getRing(),
                               numbers(data)[asker], /*writes=*/false);
   int64_t step = op.getStep();
-  int64_t column = (step * type.getRows() + row) / lanes;
+  // What a step takes was copied 128 rows at a time, however few it has.
+  int64_t column = (step * llvm::alignTo(type.getRows(), 128) + row) / lanes;
   Slots slots;
   for (int64_t block = 0; block < blocks; ++block) {
     std::array<Origin, blockBytes> bytes;

@@ -200,6 +200,25 @@ TEST_P(Enumeration, Tensor) {
   }
 }
 
+/// Tiles of other widths, whose scale factors are copied for 128 rows all the
+/// same, stored by TMA, and multiplies whose columns are rows of D; linear
+/// scale factors by fours and byte by byte.
+TEST_P(Enumeration, TensorColumns) {
+  int number = GetParam();
+  constexpr int widths[] = {16, 32, 64, 128, 256};
+  std::string width = std::to_string(widths[number % 5]);
+  std::string rest = "x" + std::to_string(64 << number % 3) + " fill=tma ";
+  GemmProblem problem =
+      problemOf(number % 2 ? 40 : 72, number * 32, layouts[number / 3 % 3]);
+  problem.sfb = layouts[(number + number / 5) % 3];
+  problem.d = number / 2 % 2 ? OutputType::BF16 : OutputType::F32;
+  expectGemm(problem, "kind=tmem warps=4x1 store=tma tile=128x" + width + rest,
+             {number % 3 ? 130 : 1}, 1, "sm_100a");
+  expectGemm(problem,
+             "kind=tmem warps=1x4 swap=ab tile=" + width + "x128" + rest,
+             {number % 3 ? 70 : 1}, number % 2 + 1, "sm_100a");
+}
+
 /// The first and the last tiles of the largest M: nothing wraps there.
 TEST_P(Enumeration, TheLargestRows) {
   constexpr int64_t m = (int64_t(1) << 24) - 3, tiles = (m + 127) / 128;
