@@ -16,7 +16,7 @@ namespace nybl::enumeration {
 
 /// `kernel` is null where a phase fails; the reason goes to stderr.
 struct CtaInstance {
-  explicit CtaInstance(const GemmProblem &problem, const std::string &schedule,
+  explicit CtaInstance(const AnyProblem &problem, const std::string &schedule,
                        const std::string &templateText = "",
                        const std::string &chip = "sm_120a") {
     mlir::DialectRegistry registry;

@@ -164,6 +164,9 @@ Status CtaMachine::executeCta(Operation &op) {
       .Case([&](cta::LdMatrixOp o) { return executeLdMatrix(o), Status::ok(); })
       .Case<cta::LoadScaleWordOp, cta::LoadScaleWordsOp>(
           [&](auto o) { return executeLoadScaleWords(o), Status::ok(); })
+      .Case([&](cta::DequantizeOp o) {
+        return executeDequantize(o), Status::ok();
+      })
       .Case([&](cta::MmaOp o) { return executeMma(o), Status::ok(); })
       .Default([](Operation *o) { return unknownOp(*o); });
 }

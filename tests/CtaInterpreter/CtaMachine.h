@@ -179,6 +179,10 @@ private:
                            uint64_t offset);
   void checkDrained();
 
+  // Elements of block-scaled tensors (CtaElements.cpp).
+  void executeDequantize(cta::DequantizeOp op);
+  void executeStoreElements(cta::StoreElementsOp op);
+
   // Multiply (CtaMultiply.cpp).
   void executeMma(cta::MmaOp op);
   void executeTensorMma(cta::TensorMmaOp op);
@@ -259,6 +263,9 @@ private:
   std::map<Claim, int64_t> claimed;
   std::set<std::pair<Claim, int64_t>> held; ///< and not given back yet
 };
+
+/// 8 bytes of data as one block.
+Origin blockOf(llvm::ArrayRef<Origin> data);
 
 /// The refusal of an op, by its name.
 Status unknownOp(mlir::Operation &op);

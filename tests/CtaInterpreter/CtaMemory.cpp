@@ -50,6 +50,7 @@ void CtaMachine::executeAccess(cta::GlobalAccess op) {
           [&](cta::LoadScaleOp load) { executeLoad(op, load.getResult(), 1); })
       .Case([&](cta::LoadScalarOp load) { sums(load).assign(threads, Sum()); })
       .Case([&](cta::StoreOp store) { executeStore(store); })
+      .Case([&](cta::StoreElementsOp store) { executeStoreElements(store); })
       .Case<cta::CopyOp, cta::CopyScalesOp>([&](auto) { executeCopy(op); });
 }
 

@@ -10,10 +10,7 @@ using namespace mlir;
 using namespace nybl;
 using namespace nybl::enumeration;
 
-namespace {
-
-/// 8 bytes of data as one block.
-Origin blockOf(llvm::ArrayRef<Origin> data) {
+Origin nybl::enumeration::blockOf(llvm::ArrayRef<Origin> data) {
   Origin first = data[0];
   if (first.kind == Origin::Real && first.at % 8 != 0)
     first.kind = Origin::Mixed;
@@ -28,6 +25,8 @@ Origin blockOf(llvm::ArrayRef<Origin> data) {
   first.at /= 8;
   return first;
 }
+
+namespace {
 
 /// `registers` of K elements 0..31 and 32..63, in lanes `lane` .. + 3, 4 bytes
 /// each; the scales' word is `word`.

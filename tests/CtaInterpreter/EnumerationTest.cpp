@@ -28,10 +28,10 @@ GemmProblem problemOf(int64_t n, int64_t k, ScaleLayout layout) {
   return p;
 }
 
-/// A gemm for these M, and proven where the prover knows the lemma.
-void expectGemm(const GemmProblem &problem, const std::string &schedule,
-                const std::vector<int64_t> &rows, int64_t ctas,
-                const std::string &chip = "sm_120a") {
+/// Right for these M, and proven.
+void expectRight(const AnyProblem &problem, const std::string &schedule,
+                 const std::vector<int64_t> &rows, int64_t ctas,
+                 const std::string &chip = "sm_120a") {
   SCOPED_TRACE(print(problem) + ", " + schedule);
   CtaInstance instance(problem, schedule, /*templateText=*/"", chip);
   ASSERT_TRUE(instance.kernel);
@@ -60,26 +60,26 @@ class Enumeration : public testing::TestWithParam<int> {};
 /// One tile of 128 rows, and a second one; few columns, since columns are B's.
 TEST_P(Enumeration, SideA) {
   for (ScaleLayout layout : layouts)
-    expectGemm(problemOf(5, GetParam() * 16, layout),
-               "tile=128x16x128 warps=4x1", everyRowUpTo140(), 1);
+    expectRight(problemOf(5, GetParam() * 16, layout),
+                "tile=128x16x128 warps=4x1", everyRowUpTo140(), 1);
 }
 
 TEST_P(Enumeration, SideB) {
   for (ScaleLayout layout : layouts)
     for (int64_t n = 1; n <= 40; ++n)
-      expectGemm(problemOf(n, GetParam() * 16, layout),
-                 "tile=16x32x128 warps=1x2", {3}, 1);
+      expectRight(problemOf(n, GetParam() * 16, layout),
+                  "tile=16x32x128 warps=1x2", {3}, 1);
 }
 
 /// The schedule that ships, and tiles of other shapes, by several CTAs.
 TEST_P(Enumeration, Schedules) {
   for (ScaleLayout layout : layouts) {
     GemmProblem problem = problemOf(40, GetParam() * 16, layout);
-    expectGemm(problem, "", {1, 129}, 1);
-    expectGemm(problem, "tile=32x16x64 warps=2x1", {1, 40, 97}, 2);
-    expectGemm(problem, "tile=16x16x192 warps=1x1", {31}, 7);
+    expectRight(problem, "", {1, 129}, 1);
+    expectRight(problem, "tile=32x16x64 warps=2x1", {1, 40, 97}, 2);
+    expectRight(problem, "tile=16x16x192 warps=1x1", {31}, 7);
     for (const char *stages : {"2", "3", "4"})
-      expectGemm(
+      expectRight(
           problem,
           std::string("kind=multistage tile=32x16x64 warps=2x1 stages=") +
               stages,
@@ -92,14 +92,14 @@ TEST_P(Enumeration, Cooperative) {
   for (ScaleLayout layout : layouts) {
     GemmProblem problem = problemOf(40, GetParam() * 16, layout);
     for (const char *stages : {"2", "3"})
-      expectGemm(
+      expectRight(
           problem,
           std::string("kind=cooperative tile=32x32x64 warps=2x2 stages=") +
               stages,
           {1, 40, 97}, GetParam() % 2 + 1);
     problem.staticWeights = true; // copies that run ahead
-    expectGemm(problem, "kind=cooperative tile=32x32x64 warps=2x2 stages=2",
-               {40}, 1);
+    expectRight(problem, "kind=cooperative tile=32x32x64 warps=2x2 stages=2",
+                {40}, 1);
   }
 }
 
@@ -107,9 +107,9 @@ TEST_P(Enumeration, Cooperative) {
 TEST_P(Enumeration, Pingpong) {
   for (ScaleLayout layout : layouts) {
     GemmProblem problem = problemOf(40, GetParam() * 16, layout);
-    expectGemm(problem,
-               "kind=pingpong tile=32x32x64 warps=2x2 stages=2 group=2",
-               {1, 40, 97}, GetParam() % 2 + 1);
+    expectRight(problem,
+                "kind=pingpong tile=32x32x64 warps=2x2 stages=2 group=2",
+                {1, 40, 97}, GetParam() % 2 + 1);
   }
 }
 
@@ -127,7 +127,7 @@ TEST_P(Enumeration, Parts) {
           "kind=multistage tile=32x16x64 warps=2x1 stages=3",
           "kind=cooperative tile=32x32x64 warps=2x2 stages=2",
           "kind=pingpong tile=32x32x64 warps=2x2 stages=2"})
-      expectGemm(problem, kind + split, {1, 70}, 1);
+      expectRight(problem, kind + split, {1, 70}, 1);
   }
 }
 
@@ -137,9 +137,10 @@ TEST_P(Enumeration, Boxes) {
     GemmProblem problem = problemOf(40, GetParam() * 32, layout);
     for (const char *tile : {"32x32x64 warps=2x2", "64x32x128 warps=4x1",
                              "32x64x256 warps=2x2", "16x64x64 warps=1x4"})
-      expectGemm(problem,
-                 std::string("kind=cooperative fill=tma stages=2 tile=") + tile,
-                 {1, 40, 97}, GetParam() % 2 + 1);
+      expectRight(problem,
+                  std::string("kind=cooperative fill=tma stages=2 tile=") +
+                      tile,
+                  {1, 40, 97}, GetParam() % 2 + 1);
   }
 }
 
@@ -149,16 +150,16 @@ TEST_P(Enumeration, OutputBoxes) {
   GemmProblem problem = problemOf(40, GetParam() * 16, layouts[GetParam() % 3]);
   for (const char *tile :
        {"32x32x64 warps=2x2", "64x64x64 warps=4x1", "64x64x64 warps=2x2"})
-    expectGemm(problem,
-               std::string("kind=cooperative store=tma stages=2 tile=") + tile,
-               {1, 40, 97}, GetParam() % 2 + 1);
-  expectGemm(problem,
-             "kind=pingpong store=tma stages=2 tile=32x32x64 warps=2x2",
-             {1, 97}, 1);
+    expectRight(problem,
+                std::string("kind=cooperative store=tma stages=2 tile=") + tile,
+                {1, 40, 97}, GetParam() % 2 + 1);
+  expectRight(problem,
+              "kind=pingpong store=tma stages=2 tile=32x32x64 warps=2x2",
+              {1, 97}, 1);
   if (GetParam() % 8 == 0)
-    expectGemm(problem,
-               "kind=cooperative store=tma stages=2 tile=128x256x64 warps=2x4",
-               {1, 97}, 1);
+    expectRight(problem,
+                "kind=cooperative store=tma stages=2 tile=128x256x64 warps=2x4",
+                {1, 97}, 1);
 }
 
 /// Multiplies whose rows are columns of D, under each kind of schedule; 16 rows
@@ -171,8 +172,8 @@ TEST_P(Enumeration, Swapped) {
          {"tile=32x48x64 warps=2x1", "kind=multistage tile=64x32x64 warps=1x1",
           byTma ? "kind=cooperative tile=16x128x64 warps=1x4 fill=tma"
                 : "kind=cooperative tile=16x64x64 warps=1x4 stages=3"})
-      expectGemm(problem, std::string(schedule) + " swap=ab", {1, 40},
-                 GetParam() % 2 + 1);
+      expectRight(problem, std::string(schedule) + " swap=ab", {1, 40},
+                  GetParam() % 2 + 1);
   }
 }
 
@@ -182,8 +183,8 @@ TEST_P(Enumeration, PackedScales) {
     for (const char *tile :
          {"tile=64x32x64 warps=2x1", "tile=64x64x64 warps=1x1",
           "tile=128x32x128 warps=1x1", "tile=32x128x64 warps=1x1"})
-      expectGemm(problemOf(100, GetParam() * 16, layout),
-                 std::string("kind=multistage ") + tile, {1, 77, 133}, 2);
+      expectRight(problemOf(100, GetParam() * 16, layout),
+                  std::string("kind=multistage ") + tile, {1, 77, 133}, 2);
 }
 
 /// Accumulators in tensor memory: rows of 32, 64 and 128 bytes; groups that
@@ -193,10 +194,10 @@ TEST_P(Enumeration, Tensor) {
   for (int64_t step : {64, 128, 256}) {
     GemmProblem problem = problemOf(GetParam() % 3 ? 40 : 140, blocks * 16,
                                     layouts[(GetParam() + step / 64) % 3]);
-    expectGemm(problem,
-               "kind=tmem warps=4x1 fill=tma stages=2 tile=128x128x" +
-                   std::to_string(step),
-               {1, GetParam() % 2 ? 300 : 128}, GetParam() % 2 + 1, "sm_100a");
+    expectRight(problem,
+                "kind=tmem warps=4x1 fill=tma stages=2 tile=128x128x" +
+                    std::to_string(step),
+                {1, GetParam() % 2 ? 300 : 128}, GetParam() % 2 + 1, "sm_100a");
   }
 }
 
@@ -212,11 +213,25 @@ TEST_P(Enumeration, TensorColumns) {
       problemOf(number % 2 ? 40 : 72, number * 32, layouts[number / 3 % 3]);
   problem.sfb = layouts[(number + number / 5) % 3];
   problem.d = number / 2 % 2 ? OutputType::BF16 : OutputType::F32;
-  expectGemm(problem, "kind=tmem warps=4x1 store=tma tile=128x" + width + rest,
-             {number % 3 ? 130 : 1}, 1, "sm_100a");
-  expectGemm(problem,
-             "kind=tmem warps=1x4 swap=ab tile=" + width + "x128" + rest,
-             {number % 3 ? 70 : 1}, number % 2 + 1, "sm_100a");
+  expectRight(problem, "kind=tmem warps=4x1 store=tma tile=128x" + width + rest,
+              {number % 3 ? 130 : 1}, 1, "sm_100a");
+  expectRight(problem,
+              "kind=tmem warps=1x4 swap=ab tile=" + width + "x128" + rest,
+              {number % 3 ? 70 : 1}, number % 2 + 1, "sm_100a");
+}
+
+/// What undoes a quantisation: one block for a thread, and two.
+TEST_P(Enumeration, BackAgain) {
+  constexpr OutputType types[] = {OutputType::BF16, OutputType::F16,
+                                  OutputType::F32};
+  for (ScaleLayout layout : layouts) {
+    DequantizeProblem problem;
+    problem.k = GetParam() * 16;
+    problem.sf = layout;
+    problem.y = types[GetParam() % 3];
+    expectRight(problem, "", {0, 1, GetParam() * 8, 130}, 2);
+    expectRight(problem, "tile=8x128x16 warps=1x1", {9, GetParam() * 8 + 1}, 3);
+  }
 }
 
 /// The first and the last tiles of the largest M: nothing wraps there.

@@ -37,7 +37,8 @@ using Bytes = std::array<Origin, 8>;
 
 /// What an f32 register has accumulated: products of one row of A's side with
 /// one of B's, each over its K blocks first, first + 1, ..., once and in order,
-/// the same block of both in each product. Anything else is mixed.
+/// the same block of both in each product. Or one element of a tensor, its
+/// column in rowFirst. Anything else is mixed.
 struct Sum {
   int32_t row = -1, column = -1; ///< rows of the operands; -1: only zeros
   int32_t rowFirst = 0, columnFirst = 0;

@@ -53,6 +53,10 @@ private:
     return describe(origin, names[origin.operand]);
   }
   Sum byOperand(Sum sum) const;
+  bool isOutput(size_t operand) const {
+    return names[operand] == "d" || names[operand] == "y";
+  }
+  void storedElement(const Stored &stored, int32_t column);
   bool isScaleOf(const Origin &scale, const Origin &data) const {
     return scale.kind == Origin::Real && scale.row == data.row &&
            scale.at == data.at &&
@@ -79,7 +83,7 @@ void Checker::access(const Access &access) {
   if (access.offset % access.bytes != 0)
     add("L1",
         fmt::format("offset {} of '{}' is not aligned", access.offset, name));
-  if (access.isWrite != (name == "d"))
+  if (access.isWrite != isOutput(access.operand))
     add("L1",
         fmt::format("'{}' is {}", name, access.isWrite ? "written" : "read"));
   std::vector<uint8_t> &bytes = touched[access.operand];
@@ -111,13 +115,28 @@ Sum Checker::byOperand(Sum sum) const {
   return sum;
 }
 
+/// What is stored of y is the element of q in its row and column.
+void Checker::storedElement(const Stored &stored, int32_t column) {
+  const Sum &element = stored.value;
+  if (!stored.guard || known("L2") ||
+      (element.row == stored.first.row && element.rowFirst == column &&
+       !element.mixed))
+    return;
+  add("L2", fmt::format("row {}, column {} of y is made of row {}, column {} "
+                        "of q{}",
+                        stored.first.row, column, element.row, element.rowFirst,
+                        element.mixed ? ", and of others" : ""));
+}
+
 /// An element inside D is the whole sum of its row and its column; of a row or
 /// column past the end of D there is nothing, whether it is stored or not.
 void Checker::stored(const Stored &stored) {
+  auto column = static_cast<int32_t>(stored.first.at / stored.bytes);
+  if (names[stored.first.operand] == "y")
+    return storedElement(stored, column);
   const Sum sum = byOperand(stored.value);
   const Operand &d = operands[stored.first.operand];
   int32_t row = stored.first.row;
-  auto column = static_cast<int32_t>(stored.first.at / stored.bytes);
   bool hasRow = row < d.rows(), hasColumn = column < d.width() / stored.bytes;
   bool fits = sum.row == (hasRow ? row : -1) &&
               sum.column == (hasColumn ? column : -1) && sum.rowFirst == 0 &&
@@ -137,14 +156,14 @@ void Checker::stored(const Stored &stored) {
 
 void Checker::finish() {
   for (auto [number, bytes] : llvm::enumerate(touched)) {
-    bool isOutput = names[number] == "d";
+    bool isWritten = isOutput(number);
     for (auto [i, count] : llvm::enumerate(bytes)) {
       int64_t width = operands[number].width();
-      if (isOutput ? count == 1 : count > 0)
+      if (isWritten ? count == 1 : count > 0)
         continue;
-      add(isOutput ? "L4" : "gemm",
+      add(isWritten ? "L4" : "gemm",
           fmt::format("{}[{}, {}] is {} {} times", names[number], i / width,
-                      i % width, isOutput ? "stored" : "read", count));
+                      i % width, isWritten ? "stored" : "read", count));
       break;
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What a kernel of a gemm does wrong for one M, found by doing it. The ground
+// What a kernel of a gemm, or of a dequantisation, does wrong for one M, found
+// by doing it. The ground
 // truth for the prover, its mutants included.
 #ifndef NYBL_TESTS_CTAINTERPRETER_VIOLATIONS_H
 #define NYBL_TESTS_CTAINTERPRETER_VIOLATIONS_H
@@ -14,9 +15,10 @@ namespace nybl::enumeration {
 /// A lemma of docs/trust.md that does not hold:
 ///   L1  an access outside its operand, not aligned, or in the wrong direction
 ///   L2  a scale slot that holds neither zero nor the scale of the data beside
-///       it, or holds zero where the data are real
+///       it, or holds zero where the data are real; an element of y that is not
+///       made of the one of q in its place
 ///   L3  shared memory read before it is written, raced for or overrun
-///   L4  an element of D that is stored never, twice or in pieces
+///   L4  an element of D or y that is stored never, twice or in pieces
 ///   L5  loaded data in an address, guard or count
 ///   L6  an integer that leaves its width, whatever it is for
 /// or "gemm": D is no product of A and B, though no padding may be in it, or a
@@ -25,7 +27,7 @@ struct Violation {
   std::string lemma, text;
 };
 
-/// The first violation of each lemma in a launch; none if the kernel is a gemm
+/// The first violation of each lemma in a launch; none if the kernel is right
 /// for this M. Where not all CTAs are looked at, what is read and stored in all
 /// is not asked. Error: an op nobody knows.
 Expected<std::vector<Violation>> findViolations(cta::KernelOp kernel,

@@ -14,7 +14,7 @@
 
 namespace nybl::enumeration {
 
-/// An edit of the built-in gemm, and a lemma that it breaks ("gemm" where it
+/// An edit of a built-in kernel, and a lemma that it breaks ("gemm" where it
 /// only computes something else).
 struct Edit {
   const char *name, *lemma;
@@ -69,10 +69,8 @@ struct Wrong {
 
 /// The enumeration sees what the edit breaks, and the prover claims no lemma
 /// that is seen to be broken.
-inline void expectFound(const Edit &edit, const Wrong &wrong) {
-  GemmProblem problem;
-  problem.n = wrong.n;
-  problem.k = wrong.k;
+inline void expectFound(const Edit &edit, const AnyProblem &problem,
+                        const Wrong &wrong) {
   CtaInstance instance(problem, wrong.schedule, /*templateText=*/"",
                        wrong.chip);
   ASSERT_TRUE(instance.kernel);
@@ -92,6 +90,13 @@ inline void expectFound(const Edit &edit, const Wrong &wrong) {
   if (edit.lemma == std::string("L1") || !wrong.mayBeProven) {
     EXPECT_FALSE(verdict.accepted);
   }
+}
+
+inline void expectFound(const Edit &edit, const Wrong &wrong) {
+  GemmProblem problem;
+  problem.n = wrong.n;
+  problem.k = wrong.k;
+  expectFound(edit, problem, wrong);
 }
 
 } // namespace nybl::enumeration
