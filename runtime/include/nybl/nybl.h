@@ -215,10 +215,11 @@ typedef struct nybl_prepare_options {
    device has not done so yet (once per problem class, schedule and template,
    however many threads ask), loads the module, reads the occupancy. Takes from
    milliseconds to seconds. One kernel serves all rows of the range, or with
-   all_classes one for each class of M. May not be called under stream capture;
-   runs no device work. problem  "gemm m=? n=4096 k=7168 sfa=128x4 sfb=128x4
-   d=bf16 alpha=tensor": D[M,N] = alpha * A[M,K] * B[N,K]^T. The range of m is
-   the plan's. weights=static: docs/trust.md. Or "quantize ...": nybl_quantize;
+   all_classes one for each class of M.
+   May not be called under stream capture; runs no device work.
+     problem  "gemm m=? n=4096 k=7168 sfa=128x4 sfb=128x4 d=bf16 alpha=tensor":
+              D[M,N] = alpha * A[M,K] * B[N,K]^T. The range of m is the plan's.
+              weights=static: docs/trust.md. Or "quantize ...": nybl_quantize;
               "dequantize ...": nybl_dequantize.
      options  may be null.
    n = 0 gives a plan without a kernel, and needs no compiler.
