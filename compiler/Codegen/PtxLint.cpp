@@ -242,6 +242,23 @@ private:
     return true;
   }
 
+  /// By the thread that has told the barrier how many bytes come.
+  void bulkCopy(const Statement &s) {
+    ++counts.bulkCopies;
+    llvm::SmallVector<StringRef> operands;
+    s.operands.split(operands, ',');
+    unsigned bytes = 0;
+    if (!s.predicated)
+      fault(s, "expected one thread to copy in bulk");
+    if (operands.size() != 4 || operands[2].trim().getAsInteger(10, bytes) ||
+        bytes > bytesToCome)
+      fault(s, "expected at most the bytes that its mbarrier expects, " +
+                   std::to_string(bytesToCome) + " more");
+    bytesToCome -= std::min(bytes, bytesToCome);
+    bytesMissing = bytesToCome != 0;
+    checkCopy(s);
+  }
+
   /// Bytes past the source size are filled with zeros.
   void copy(const Statement &s) {
     if (outputStep(s))
@@ -260,6 +277,11 @@ private:
       if (!s.predicated)
         fault(s, "expected one thread to copy a box");
       checkCopy(s);
+      return;
+    }
+    if (s.op == "cp.async.bulk.shared::cta.global.mbarrier::complete_tx::"
+                "bytes") {
+      bulkCopy(s);
       return;
     }
     if (s.op == "cp.async.mbarrier.arrive.shared.b64") {
@@ -281,13 +303,25 @@ private:
     checkCopy(s);
   }
 
+  /// What bulk copies bring is what was expected of them.
+  void expect(const Statement &s) {
+    ++counts.expectations;
+    if (bytesMissing)
+      fault(s, "expected " + std::to_string(bytesToCome) +
+                   " bytes more of the bulk copies before it");
+    bytesMissing = false;
+    if (s.operands.rsplit(',').second.trim().getAsInteger(10, bytesToCome))
+      fault(s, "expected a number of bytes");
+  }
+
   void mbarrier(const Statement &s) {
+    isFenced &= s.op != "mbarrier.try_wait.parity.shared.b64";
     if (s.op == "mbarrier.init.shared.b64")
       ++counts.mbarriers;
     else if (s.op == "mbarrier.arrive.shared.b64")
       ++counts.arrivals;
     else if (s.op == "mbarrier.expect_tx.relaxed.cta.shared::cta.b64")
-      ++counts.expectations;
+      expect(s);
     else if (s.op == "mbarrier.try_wait.parity.shared.b64")
       ++counts.mbarrierWaits;
     else
@@ -335,6 +369,9 @@ private:
       return fault(s, "an operation on tensor memory that no kernel of ours "
                       "makes");
     ++(counts.*kind->count);
+    if (kind->count == &PtxCounts::tensorCopies && !isFenced)
+      fault(s, "expected a fence between the wait for what threads may have "
+               "written and this");
     bool isAlone = kind->commits && branch == Elected;
     if (s.predicated != (kind->predicated && !isAlone))
       fault(s, s.predicated ? "expected no predicate"
@@ -381,7 +418,10 @@ private:
       jump(s);
     else if (family == "ret")
       branch = Nobody;
-    counts.proxyFences += s.op == "fence.proxy.async.shared::cta";
+    if (s.op == "fence.proxy.async.shared::cta") {
+      ++counts.proxyFences, counts.choiceFences += s.predicated;
+      isFenced = true;
+    }
     if (family == "ld" || family == "st")
       memoryAccess(s);
     else if (family == "cp")
@@ -404,6 +444,7 @@ private:
     if (branch == Any || branch == Elects)
       labels.insert(name.str());
     branch = labels.count(name.str()) ? Any : Elected;
+    isFenced = false;
   }
 
   /// Behind an election the one who is elected jumps, or the others do.
@@ -481,6 +522,9 @@ private:
   enum { Any, Elects, Elected, Nobody } branch = Any;
   std::string elected, others; ///< predicates
   bool lanesMet = false;       ///< of a warp, since they left sums
+  bool isFenced = false;       ///< since the last wait, whoever came here
+  unsigned bytesToCome = 0;    ///< that a barrier expects
+  bool bytesMissing = false;   ///< some came, in bulk
   Origins origins;
   /// Copies before the wait: names in their operands, and what to say of them.
   std::vector<std::pair<std::vector<std::string>, std::string>> ahead;
@@ -526,6 +570,7 @@ static std::string findMiscount(const PtxCounts &found,
       {"groups of copies", found.groups, expected.groups},
       {"waits for copies", found.waits, expected.waits},
       {"copies of boxes", found.boxes, expected.boxes},
+      {"bulk copies", found.bulkCopies, expected.bulkCopies},
       {"expectations of mbarriers", found.expectations, expected.expectations},
       {"elections of a thread", found.elections, expected.elections},
       {"mbarriers", found.mbarriers, expected.mbarriers},
@@ -538,6 +583,7 @@ static std::string findMiscount(const PtxCounts &found,
       {"waits for boxes to be read", found.boxReads, expected.boxReads},
       {"waits for boxes", found.boxWaits, expected.boxWaits},
       {"fences", found.proxyFences, expected.proxyFences},
+      {"fences with a predicate", found.choiceFences, expected.choiceFences},
       {"barriers of a warp", found.warpBarriers, expected.warpBarriers},
       {"waits for a part's turn", found.partWaits, expected.partWaits},
       {"parts handed on", found.partsDone, expected.partsDone},

@@ -28,6 +28,7 @@ struct PtxCounts {
   /// Copies of boxes by TMA, how often a barrier is told to expect bytes, and
   /// elections of who does so.
   unsigned boxes = 0, expectations = 0, elections = 0;
+  unsigned bulkCopies = 0; ///< of scale factors, as they lie
   /// mbarriers that are made, arrived at (by a warp; by its copies) and waited
   /// for.
   unsigned mbarriers = 0, arrivals = 0, copyArrivals = 0, mbarrierWaits = 0;
@@ -35,6 +36,7 @@ struct PtxCounts {
   /// groups, waits until groups have been read or are over, and fences.
   unsigned boxStores = 0, pairs = 0, boxGroups = 0, boxReads = 0, boxWaits = 0,
            proxyFences = 0;
+  unsigned choiceFences = 0; ///< of the fences, those with a predicate
   unsigned warpBarriers = 0; ///< a warp's lanes meet
   /// Of the workspace: counters that are waited for and handed on; four sums
   /// that are read and left.

@@ -193,9 +193,11 @@ struct LowerRingStep : Lowering<Op> {
       Step step(b, op.getLoc(), ring.getStages(), a.getRing(),
                 a.getIteration());
       between(op, step);
-      constexpr bool waits = std::is_same_v<Op, cta::RingWaitOp>;
-      if (waits || std::is_same_v<Op, cta::RingAcquireOp>)
-        fenceTensorMemory(b, op.getLoc(), ring, /*isFilled=*/waits);
+      if constexpr (std::is_same_v<Op, cta::RingWaitOp>)
+        fenceTensorMemory(b, op.getLoc(), ring, /*isFilled=*/true,
+                          a.getCopied());
+      else if constexpr (std::is_same_v<Op, cta::RingAcquireOp>)
+        fenceTensorMemory(b, op.getLoc(), ring, /*isFilled=*/false, Value());
     } else {
       within(op, b);
     }

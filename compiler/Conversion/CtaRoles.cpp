@@ -426,7 +426,8 @@ void TileRangeExpander::skipFilled(scf::ForOp tiles) {
         arith::SelectOp::create(builder, location, isFirst, filled, none);
     for (Operation &op : *loop.getBody())
       llvm::TypeSwitch<Operation *>(&op)
-          .Case<cta::CopyOp, cta::CopyBoxOp, cta::CopyScalesOp>([&](auto copy) {
+          .Case<cta::CopyOp, cta::CopyBoxOp, cta::CopyScalesOp,
+                cta::CopyScaleAtomsOp>([&](auto copy) {
             if (!copy.getAhead())
               return;
             builder.setInsertionPoint(copy);

@@ -337,11 +337,15 @@ void place(cta::TensorAllocOp alloc, int64_t column) {
 
 } // namespace
 
-/// Scale factors were written by threads, and are read by something else.
+/// Where threads have written scale factors, something else reads them.
 void nybl::compiler::fenceTensorMemory(OpBuilder &b, Location loc,
-                                       cta::RingOp ring, bool isFilled) {
+                                       cta::RingOp ring, bool isFilled,
+                                       Value copied) {
   bool scales = isFilled && ring->hasAttr(holdsScales);
-  if (scales)
+  if (scales && copied)
+    inlinePtx(b, loc, {}, copied, "@!$0 fence.proxy.async.shared::cta;",
+              "b,~{memory}");
+  else if (scales)
     inlinePtx(b, loc, {}, {}, "fence.proxy.async.shared::cta;", "~{memory}");
   if (scales || ring->hasAttr(holdsSums))
     inlinePtx(b, loc, {}, {}, "tcgen05.fence::after_thread_sync;", "~{memory}");

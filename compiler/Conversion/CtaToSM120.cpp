@@ -208,6 +208,7 @@ LogicalResult nybl::compiler::lowerKernels(
     if (failed(placeTensorMemory(kernel)))
       return failure();
     expandTileRanges(kernel);
+    branchAroundWholeScales(kernel);
     if (failed(gatherAsked(kernel)))
       return failure();
   }
@@ -221,6 +222,7 @@ LogicalResult nybl::compiler::lowerKernels(
   addRingPatterns(types, patterns);
   addSplitPatterns(types, patterns);
   addMemoryPatterns(types, patterns);
+  addScaleAtomPatterns(types, patterns);
   addStorePatterns(types, patterns);
   addQuantizePatterns(types, patterns);
   ConversionTarget target(*context);

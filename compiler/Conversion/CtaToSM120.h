@@ -88,9 +88,11 @@ mlir::LogicalResult placeTensorMemory(cta::KernelOp kernel);
 
 /// What a thread does with tensor memory comes behind its wait for a slot of
 /// this ring, be that for a slot to be filled or to be free; nothing for rings
-/// without columns. Proofs know of waits, not of fences, so a wait has its own.
+/// without columns. Proofs know of waits, not of fences, so a wait has its own:
+/// for what threads have written too, unless `copied`, an i1, is given and
+/// holds.
 void fenceTensorMemory(mlir::OpBuilder &builder, mlir::Location loc,
-                       cta::RingOp ring, bool isFilled);
+                       cta::RingOp ring, bool isFilled, mlir::Value copied);
 
 /// K loops in which one thread asks of tensor memory become that thread's own,
 /// elected once: it alone waits for slots and lets them go. The other warps of
@@ -103,6 +105,14 @@ mlir::LogicalResult gatherAsked(cta::KernelOp kernel);
 void addTensorPatterns(mlir::TypeConverter &types,
                        mlir::RewritePatternSet &patterns,
                        llvm::StringRef scaleVector);
+
+/// Copies of scale factors that are made only where they do not come as a whole
+/// stand in a branch (CtaScaleAtoms.cpp).
+void branchAroundWholeScales(cta::KernelOp kernel);
+
+/// Copies of them as a whole (CtaScaleAtoms.cpp).
+void addScaleAtomPatterns(mlir::TypeConverter &types,
+                          mlir::RewritePatternSet &patterns);
 
 /// Stores by TMA (CtaStoreToSM120.cpp).
 void addStorePatterns(mlir::TypeConverter &types,

@@ -106,7 +106,8 @@ FailureOr<ValueRange> TileCooperative::convertSteps(tile::AccumulateOp op,
                    loop.getRegionIterArgs());
   Index step = index(loop.getInductionVar());
   cta::RingWaitOp::create(builder, loc, ring, step, /*pending=*/0);
-  if (failed(multiply(op, step)))
+  enter(op, step);
+  if (failed(multiply(op)))
     return failure();
   cta::RingReleaseOp::create(builder, loc, ring, step);
   scf::YieldOp::create(builder, loc, yielded(op));

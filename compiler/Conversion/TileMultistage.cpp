@@ -27,7 +27,10 @@ FailureOr<ValueRange> TileMultistage::convertSteps(tile::AccumulateOp op,
     Index step = index(loop.getInductionVar());
     cta::RingWaitOp::create(builder, loc, ring, step, stages - 2);
     Index next = step + (stages - 1);
-    if (failed(fill(op, next, next < steps)) || failed(multiply(op, step)))
+    if (failed(fill(op, next, next < steps)))
+      return failure();
+    enter(op, step);
+    if (failed(multiply(op)))
       return failure();
     cta::RingReleaseOp::create(builder, loc, ring, step);
     scf::YieldOp::create(builder, loc, yielded(op));

@@ -12,8 +12,7 @@ using namespace nybl::compiler;
 LogicalResult TileRing::fill(tile::AccumulateOp op, Index step, Value isStep) {
   Location loc = op.getLoc();
   cta::RingAcquireOp::create(builder, loc, ring, step);
-  iteration = step;
-  enterStep(op, step);
+  enter(op, step);
   for (Operation &inner : op.getBody().front().without_terminator()) {
     LogicalResult result = success();
     if (auto load = dyn_cast<tile::LoadOp>(inner))
@@ -29,9 +28,12 @@ LogicalResult TileRing::fill(tile::AccumulateOp op, Index step, Value isStep) {
   return success();
 }
 
-LogicalResult TileRing::multiply(tile::AccumulateOp op, Index step) {
+void TileRing::enter(tile::AccumulateOp op, Index step) {
   iteration = step;
   enterStep(op, step);
+}
+
+LogicalResult TileRing::multiply(tile::AccumulateOp op) {
   for (Operation &inner : op.getBody().front().without_terminator()) {
     LogicalResult result = success();
     if (auto dot = dyn_cast<tile::DotScaledOp>(inner))
@@ -89,7 +91,16 @@ LogicalResult TileRing::convertLoadScales(tile::LoadScalesOp op, Value isStep) {
   if (type.getLayout().getValue() == StringRef(name(ScaleLayout::Linear)) &&
       type.getBlocks() % 4 != 0)
     return copyScales(op, to, isStep);
+  SmallVector<Value> whole;
+  if (isInAtoms(op)) {
+    whole = wholeAtoms(op);
+    if (failed(copyAtoms(op, to, whole, isStep)))
+      return failure();
+    if (isAlwaysWhole(op))
+      return success();
+  }
   LogicalResult result = success();
+  size_t moves = 0; // where there are atoms, each is of one
   forEachMove(
       to.rows, 4, coordinate(op.getRow()), coordinate(op.getColumn()),
       [&](Move move) {
@@ -102,11 +113,12 @@ LogicalResult TileRing::convertLoadScales(tile::LoadScalesOp op, Value isStep) {
         result = LogicalResult(offset);
         if (failed(offset))
           return;
+        Value byAtom = whole.empty() ? Value() : whole[moves++ % whole.size()];
         cta::CopyScalesOp::create(
             builder, op.getLoc(), base, *offset, inside[0], inside[1],
             inside[2], inside[3], to.stage, iteration,
             to.scales.byteOf(move.tileRow, move.tileBlock),
-            both(move.mine, isStep), runsAhead(base));
+            both(move.mine, isStep), byAtom, runsAhead(base));
       },
       &to.scales);
   return result;

@@ -21,10 +21,18 @@ protected:
   /// The copies of K step `step`, where `isStep` holds or is null.
   mlir::LogicalResult fill(tile::AccumulateOp op, Index step,
                            mlir::Value isStep);
-  mlir::LogicalResult multiply(tile::AccumulateOp op, Index step);
+  /// What follows is of K step `step`.
+  void enter(tile::AccumulateOp op, Index step);
+  mlir::LogicalResult multiply(tile::AccumulateOp op);
 
   int64_t stages;
   mlir::Value ring; ///< of the accumulate that is being converted
+
+  // Scale factors that lie in a stage as in memory (TileRingAtoms.cpp).
+  /// Whether a schedule has them so, where their operand does.
+  virtual bool keepsAtoms() const { return false; }
+  /// i1: no thread copies scale factors of the step. Null: some may, in each.
+  mlir::Value copiedInAtoms(tile::AccumulateOp op);
 
 private:
   /// Whether copies from this operand may run ahead of the grid's wait.
@@ -32,6 +40,15 @@ private:
   mlir::LogicalResult convertLoad(tile::LoadOp op, mlir::Value isStep);
   mlir::LogicalResult convertLoadScales(tile::LoadScalesOp op,
                                         mlir::Value isStep);
+  /// Whether 128 rows at a time may be copied as a whole.
+  bool isInAtoms(tile::LoadScalesOp op);
+  /// Of each 128 rows, i1: they are all real, and the step's K blocks too.
+  llvm::SmallVector<mlir::Value> wholeAtoms(tile::LoadScalesOp op);
+  /// They are so in every tile and K step.
+  bool isAlwaysWhole(tile::LoadScalesOp op);
+  /// Those of `whole`.
+  mlir::LogicalResult copyAtoms(tile::LoadScalesOp op, const Staged &to,
+                                mlir::ValueRange whole, mlir::Value isStep);
 };
 
 } // namespace nybl::compiler

@@ -125,8 +125,10 @@ Value TileTensor::multiplyAll(tile::AccumulateOp op, int64_t steps) {
   builder.setInsertionPointToEnd(loop.getBody());
   accumulators[op.getBody().getArgument(1)] = loop.getRegionIterArg(0);
   Index step = index(loop.getInductionVar());
-  cta::RingWaitOp::create(builder, loc, ring, step, /*pending=*/0);
-  if (failed(multiply(op, step)))
+  enter(op, step);
+  Value copied = copiedInAtoms(op);
+  cta::RingWaitOp::create(builder, loc, ring, step, copied, /*pending=*/0);
+  if (failed(multiply(op)))
     return {};
   cta::TensorReleaseOp::create(builder, loc, ring, step, mine);
   Value yielded = op.getBody().front().getTerminator()->getOperand(0);

@@ -33,6 +33,7 @@ private:
                                   Index column) const override;
 
   void storeBoxes(tile::StoreOp op, const Fragments &values) override;
+  bool keepsAtoms() const override { return true; }
 
   mlir::LogicalResult checkAccumulate(tile::AccumulateOp op,
                                       const Fragments &inits);

@@ -80,20 +80,22 @@ static void countTensor(mlir::Operation *op, PtxCounts &counts) {
   counts.tensorFencesBefore += loads;
 }
 
-/// Behind a wait for columns to be free or filled; scale factors were written
-/// by threads, and are read by something else.
+/// Behind a wait for columns to be free or filled; what threads have written of
+/// scale factors is read by something else.
 static void countTensorFences(mlir::Operation *op, PtxCounts &counts) {
-  bool waits = llvm::isa<cta::RingWaitOp>(op);
-  if (!waits && !llvm::isa<cta::RingAcquireOp>(op))
+  auto wait = llvm::dyn_cast<cta::RingWaitOp>(op);
+  if (!wait && !llvm::isa<cta::RingAcquireOp>(op))
     return;
   bool sums = false, scales = false;
   for (mlir::Operation *user : op->getOperand(0).getUsers())
     if (auto alloc = llvm::dyn_cast<cta::TensorAllocOp>(user)) {
       mlir::Type type = alloc.getResult().getType();
       sums |= llvm::isa<cta::TensorColumnsType>(type);
-      scales |= waits && llvm::isa<cta::ScaleColumnsType>(type);
+      scales |= wait && llvm::isa<cta::ScaleColumnsType>(type);
     }
+  mlir::Value copied = wait ? wait.getCopied() : mlir::Value();
   counts.proxyFences += scales;
+  counts.choiceFences += scales && copied;
   counts.tensorFences += sums || scales;
 }
 
@@ -119,13 +121,17 @@ static void countSums(mlir::Operation *op, PtxCounts &counts) {
 /// What runs ahead of the grid's wait stands there, and in its loop.
 static void countCopies(mlir::Operation *op, PtxCounts &counts) {
   bool boxes = llvm::isa<cta::CopyBoxOp>(op);
+  auto atoms = llvm::dyn_cast<cta::CopyScaleAtomsOp>(op);
+  unsigned pieces = atoms ? atoms.getPieces() : 0;
   unsigned times = cta::isAhead(op) ? 2 : 1;
   counts.dataCopies += times * llvm::isa<cta::CopyOp>(op);
   counts.scaleCopies += times * llvm::isa<cta::CopyScalesOp>(op);
   counts.boxes += times * boxes;
-  counts.expectations += times * boxes;
-  counts.elections += times * boxes;
-  counts.ahead += cta::isAhead(op);
+  counts.bulkCopies += times * pieces;
+  counts.expectations += times * (boxes || atoms);
+  counts.elections += times * (boxes || atoms);
+  if (cta::isAhead(op))
+    counts.ahead += atoms ? pieces : 1;
 }
 
 /// Static operands with their strides and maps, and M, which counts tiles.

@@ -48,13 +48,16 @@ static void addMatrix(Manifest &manifest, const std::string &name,
     list.push_back({"no_overlap", name, 0});
 }
 
-/// Copies of four scale factors need an address to match.
+/// Copies of four scale factors need an address to match, bulk copies 16 bytes.
 static void addScales(Manifest &manifest, const std::string &name,
                       mlir::BlockArgument scales, bool isOutput) {
   manifest.preconditions.push_back({"scale_bytes", name, 0});
   if (isOutput)
     manifest.preconditions.push_back({"no_overlap", name, 0});
-  if (llvm::any_of(scales.getUsers(), llvm::IsaPred<cta::CopyScalesOp>))
+  auto users = scales.getUsers();
+  if (llvm::any_of(users, llvm::IsaPred<cta::CopyScaleAtomsOp>))
+    manifest.preconditions.push_back({"alignment", name, 16});
+  else if (llvm::any_of(users, llvm::IsaPred<cta::CopyScalesOp>))
     manifest.preconditions.push_back({"alignment", name, 4});
 }
 

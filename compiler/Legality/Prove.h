@@ -52,6 +52,10 @@ mlir::FailureOr<Shown> proveAccess(Proof &proof);
 /// leaves by TMA: there each byte is written by the warp that stores it.
 mlir::FailureOr<Shown> proveStages(Proof &proof);
 
+/// Part of L3: where a wait says that threads have written no scale factors of
+/// its iteration (`copied`), they have not (ScaleFences.cpp).
+mlir::LogicalResult proveCopied(Proof &proof);
+
 /// L2, slots: the scale factors of every multiply are those of the row and the
 /// K block that they scale, or zero where these are not real; each accumulator
 /// that is stored has met each K block of its row and its column once.

@@ -58,6 +58,11 @@ private:
                             const Offset &offset, const Domain &domain);
   LogicalResult proveScales(cta::GlobalAccess access, cta::ScalesType type,
                             const Offset &offset, const Domain &domain);
+  LogicalResult proveAtoms(cta::CopyScaleAtomsOp copy, const Offset &offset,
+                           const Domain &domain);
+  LogicalResult proveReal(cta::GlobalAccess access, cta::ScalesType type,
+                          AffineExpr offset, const ScaleFactor &factor,
+                          const Domain &domain);
   LogicalResult proveScalar(cta::GlobalAccess access, const Offset &offset,
                             const Domain &domain);
   LogicalResult provePadding(cta::ClearFactorOp clear, cta::ScalesType type,
@@ -172,6 +177,8 @@ LogicalResult AccessProver::proveElement(cta::GlobalAccess access,
     return proveBox(box, box.getRow(), box.getColumn());
   if (auto box = dyn_cast<cta::StoreBoxOp>(access.getOperation()))
     return proveBox(box, box.getRow(), box.getColumn());
+  if (auto atoms = dyn_cast<cta::CopyScaleAtomsOp>(access.getOperation()))
+    return proveAtoms(atoms, *offset, *domain);
   if (auto matrix = dyn_cast<cta::MatrixType>(base.getType()))
     return proveMatrix(access, matrix, *offset, *domain);
   if (auto scales = dyn_cast<cta::ScalesType>(base.getType()))
@@ -261,21 +268,49 @@ LogicalResult AccessProver::proveScales(cta::GlobalAccess access,
     return failure();
   if (auto clear = dyn_cast<cta::ClearFactorOp>(access.getOperation()))
     return provePadding(clear, type, *factor, domain);
-  if (factor->byGuard)
+  return proveReal(access, type, offset.plain, *factor, domain);
+}
+
+/// Atoms lie one after the other as K blocks do, so with the last byte's row
+/// and K block all others are real, if the first is of the same rows.
+LogicalResult AccessProver::proveAtoms(cta::CopyScaleAtomsOp copy,
+                                       const Offset &offset,
+                                       const Domain &domain) {
+  cta::GlobalAccess access = cast<cta::GlobalAccess>(copy.getOperation());
+  if (offset.stride || !offset.plain.isMultipleOf(copy.atomBytes))
+    return copy.emitError("not proven: expected a multiple of ")
+           << copy.atomBytes << " as the offset of whole atoms";
+  cta::ScalesType type = copy.getBase().getType();
+  AffineExpr last = offset.plain + (copy.getElementBytes() - 1);
+  FailureOr<ScaleFactor> factor = nameScale(access, type, last, domain, slicer);
+  if (failed(factor) || failed(proveReal(access, type, last, *factor, domain)))
+    return failure();
+  int64_t before = int64_t(copy.getAtoms()) * copy.atomBlocks - 1;
+  return proveLess(copy, domain, {slicer.constant(before - 1), factor->block},
+                   "scale factors of '" + nameOf(access) +
+                       "' of other rows too");
+}
+
+/// The factor at this offset, where its guard does not say that it is real.
+LogicalResult AccessProver::proveReal(cta::GlobalAccess access,
+                                      cta::ScalesType type, AffineExpr offset,
+                                      const ScaleFactor &factor,
+                                      const Domain &domain) {
+  if (factor.byGuard)
     return success();
-  FailureOr<ScaleFactor> inverse = invertScale(access, type, offset.plain);
+  FailureOr<ScaleFactor> inverse = invertScale(access, type, offset);
   if (failed(inverse))
     return failure();
   LessThan row{inverse->row, slicer.rows(type.getRows())};
   LessThan block{inverse->block, slicer.constant(type.getBlocks())};
-  if (factor->named) {
+  if (factor.named) {
     FailureOr<bool> real =
-        proveNamed(access, {factor->row, row.large},
-                   {factor->block, block.large}, {row, block}, domain);
+        proveNamed(access, {factor.row, row.large}, {factor.block, block.large},
+                   {row, block}, domain);
     if (failed(real) || *real)
       return LogicalResult(real);
   }
-  std::string what = "a scale factor of '" + name + "' in a padding ";
+  std::string what = "a scale factor of '" + nameOf(access) + "' in a padding ";
   return success(succeeded(proveLess(access, domain, row, what + "row")) &&
                  succeeded(proveLess(access, domain, block, what + "K block")));
 }

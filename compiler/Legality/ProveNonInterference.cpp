@@ -18,7 +18,7 @@ namespace nybl::compiler {
 
 /// Changes when the prover can accept something it refused before, or refuses
 /// what it accepted.
-static constexpr StringRef proverVersion = "nybl-prover 7";
+static constexpr StringRef proverVersion = "nybl-prover 8";
 
 /// In the order in which each can rely on those before it.
 static FailureOr<std::map<StringRef, Shown>> proveLemmas(Proof &proof) {

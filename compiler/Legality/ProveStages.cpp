@@ -243,7 +243,8 @@ static bool takesTurns(cta::KernelOp kernel) {
 }
 
 FailureOr<Shown> nybl::compiler::proveStages(Proof &proof) {
-  if (failed(describeStages(proof)) || failed(proveAskers(proof)))
+  if (failed(describeStages(proof)) || failed(proveAskers(proof)) ||
+      failed(proveCopied(proof)))
     return failure();
   bool roles = proof.kernel.hasRoles();
   FailureOr<size_t> events =

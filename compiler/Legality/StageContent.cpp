@@ -14,84 +14,6 @@ using namespace nybl;
 using namespace nybl::compiler;
 
 //===----------------------------------------------------------------------===//
-// Iterations
-//===----------------------------------------------------------------------===//
-
-/// The K step around an op, if it is in a loop.
-static FailureOr<AffineExpr> stepAround(Operation *op, Slicer &slicer) {
-  auto loop = op->getParentOfType<scf::ForOp>();
-  return loop ? slicer.index(loop.getInductionVar()) : AffineExpr();
-}
-
-FailureOr<Iteration> nybl::compiler::iterationOf(cta::StageAccess access,
-                                                 Slicer &slicer) {
-  FailureOr<AffineExpr> named = access.getIteration()
-                                    ? slicer.index(access.getIteration())
-                                    : stepAround(access, slicer);
-  if (failed(named))
-    return failure();
-  Iteration result;
-  if (!*named)
-    return result;
-  result.leaf = *named;
-  if (auto sum = dyn_cast<AffineBinaryOpExpr>(*named);
-      sum && sum.getKind() == AffineExprKind::Add)
-    if (auto shift = dyn_cast<AffineConstantExpr>(sum.getRHS())) {
-      result.leaf = sum.getLHS();
-      result.shift = shift.getValue();
-    }
-  const Leaf *leaf = slicer.leafOf(result.leaf);
-  if (!leaf || leaf->kind != LeafKind::Step)
-    return access.emitError("not proven: expected a K step, or a K step and a "
-                            "number, as the iteration of a ring");
-  result.begin = result.shift;
-  result.end =
-      result.shift + cast<AffineConstantExpr>(leaf->max).getValue() + 1;
-  return result;
-}
-
-FailureOr<int64_t> nybl::compiler::stepsOf(scf::ForOp loop, Slicer &slicer) {
-  FailureOr<AffineExpr> leaf = slicer.index(loop.getInductionVar());
-  if (failed(leaf))
-    return failure();
-  if (loop->getParentOfType<scf::ForOp>())
-    return loop.emitError("not proven: expected no K loop in a K loop");
-  return cast<AffineConstantExpr>(slicer.leafOf(*leaf)->max).getValue() + 1;
-}
-
-FailureOr<int64_t> nybl::compiler::iterationAt(Operation *op, Value named,
-                                               int64_t step, Slicer &slicer) {
-  FailureOr<AffineExpr> index = slicer.index(named);
-  if (failed(index))
-    return failure();
-  Sample point;
-  for (auto [number, leaf] : llvm::enumerate(slicer.leaves())) {
-    bool steps = leaf.kind == LeafKind::Step;
-    point[number] = steps ? step : 0;
-    if (!steps && index->isFunctionOfDim(number))
-      return op->emitError("not proven: expected the K step, or a K step and a "
-                           "number, as the iteration of a ring");
-  }
-  return evaluate(*index, point);
-}
-
-AffineExpr nybl::compiler::byIteration(AffineExpr expr,
-                                       const Iteration &iteration) {
-  if (!iteration.leaf)
-    return expr;
-  AffineExpr number = getAffineSymbolExpr(0, expr.getContext());
-  return expr.replace(iteration.leaf, number - iteration.shift);
-}
-
-AffineExpr nybl::compiler::atIteration(AffineExpr expr,
-                                       const Iteration &iteration) {
-  if (!iteration.leaf)
-    return expr;
-  AffineExpr number = getAffineSymbolExpr(0, expr.getContext());
-  return expr.replace(number, iteration.leaf + iteration.shift);
-}
-
-//===----------------------------------------------------------------------===//
 // Writers
 //===----------------------------------------------------------------------===//
 
@@ -110,7 +32,11 @@ struct Writer {
   std::vector<bool> mine;
   ArrayRef<int64_t> to; ///< by thread; a box begins with the stage
   SmallVector<Piece, 4> pieces;
-  cta::TensorMapType box; ///< of a copy by TMA, whose first byte is the piece
+  cta::TensorMapType box{}; ///< of a copy by TMA, whose first byte is the piece
+  cta::CopyScaleAtomsOp atoms{}; ///< the piece is their first factor
+  /// i1: whether atoms are copied as a whole, or where they are not. Null: this
+  /// is copied in either case.
+  Value whole{};
 };
 
 class ContentBuilder {
@@ -127,6 +53,7 @@ public:
 private:
   FailureOr<Writer> describe(cta::StageAccess op);
   FailureOr<Writer> describeBox(cta::CopyBoxOp op);
+  FailureOr<Writer> describeAtoms(cta::CopyScaleAtomsOp op);
   FailureOr<SmallVector<LessThan>> guardOf(cta::StageAccess op);
   LogicalResult addPiece(Writer &writer, Piece piece,
                          const Iteration &iteration);
@@ -143,9 +70,20 @@ private:
   FailureOr<Piece> describePiece(cta::GlobalAccess source, unsigned element,
                                  cta::StageAccess op, ArrayRef<LessThan> mine);
   void renumber(Split &split, const Iteration &iteration);
-  FailureOr<StageContent> fill(ArrayRef<Writer> writers, int64_t iteration);
+  LogicalResult pairChoices(ArrayRef<Writer> writers);
+  LogicalResult proveAlways(cta::CopyScaleAtomsOp op);
+  LogicalResult refuteLeftOut(int64_t byte);
+  FailureOr<StageContent> fill(ArrayRef<Writer> writers, int64_t iteration,
+                               bool inAtoms);
+  FailureOr<StageContent> fillEitherWay(ArrayRef<Writer> writers,
+                                        int64_t iteration);
   LogicalResult write(StageContent &content, const Writer &writer,
                       int64_t thread);
+  LogicalResult writeAtoms(StageContent &content, const Writer &writer,
+                           int64_t thread);
+  LogicalResult writeByte(StageContent &content, const Writer &writer,
+                          int64_t thread, int64_t at, int64_t row,
+                          int64_t column);
   LogicalResult refute(const Writer &writer, int64_t thread, int64_t iteration,
                        const Twine &what);
 
@@ -155,7 +93,12 @@ private:
   int64_t bytes;
   BlockArgument operand;
   AffineExpr rowBase, columnBase;
-  int64_t filling = 0; ///< the iteration
+  int64_t filling = 0;       ///< the iteration
+  bool fillingAtoms = false; ///< those that are copied as a whole
+  /// So many rows are real in the first tile where they are: as many as a tile
+  /// has at most.
+  static constexpr int64_t rowsOfAtoms = 256;
+  std::vector<Value> wholes{}; ///< by byte: of its writer
 };
 
 /// The access of global memory that a write to shared memory takes its value
@@ -178,6 +121,8 @@ FailureOr<SmallVector<LessThan>> ContentBuilder::guardOf(cta::StageAccess op) {
 FailureOr<Writer> ContentBuilder::describe(cta::StageAccess op) {
   if (auto box = dyn_cast<cta::CopyBoxOp>(op.getOperation()))
     return describeBox(box);
+  if (auto atoms = dyn_cast<cta::CopyScaleAtomsOp>(op.getOperation()))
+    return describeAtoms(atoms);
   FailureOr<Iteration> iteration = iterationOf(op, slicer);
   FailureOr<AffineExpr> to = slicer.index(op.getStageOffset());
   if (failed(iteration) || failed(to))
@@ -189,8 +134,10 @@ FailureOr<Writer> ContentBuilder::describe(cta::StageAccess op) {
   FailureOr<SmallVector<LessThan>> mine = guardOf(op);
   if (failed(mine))
     return failure();
-  Writer writer{op, iteration->begin, iteration->end, {}, {}, {}, {}};
+  Writer writer{op, iteration->begin, iteration->end, {}, {}, {}};
   writer.to = proof.threads.of(split->base + split->local);
+  if (auto words = dyn_cast<cta::CopyScalesOp>(op.getOperation()))
+    writer.whole = words.getUnless();
   if (failed(describeGuard(writer, *iteration, *mine)) ||
       failed(describeSource(writer, *iteration, *mine)))
     return failure();
@@ -206,7 +153,7 @@ FailureOr<Writer> ContentBuilder::describeBox(cta::CopyBoxOp op) {
   FailureOr<AffineExpr> column = slicer.index(op.getColumn());
   if (failed(iteration) || failed(mine) || failed(row) || failed(column))
     return failure();
-  Writer writer{access, iteration->begin, iteration->end, {}, {}, {}, {}};
+  Writer writer{access, iteration->begin, iteration->end, {}, {}, {}};
   writer.box = op.getMap().getType();
   if (failed(describeGuard(writer, *iteration, *mine)) ||
       failed(setOperand(access, op.getBase())))
@@ -220,6 +167,51 @@ FailureOr<Writer> ContentBuilder::describeBox(cta::CopyBoxOp op) {
                         "which it is the same who does");
   if (failed(addPiece(writer, {*splitRow, *splitColumn, writer.box.getBytes()},
                       *iteration)))
+    return failure();
+  return writer;
+}
+
+/// Whether they are copied, from where and to where is the same for all
+/// threads. The row and the K block of their first factor follow from those of
+/// the last, which L1 has shown to be of the same rows.
+FailureOr<Writer> ContentBuilder::describeAtoms(cta::CopyScaleAtomsOp op) {
+  cta::StageAccess access = cast<cta::StageAccess>(op.getOperation());
+  cta::GlobalAccess source = cast<cta::GlobalAccess>(op.getOperation());
+  FailureOr<Iteration> iteration = iterationOf(access, slicer);
+  FailureOr<SmallVector<LessThan>> mine = guardOf(access);
+  FailureOr<AffineExpr> to = slicer.index(op.getTo());
+  FailureOr<Offset> offset = slicer.offset(op.getOffset());
+  FailureOr<Domain> domain = slicer.domain(source, source.getGuards(0));
+  if (failed(iteration) || failed(mine) || failed(to) || failed(offset) ||
+      failed(domain))
+    return failure();
+  Writer writer{access, iteration->begin, iteration->end, {}, {}, {}};
+  writer.atoms = op;
+  writer.whole = op.getInside();
+  writer.to = proof.threads.of(*to);
+  AffineExpr last = offset->plain + (op.getElementBytes() - 1);
+  FailureOr<ScaleFactor> factor =
+      nameScale(op, op.getBase().getType(), last, *domain, slicer);
+  if (failed(describeGuard(writer, *iteration, *mine)) || failed(factor) ||
+      failed(setOperand(access, op.getBase())))
+    return failure();
+  int64_t blocks = int64_t(op.getAtoms()) * op.atomBlocks;
+  std::optional<Split> row =
+      proof.threads.split(factor->row - (op.atomRows - 1));
+  std::optional<Split> block =
+      proof.threads.split(factor->block - (blocks - 1));
+  bool alike = llvm::all_of(domain->guard, [&](const LessThan &less) {
+    std::optional<Split> split = proof.threads.split(less.large - less.small);
+    return llvm::is_contained(*mine, less) ||
+           (split && isa<AffineConstantExpr>(split->local));
+  });
+  if (llvm::count(writer.mine, true) != 1 || !alike || !row || !block ||
+      !isa<AffineConstantExpr>(*to) || !isa<AffineConstantExpr>(row->local) ||
+      !isa<AffineConstantExpr>(block->local))
+    return op.emitError("not proven: expected one thread that copies atoms, to "
+                        "which it is the same who does");
+  if (failed(
+          addPiece(writer, {*row, *block, op.getElementBytes()}, *iteration)))
     return failure();
   return writer;
 }
@@ -395,15 +387,15 @@ LogicalResult ContentBuilder::refute(const Writer &writer, int64_t thread,
   Counterexample example;
   example.lemma = "L3";
   example.operand = proof.kernel.sourceOf(operand);
-  example.rows = 1;
+  example.rows = fillingAtoms ? rowsOfAtoms : 1;
   example.tile = 0;
   example.step = iteration;
   example.thread = thread;
   cta::StageAccess op = writer.op;
-  InFlightDiagnostic error = op.emitError("refuted: with M = 1, tile = 0, ");
+  InFlightDiagnostic error = op.emitError("refuted: with M = ");
   markRefuted(error, example);
-  return error << "K step = " << iteration << ", thread = " << thread
-               << " this writes " << what;
+  return error << example.rows << ", tile = 0, K step = " << iteration
+               << ", thread = " << thread << " this writes " << what;
 }
 
 /// TMA leaves a box row by row, swizzled.
@@ -428,6 +420,8 @@ LogicalResult ContentBuilder::write(StageContent &content, const Writer &writer,
                                     int64_t thread) {
   if (writer.box)
     return writeBox(content, writer, thread);
+  if (writer.atoms)
+    return writeAtoms(content, writer, thread);
   int64_t at = writer.to[thread],
           unit = cta::StageAccess(writer.op).getStageBytes();
   if (at % unit != 0)
@@ -437,23 +431,57 @@ LogicalResult ContentBuilder::write(StageContent &content, const Writer &writer,
   for (const Piece &piece : writer.pieces) {
     int64_t row = proof.threads.of(piece.row.local)[thread];
     int64_t column = proof.threads.of(piece.column.local)[thread];
-    for (int64_t i = 0; i < piece.bytes; ++i, ++at) {
-      if (at >= bytes)
-        return refute(writer, thread, filling,
-                      "byte " + Twine(at) + " of a stage of " + Twine(bytes));
-      if (content.rows[at] >= 0)
-        return refute(writer, thread, filling,
-                      "byte " + Twine(at) + " of a stage a second time");
-      content.rows[at] = row;
-      content.columns[at] = column + i;
-    }
+    for (int64_t i = 0; i < piece.bytes; ++i, ++at)
+      if (failed(writeByte(content, writer, thread, at, row, column + i)))
+        return failure();
   }
   return success();
 }
 
+LogicalResult ContentBuilder::writeByte(StageContent &content,
+                                        const Writer &writer, int64_t thread,
+                                        int64_t at, int64_t row,
+                                        int64_t column) {
+  if (at >= bytes)
+    return refute(writer, thread, filling,
+                  "byte " + Twine(at) + " of a stage of " + Twine(bytes));
+  if (content.rows[at] >= 0)
+    return refute(writer, thread, filling,
+                  "byte " + Twine(at) + " of a stage a second time");
+  content.rows[at] = row;
+  content.columns[at] = column;
+  wholes[at] = writer.whole;
+  return success();
+}
+
+/// As they lie in memory (runtime/Abi/ScaleFormula.h).
+LogicalResult ContentBuilder::writeAtoms(StageContent &content,
+                                         const Writer &writer, int64_t thread) {
+  cta::CopyScaleAtomsOp op = writer.atoms;
+  const Piece &first = writer.pieces.front();
+  if (int64_t to = writer.to[thread]; to % op.atomBytes != 0)
+    return refute(writer, thread, filling,
+                  "byte " + Twine(to) + " of a stage, no multiple of " +
+                      Twine(int64_t(op.atomBytes)));
+  int64_t firstRow = proof.threads.of(first.row.local)[thread];
+  int64_t firstBlock = proof.threads.of(first.column.local)[thread];
+  for (int64_t i = 0; i < first.bytes; ++i) {
+    int64_t atom = i / op.atomBytes, byte = i % op.atomBytes;
+    int64_t at = writer.to[thread] + atom * int64_t(op.getApart()) + byte;
+    int64_t row = firstRow + byte / 16 + byte % 16 / 4 * 32;
+    int64_t block = firstBlock + atom * op.atomBlocks + byte % 4;
+    if (failed(writeByte(content, writer, thread, at, row, block)))
+      return failure();
+  }
+  return success();
+}
+
+/// Which copies there are where atoms are copied as a whole, or not.
 FailureOr<StageContent> ContentBuilder::fill(ArrayRef<Writer> writers,
-                                             int64_t iteration) {
+                                             int64_t iteration, bool inAtoms) {
   filling = iteration;
+  fillingAtoms = inAtoms;
+  wholes.assign(bytes, Value());
   StageContent content;
   content.operand = operand;
   content.rowBase = rowBase;
@@ -461,13 +489,111 @@ FailureOr<StageContent> ContentBuilder::fill(ArrayRef<Writer> writers,
   content.rows.assign(bytes, -1);
   content.columns.assign(bytes, -1);
   for (const Writer &writer : writers) {
-    if (iteration < writer.begin || iteration >= writer.end)
+    if (iteration < writer.begin || iteration >= writer.end ||
+        (writer.whole && bool(writer.atoms) != inAtoms))
       continue;
     for (size_t thread = 0; thread < writer.mine.size(); ++thread)
       if (writer.mine[thread] && failed(write(content, writer, thread)))
         return failure();
   }
   return content;
+}
+
+/// Each byte that is copied in one way is copied in the other, by the same
+/// choice, or always in bulk: so whatever is copied as a whole, what is there
+/// is the same.
+FailureOr<StageContent> ContentBuilder::fillEitherWay(ArrayRef<Writer> writers,
+                                                      int64_t iteration) {
+  FailureOr<StageContent> content = fill(writers, iteration, /*inAtoms=*/false);
+  if (failed(content) || llvm::none_of(writers, [](const Writer &writer) {
+        return bool(writer.atoms);
+      }))
+    return content;
+  std::vector<Value> choices = wholes;
+  FailureOr<StageContent> inAtoms = fill(writers, iteration, /*inAtoms=*/true);
+  if (failed(inAtoms))
+    return failure();
+  llvm::SmallDenseSet<Value> alone;
+  for (int64_t at = 0; at < bytes; ++at) {
+    int64_t row = inAtoms->rows[at], column = inAtoms->columns[at];
+    bool isInWords = content->rows[at] >= 0, isInAtoms = row >= 0;
+    if (isInWords && isInAtoms &&
+        (content->rows[at] != row || content->columns[at] != column ||
+         choices[at] != wholes[at]))
+      return stage.emitError("not proven: expected the same scale factor in "
+                             "byte ")
+             << at << " of a stage whether or not it is copied as a whole";
+    if (isInWords && !isInAtoms)
+      return refuteLeftOut(at);
+    if (!isInWords && isInAtoms)
+      alone.insert(wholes[at]);
+    content->rows[at] = row;
+    content->columns[at] = column;
+  }
+  for (const Writer &writer : writers)
+    if (writer.atoms && alone.contains(writer.whole) &&
+        failed(proveAlways(writer.atoms)))
+      return failure();
+  return content;
+}
+
+/// Words that are left to atoms are left to those of the same step, so that the
+/// choice is one.
+LogicalResult ContentBuilder::pairChoices(ArrayRef<Writer> writers) {
+  for (const Writer &words : writers) {
+    if (words.atoms || !words.whole)
+      continue;
+    cta::StageAccess op = words.op;
+    if (llvm::none_of(writers, [&](const Writer &writer) {
+          cta::CopyScaleAtomsOp atoms = writer.atoms;
+          return atoms && writer.whole == words.whole &&
+                 atoms->getBlock() == op->getBlock() &&
+                 atoms.getIteration() == op.getIteration();
+        }))
+      return op.emitError("not proven: expected atoms that are copied as a "
+                          "whole, in the same K step, where this is not");
+  }
+  return success();
+}
+
+/// A byte that only words bring, where they are left to atoms.
+LogicalResult ContentBuilder::refuteLeftOut(int64_t byte) {
+  Counterexample example;
+  example.lemma = "L3";
+  example.operand = proof.kernel.sourceOf(operand);
+  example.rows = rowsOfAtoms;
+  example.tile = 0;
+  example.step = filling;
+  InFlightDiagnostic error = stage.emitError("refuted: with M = ");
+  markRefuted(error, example);
+  return error << example.rows << ", tile = 0, K step = " << filling
+               << " nothing writes byte " << byte << " of this stage";
+}
+
+/// Nobody copies them otherwise.
+LogicalResult ContentBuilder::proveAlways(cta::CopyScaleAtomsOp op) {
+  FailureOr<Domain> domain = slicer.domain(op, {op.getMine()});
+  FailureOr<SmallVector<LessThan>> inside = slicer.guard(op.getInside());
+  if (failed(domain) || failed(inside))
+    return failure();
+  StringRef name = proof.kernel.sourceOf(operand);
+  for (const LessThan &less : *inside) {
+    Sample sample;
+    Query::Answer answer = proof.solver.findViolation(*domain, less, sample);
+    if (answer == Query::Answer::Empty)
+      continue;
+    if (answer == Query::Answer::TooLarge)
+      return op.emitError("not proven: whether these scale factors of '")
+             << name << "' are always copied is too large a question";
+    Counterexample example = counterexampleAt(slicer, sample);
+    example.lemma = "L3";
+    example.operand = name;
+    InFlightDiagnostic error = op.emitError("refuted: with ");
+    markRefuted(error, example);
+    return error << compiler::describe(slicer, sample) << " scale factors of '"
+                 << name << "' are copied neither as a whole nor word by word";
+  }
+  return success();
 }
 
 FailureOr<StageContent> ContentBuilder::run() {
@@ -483,6 +609,8 @@ FailureOr<StageContent> ContentBuilder::run() {
       });
   if (walked.wasInterrupted())
     return failure();
+  if (failed(pairChoices(writers)))
+    return failure();
   // Between two of these the same ops write.
   std::set<int64_t> cuts;
   for (const Writer &writer : writers)
@@ -491,7 +619,7 @@ FailureOr<StageContent> ContentBuilder::run() {
   for (int64_t begin : cuts) {
     if (begin == *cuts.rbegin())
       break;
-    FailureOr<StageContent> content = fill(writers, begin);
+    FailureOr<StageContent> content = fillEitherWay(writers, begin);
     if (failed(content))
       return failure();
     if (all && (all->rows != content->rows || all->columns != content->columns))

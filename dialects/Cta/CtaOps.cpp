@@ -67,15 +67,15 @@ void KernelOp::print(OpAsmPrinter &printer) {
 static bool mayUseScales(Type type, Operation *user) {
   return TypeSwitch<Type, bool>(type)
       .Case([&](ScalesType) {
-        return isa<LoadScaleOp, CopyScalesOp, StoreFactorOp, ClearFactorOp>(
-            user);
+        return isa<LoadScaleOp, CopyScalesOp, CopyScaleAtomsOp, StoreFactorOp,
+                   ClearFactorOp>(user);
       })
       .Case([&](ScaleType) {
         return isa<StoreScaleOp, StoreFactorOp, DequantizeOp>(user);
       })
       .Case([&](ScaleStageType) {
-        return isa<StoreScaleOp, CopyScalesOp, LoadScaleWordOp,
-                   LoadScaleWordsOp, TensorCopyOp>(user);
+        return isa<StoreScaleOp, CopyScalesOp, CopyScaleAtomsOp,
+                   LoadScaleWordOp, LoadScaleWordsOp, TensorCopyOp>(user);
       })
       .Case([&](ScaleWordType) { return isa<MmaOp>(user); })
       .Default([](Type) { return true; });
@@ -280,7 +280,7 @@ bool KernelOp::isStatic(BlockArgument argument) {
 
 bool nybl::cta::isAhead(Operation *op) {
   return TypeSwitch<Operation *, bool>(op)
-      .Case<CopyOp, CopyBoxOp, CopyScalesOp>(
+      .Case<CopyOp, CopyBoxOp, CopyScalesOp, CopyScaleAtomsOp>(
           [](auto copy) { return copy.getAhead(); })
       .Default([](Operation *) { return false; });
 }
@@ -530,23 +530,44 @@ static LogicalResult verifyMap(Operation *op, Value mapValue, Value baseValue) {
       "expected arguments of the kernel: a matrix and its map");
 }
 
+/// TMA and bulk copies arrive where one role waits for the other.
+template <typename Op>
+static LogicalResult verifyArrival(Op op) {
+  auto alloc = op.getStage().template getDefiningOp<AllocOp>();
+  auto ring = op.getRing().template getDefiningOp<RingOp>();
+  if (!alloc || !ring || alloc.getRing() != op.getRing())
+    return op.emitOpError("expected the ring of its stage");
+  if (ring.getSteps() && op->template getParentOfType<RoleOp>())
+    return success();
+  return op.emitOpError("expected to be in a role, with a ring that has "
+                        "`steps`: only there is a barrier that TMA arrives at");
+}
+
 /// The box is the slot.
 LogicalResult CopyBoxOp::verify() {
-  if (failed(verifyMap(*this, getMap(), getBase())))
+  if (failed(verifyMap(*this, getMap(), getBase())) ||
+      failed(verifyArrival(*this)))
     return failure();
-  auto alloc = getStage().getDefiningOp<AllocOp>();
-  auto ring = getRing().getDefiningOp<RingOp>();
-  if (!alloc || !ring || alloc.getRing() != getRing())
-    return emitOpError("expected the ring of its stage");
-  if (!ring.getSteps() || !(*this)->getParentOfType<RoleOp>())
-    return emitOpError(
-        "expected to be in a role, with a ring that has `steps`: "
-        "only there is a barrier that TMA arrives at");
   int64_t bytes = getStage().getType().getBytes();
   if (bytes == getElementBytes())
     return success();
   return emitOpError("expected a stage as large as the box, ")
          << getElementBytes() << " bytes, got " << bytes;
+}
+
+LogicalResult CopyScaleAtomsOp::verify() {
+  if (failed(verifyArrival(*this)))
+    return failure();
+  StringRef layout = getBase().getType().getLayout().getValue();
+  int64_t bytes = getStage().getType().getBytes();
+  int64_t atoms = getAtoms(), apart = getApart();
+  if (layout == "128x4" && atoms >= 1 && atoms <= bytes / atomBytes &&
+      apart >= atomBytes && apart <= bytes && apart % atomBytes == 0)
+    return success();
+  return emitOpError("expected 1 to ")
+         << bytes / atomBytes << " atoms of a 128x4 tensor, a multiple of "
+         << atomBytes << " bytes apart in their stage of " << bytes << ", got "
+         << atoms << " of " << layout << ", " << apart << " apart";
 }
 
 /// Where there are roles, stages lie as a swizzle needs it.
@@ -622,6 +643,12 @@ Guards CopyScalesOp::getGuards(unsigned element) {
   return withMine(getInside()[element], getMine());
 }
 
+Value CopyScaleAtomsOp::getByteOffset() { return getOffset(); }
+int64_t CopyScaleAtomsOp::getElementBytes() { return atomBytes * getAtoms(); }
+Guards CopyScaleAtomsOp::getGuards(unsigned) {
+  return {getInside(), getMine()};
+}
+
 //===----------------------------------------------------------------------===//
 // StageAccess
 //===----------------------------------------------------------------------===//
@@ -660,3 +687,8 @@ Value CopyScalesOp::getStageOffset() { return getTo(); }
 Value CopyScalesOp::getStageGuard() { return getMine(); }
 int64_t CopyScalesOp::getStageBytes() { return 4; }
 bool CopyScalesOp::isStageWrite() { return true; }
+
+Value CopyScaleAtomsOp::getStageOffset() { return getTo(); }
+Value CopyScaleAtomsOp::getStageGuard() { return getMine(); }
+int64_t CopyScaleAtomsOp::getStageBytes() { return getElementBytes(); }
+bool CopyScaleAtomsOp::isStageWrite() { return true; }

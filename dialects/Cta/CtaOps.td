@@ -372,10 +372,20 @@ def Cta_RingWaitOp : Cta_Op<"ring_wait"> {
     Waits until all but the last `pending` groups this thread has published are
     there, and then for all threads to get here. Between roles (`pending` is 0),
     it waits for what the other role has published.
+
+    Where `copied` is given and holds, no thread has written scale factors of the
+    iteration, so that who reads them by other means than threads do needs no
+    fence.
   }];
-  let arguments = (ins Cta_RingType:$ring, I32:$iteration,
+  let arguments = (ins Cta_RingType:$ring, I32:$iteration, Optional<I1>:$copied,
                        ConfinedAttr<I64Attr, [IntNonNegative, IntMaxValue<16>]>:$pending);
-  let assemblyFormat = "$ring `[` $iteration `]` `pending` $pending attr-dict";
+  let assemblyFormat = [{
+    $ring `[` $iteration `]` `pending` $pending (`copied` $copied^)? attr-dict
+  }];
+  let builders = [OpBuilder<(ins "::mlir::Value":$ring, "::mlir::Value":$iteration,
+                                 "int64_t":$pending), [{
+    build($_builder, $_state, ring, iteration, /*copied=*/::mlir::Value(), pending);
+  }]>];
 }
 
 def Cta_RingReleaseOp : Cta_RingStep<"ring_release"> {
@@ -421,27 +431,59 @@ def Cta_CopyBoxOp : Cta_Op<"copy_box", [
 
 def Cta_CopyScalesOp : Cta_Op<"copy_scales", [
     DeclareOpInterfaceMethods<Cta_GlobalAccess, ["getElementCount"]>, StageWrite,
-    MemoryEffects<[MemRead, MemWrite]>]> {
+    AttrSizedOperandSegments, MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "the scale factors of 4 K blocks of a row into a slot, while the thread goes on";
   let description = [{
     Scale factor j lies at `offset` + j and is copied where inside<j> holds;
     where it does not, the slot gets a zero. A factor is inside only if those
     before it are: the hardware copies the first ones and fills the rest.
-    `offset` and `to` are multiples of 4. Where `mine` does not hold, nothing
-    happens. For `ahead` see cta.ring.
+    `offset` and `to` are multiples of 4. Where `mine` does not hold, or `unless`
+    does, nothing happens: cta.copy_scale_atoms brings them there. For `ahead` see
+    cta.ring.
   }];
   let arguments = (ins Cta_ScalesType:$base, I64:$offset, I1:$inside0, I1:$inside1,
                        I1:$inside2, I1:$inside3, Cta_ScaleStageType:$stage,
-                       I32:$iteration, I32:$to, Optional<I1>:$mine, UnitAttr:$ahead);
+                       I32:$iteration, I32:$to, Optional<I1>:$mine,
+                       Optional<I1>:$unless, UnitAttr:$ahead);
   let assemblyFormat = [{
     $base `[` $offset `]` `if` `(` $inside0 `,` $inside1 `,` $inside2 `,` $inside3 `)` `,`
-    $stage `at` $iteration `[` $to `]` (`when` $mine^)? (`ahead` $ahead^)? attr-dict `:` type($base) `,` type($stage)
+    $stage `at` $iteration `[` $to `]` (`when` $mine^)? (`unless` $unless^)?
+    (`ahead` $ahead^)? attr-dict `:` type($base) `,` type($stage)
   }];
   let extraClassDeclaration = [{
     ::std::array<::mlir::Value, 4> getInside() {
       return {getInside0(), getInside1(), getInside2(), getInside3()};
     }
   }];
+}
+
+def Cta_CopyScaleAtomsOp : Cta_Op<"copy_scale_atoms", [
+    GlobalAccess, StageWrite, MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "the scale factors of 128 rows into a slot as they lie, while the thread goes on";
+  let description = [{
+    `atoms` times 512 bytes of a 128x4 tensor, one after the other: 128 rows by 4
+    K blocks, by the next 4, and so on (cp.async.bulk). In the slot they are `apart`
+    bytes from one another. Where `inside` does not hold nothing happens; it holds
+    only where all of them are real. `offset`, `to` and `apart` are multiples of
+    512. The one thread for which `mine` holds does it, or another of its warp in
+    its place, and the iteration is not whole before it is done. For `ahead` see
+    cta.ring.
+  }];
+  let arguments = (ins Cta_ScalesType:$base, I64:$offset, I1:$inside, I64Attr:$atoms,
+                       Cta_RingType:$ring, Cta_ScaleStageType:$stage, I32:$iteration,
+                       I32:$to, I64Attr:$apart, I1:$mine, UnitAttr:$ahead);
+  let assemblyFormat = [{
+    $atoms `of` $base `[` $offset `]` `if` $inside `,` $stage `in` $ring `at` $iteration
+    `[` $to `]` `apart` $apart `when` $mine (`ahead` $ahead^)? attr-dict `:` type($base)
+    `,` type($stage)
+  }];
+  let extraClassDeclaration = [{
+    /// Rows and K blocks of an atom, and its bytes, one for each factor.
+    static constexpr int64_t atomRows = 128, atomBlocks = 4, atomBytes = 512;
+    /// Copies that bring them: one where they are neighbours in the slot too.
+    int64_t getPieces() { return getApart() == atomBytes ? 1 : getAtoms(); }
+  }];
+  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//

@@ -42,6 +42,7 @@ struct Cell {
   // Between roles there are no epochs, but how far each was.
   int writeRole = 0, writeClock = 0;
   bool isCopied = false;
+  bool isOfThreads = false; ///< and not of TMA or a bulk copy
   std::array<int, clocks> readClocks = {};
 };
 
@@ -152,6 +153,10 @@ private:
   void executeCopy(cta::GlobalAccess op);
   void executeBox(cta::CopyBoxOp op);
   void copyBox(cta::CopyBoxOp op, int thread);
+  void executeAtoms(cta::CopyScaleAtomsOp op);
+  void copyAtoms(cta::CopyScaleAtomsOp op, int thread);
+  template <typename Op>
+  void copyByOne(Op op, llvm::function_ref<void(int thread)> copy);
   /// True where the thread has a stage to write, at an aligned offset.
   bool writesStage(cta::StageAccess op, int thread);
   /// False, with a fault, where its numbers were loaded.
@@ -262,6 +267,7 @@ private:
   using Claim = std::pair<const void *, bool>;
   std::map<Claim, int64_t> claimed;
   std::set<std::pair<Claim, int64_t>> held; ///< and not given back yet
+  bool isFenced = false; ///< since it waited: what threads have written
 };
 
 /// 8 bytes of data as one block.

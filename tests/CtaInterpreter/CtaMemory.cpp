@@ -13,10 +13,18 @@ using namespace nybl::enumeration;
 // Global memory
 //===----------------------------------------------------------------------===//
 
+/// What keeps a thread from copying, or null.
+static Value unlessOf(Operation *op) {
+  auto words = dyn_cast<cta::CopyScalesOp>(op);
+  return words ? words.getUnless() : Value();
+}
+
 /// True where all guards of an element let the thread pass.
 static bool passes(cta::GlobalAccess op, unsigned element,
                    llvm::function_ref<uint64_t(Value)> numberOf) {
-  return llvm::all_of(op.getGuards(element),
+  Value unless = unlessOf(op);
+  return (!unless || numberOf(unless) == 0) &&
+         llvm::all_of(op.getGuards(element),
                       [&](Value guard) { return numberOf(guard) != 0; });
 }
 
@@ -24,10 +32,14 @@ static bool passes(cta::GlobalAccess op, unsigned element,
 void CtaMachine::executeAccess(cta::GlobalAccess op) {
   if (auto box = dyn_cast<cta::CopyBoxOp>(op.getOperation()))
     return executeBox(box);
+  if (auto atoms = dyn_cast<cta::CopyScaleAtomsOp>(op.getOperation()))
+    return executeAtoms(atoms);
   Value base = op.getBase();
   const Operand &operand = operandOf(base);
   Value offset = op.getByteOffset();
-  bool computed = !offset || isComputed(op, offset);
+  Value unless = unlessOf(op);
+  bool computed = (!offset || isComputed(op, offset)) &&
+                  (!unless || isComputed(op, unless));
   for (unsigned element = 0; element < op.getElementCount(); ++element)
     for (Value guard : op.getGuards(element))
       computed = computed && isComputed(op, guard);
@@ -118,6 +130,7 @@ void CtaMachine::write(cta::StageAccess op, uint64_t offset, int thread,
   cell->writer = thread;
   cell->group = byGroup;
   cell->isCopied = byGroup >= 0;
+  cell->isOfThreads = !isa<cta::CopyBoxOp, cta::CopyScaleAtomsOp>(op);
   cell->writeRole = std::max(role, 0);
   cell->writeClock = now;
 }
@@ -153,6 +166,8 @@ bool CtaMachine::isStageComputed(cta::StageAccess op) {
 
 bool CtaMachine::writesStage(cta::StageAccess op, int thread) {
   if (op.getStageGuard() && !numbers(op.getStageGuard())[thread])
+    return false;
+  if (Value unless = unlessOf(op); unless && numbers(unless)[thread])
     return false;
   if (numbers(op.getStageOffset())[thread] % op.getStageBytes() != 0)
     observer.fault(op, "L3", "writes at an offset that is not aligned");
@@ -198,21 +213,55 @@ void CtaMachine::executeCopy(cta::GlobalAccess op) {
 }
 
 /// One thread copies all of it.
-void CtaMachine::executeBox(cta::CopyBoxOp op) {
-  for (Value value :
-       {op.getRow(), op.getColumn(), op.getIteration(), op.getMine()})
-    if (!isComputed(op, value))
-      return;
+template <typename Op>
+void CtaMachine::copyByOne(Op op, llvm::function_ref<void(int thread)> copy) {
   int copies = 0;
   for (int thread = 0; thread < threads; ++thread)
     if (numbers(op.getMine())[thread]) {
-      copyBox(op, thread);
+      copy(thread);
       ++copies;
     }
   if (copies != 1)
     observer.fault(op, "L3",
                    "is done by " + std::to_string(copies) +
                        " threads, and the ring counts on one");
+}
+
+void CtaMachine::executeBox(cta::CopyBoxOp op) {
+  for (Value value :
+       {op.getRow(), op.getColumn(), op.getIteration(), op.getMine()})
+    if (!isComputed(op, value))
+      return;
+  copyByOne(op, [&](int thread) { copyBox(op, thread); });
+}
+
+void CtaMachine::executeAtoms(cta::CopyScaleAtomsOp op) {
+  for (Value value : {op.getOffset(), op.getTo(), op.getInside(),
+                      op.getIteration(), op.getMine()})
+    if (!isComputed(op, value))
+      return;
+  copyByOne(op, [&](int thread) {
+    if (numbers(op.getInside())[thread])
+      copyAtoms(op, thread);
+  });
+}
+
+/// 512 bytes at a time, as they lie.
+void CtaMachine::copyAtoms(cta::CopyScaleAtomsOp op, int thread) {
+  const Operand &operand = operandOf(op.getBase());
+  uint64_t from = numbers(op.getOffset())[thread];
+  uint64_t to = numbers(op.getTo())[thread];
+  if (from % 16 != 0 || to % 512 != 0)
+    observer.fault(op, "L1", "copies in bulk at an offset that is not aligned");
+  for (uint64_t i = 0; i < 512 * uint64_t(op.getAtoms()); ++i) {
+    Origin origin = operand.at(from + i);
+    observer.access({op, cast<BlockArgument>(op.getBase()).getArgNumber(),
+                     static_cast<unsigned>(firstThread + thread), from + i,
+                     /*bytes=*/1, /*guard=*/true, /*isWrite=*/false, origin,
+                     origin});
+    write(op, to + i / 512 * uint64_t(op.getApart()) + i % 512, thread, origin,
+          group);
+  }
 }
 
 /// Coordinates are signed; what the map does not hold becomes zero.

@@ -254,6 +254,8 @@ Status CtaMachine::executeRingStep(Operation &op) {
     return Status::ok();
   }
   auto iteration = static_cast<int64_t>(iterationOf(ring, uniform(&op, named)));
+  if (auto wait = dyn_cast<cta::RingWaitOp>(op))
+    isFenced = !wait.getCopied() || uniform(wait, wait.getCopied()) == 0;
   return isa<cta::RingAcquireOp, cta::RingWaitOp>(op)
              ? claim(op, ring, iteration)
              : giveBack(op, ring, iteration);

@@ -54,6 +54,8 @@ Origin CtaMachine::readByTensor(Operation *op, Value stage, uint64_t slot,
     observer.fault(op, "L3", "reads a byte that nobody wrote");
   if (cell.writeClock > seen[cell.writeRole])
     observer.fault(op, "L3", "reads a byte that is still being written");
+  if (cell.isOfThreads && !isFenced)
+    observer.fault(op, "L3", "reads without a fence what threads wrote");
   cell.readClocks[tensorClock()] = asked;
   return cell.origin;
 }

@@ -11,6 +11,18 @@ using namespace mlir;
 using namespace nybl;
 using namespace nybl::mutation;
 
+/// One by one, in memory and in the stage.
+static void addAtoms(cta::CopyScaleAtomsOp op, SmallVector<Access> &list) {
+  int64_t atoms = op.getAtoms(), apart = op.getApart();
+  SmallVector<Value> guards{op.getInside(), op.getMine()};
+  for (int64_t i = 0; i < atoms; ++i) {
+    list.push_back({op.getBase(), op.getOffset(), Value(), guards,
+                    i * op.atomBytes, op.atomBytes, true, false});
+    list.push_back({op.getStage(), op.getTo(), op.getIteration(), guards,
+                    i * apart, op.atomBytes, false, true});
+  }
+}
+
 SmallVector<Access> nybl::mutation::accessesOf(Operation *op) {
   SmallVector<Access> list;
   // Boxes touch what their map holds, wherever it lies.
@@ -38,6 +50,9 @@ SmallVector<Access> nybl::mutation::accessesOf(Operation *op) {
                     2 * pair.getElementBytes(),
                     false,
                     true});
+  } else if (auto atoms = dyn_cast<cta::CopyScaleAtomsOp>(op)) {
+    addAtoms(atoms, list);
+    return list;
   } else if (auto global = dyn_cast<cta::GlobalAccess>(op)) {
     for (unsigned i = 0; i < global.getElementCount(); ++i)
       list.push_back({global.getBase(), global.getByteOffset(), Value(),
@@ -52,6 +67,9 @@ SmallVector<Access> nybl::mutation::accessesOf(Operation *op) {
                     shared.getIteration(), guards, 0, shared.getStageBytes(),
                     false, shared.isStageWrite()});
   }
+  if (auto words = dyn_cast<cta::CopyScalesOp>(op))
+    for (Access &access : list)
+      access.unless = words.getUnless();
   return list;
 }
 
@@ -170,6 +188,8 @@ Evaluator::Step Evaluator::decode(Operation *op) {
       numbered.iteration = static_cast<int>(numberOf(access.iteration));
     for (Value guard : access.guards)
       numbered.guards.push_back(numberOf(guard));
+    if (access.unless)
+      numbered.unless = static_cast<int>(numberOf(access.unless));
     numbered.access = std::move(access);
     step.accesses.push_back(std::move(numbered));
   }
@@ -331,7 +351,11 @@ Cell Evaluator::guardOf(const NumberedAccess &numbered) const {
       return {0, true};
     all.known &= cells[guard].known;
   }
-  return all;
+  if (numbered.unless < 0)
+    return all;
+  Cell unless = cells[numbered.unless];
+  return unless.known && unless.bits ? Cell{0, true}
+                                     : Cell{1, all.known && unless.known};
 }
 
 void Evaluator::executeAccess(const Step &step) {
@@ -467,7 +491,7 @@ bool Evaluator::execute(const std::vector<Step> &list) {
                  nullptr,
                  {},
                  {},
-                 step.operands.empty() ? Cell{} : cells[step.operands.back()],
+                 step.operands.size() < 2 ? Cell{} : cells[step.operands[1]],
                  waited});
       break;
     case Code::Unknown:

@@ -28,6 +28,7 @@ struct Access {
   llvm::SmallVector<mlir::Value> guards; ///< none: always
   int64_t plus = 0, bytes = 0;
   bool isGlobal = false, isWrite = false;
+  mlir::Value unless{}; ///< keeps the thread from it; or null
 };
 
 llvm::SmallVector<Access> accessesOf(mlir::Operation *op);
@@ -62,7 +63,7 @@ private:
   enum class Code : uint8_t;
   struct NumberedAccess {
     Access access;
-    int offset = -1, iteration = -1; ///< -1: none
+    int offset = -1, iteration = -1, unless = -1; ///< -1: none
     std::vector<unsigned> guards;
   };
   /// An op, decoded; or one of its blocks, as a part of `body`.

@@ -60,9 +60,7 @@ public:
     if (access.isWrite && isa<cta::ScalesType>(type))
       return checkFactor(event, offset);
     if (isa<cta::ScalesType>(type))
-      return scales.lookup(access.base).contains(offset)
-                 ? ""
-                 : fmt::format("reads byte {}, which is no scale", offset);
+      return checkScales(access, offset);
     if (auto matrix = dyn_cast<cta::MatrixType>(type))
       return checkMatrix(access, matrix, offset);
     if (auto stage = dyn_cast<cta::StageType>(type))
@@ -135,6 +133,14 @@ private:
     return (clears ? cleared : factors).insert(offset).second
                ? ""
                : fmt::format("stores byte {} twice", offset);
+  }
+
+  std::string checkScales(const Access &access, uint64_t offset) {
+    const llvm::DenseSet<uint64_t> &real = scales[access.base];
+    for (uint64_t at = offset; at < offset + access.bytes; ++at)
+      if (!real.contains(at))
+        return fmt::format("reads byte {}, which is no scale", at);
+    return "";
   }
 
   static std::string checkStage(const Access &access, int64_t bytes,

@@ -175,8 +175,9 @@ TEST(PtxLint, CopiesAheadOfTheWaitAreOfStaticOperands) {
 }
 
 const std::string elected = "elect.sync _|%p1, 0xffffffff;\n";
+const std::string fence = "fence.proxy.async.shared::cta;\n";
 const std::string tensorCopy =
-    "tcgen05.cp.cta_group::1.32x128b.warpx4 [%r1], %rd1;";
+    fence + "tcgen05.cp.cta_group::1.32x128b.warpx4 [%r1], %rd1;";
 
 const std::string boxStore =
     "cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group "
@@ -206,6 +207,67 @@ TEST(PtxLint, SilentOnStoresByTmaAndCountsThem) {
     fewer.*count = 0;
     expectFault(stores, fewer, "got 1");
   }
+}
+
+const std::string waitForSlot =
+    "wait_0:\nmbarrier.try_wait.parity.shared.b64 done, [%r1], %r2;\n"
+    "@!done bra wait_0;\n";
+
+/// Scale factors in bulk, or by threads and behind a fence.
+const std::string inBulk =
+    "@%p1 mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%r1], 2048;\n"
+    "@%p1 cp.async.bulk.shared::cta.global.mbarrier::complete_tx::bytes [%r2], "
+    "[%rd1], 512, [%r1];\n"
+    "@%p1 cp.async.bulk.shared::cta.global.mbarrier::complete_tx::bytes [%r3], "
+    "[%rd2], 1536, [%r1];\n"
+    "@%p1 mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%r1], 64;\n" +
+    elected + "@!%p1 bra $L__BB0_3;\n" + waitForSlot + "@!%p2 " + tensorCopy +
+    "\n$L__BB0_3:\nret;";
+
+PtxCounts expectedInBulk() {
+  PtxCounts counts = expected();
+  counts.bulkCopies = counts.expectations = 2;
+  counts.elections = counts.mbarrierWaits = 1;
+  counts.proxyFences = counts.choiceFences = counts.tensorCopies = 1;
+  return counts;
+}
+
+TEST(PtxLint, SilentOnScalesInBulkAndCountsThem) {
+  auto status = lintPtx(with("ret;", inBulk), "gemm", expectedInBulk());
+  EXPECT_TRUE(status) << status.message();
+}
+
+/// Other bytes than are expected; a fence that is not on every way, or is where
+/// none was asked for.
+TEST(PtxLint, ScalesInBulkThatAreNotWhatWasProven) {
+  auto changed = [](const std::string &from, const std::string &to) {
+    std::string text = inBulk;
+    size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return with("ret;", text.replace(at, from.size(), to));
+  };
+  PtxCounts counts = expectedInBulk();
+  expectFault(changed("1536", "1520"), counts,
+              "expected 16 bytes more of the bulk copies before it");
+  expectFault(changed("1536", "1552"), counts,
+              "expected at most the bytes that its mbarrier expects, 1536");
+  expectFault(changed("@%p1 cp.async.bulk", "cp.async.bulk"), counts,
+              "expected one thread to copy in bulk");
+  expectFault(changed("2048", "%r9"), counts, "expected a number of bytes");
+  std::string missing =
+      "expected a fence between the wait for what threads may "
+      "have written and this";
+  expectFault(changed("@!%p2 " + fence, ""), counts, missing);
+  expectFault(changed("@!%p2 " + fence,
+                      "@%p2 bra $L__BB0_4;\n" + fence + "$L__BB0_4:\n"),
+              counts, missing);
+  expectFault(
+      changed(waitForSlot + "@!%p2 " + fence, "@!%p2 " + fence + waitForSlot),
+      counts, missing);
+  expectFault(changed("@!%p2 ", ""), counts,
+              "expected 1 fences with a predicate, got 0");
+  counts.bulkCopies = 1;
+  expectFault(with("ret;", inBulk), counts, "expected 1 bulk copies, got 2");
 }
 
 TEST(PtxLint, FindsEachFault) {

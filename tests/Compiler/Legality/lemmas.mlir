@@ -3,7 +3,7 @@
 // nothing. The kernel is what `nybl compile "gemm n=24 k=80 d=f32" --chip sm_120a --emit cta
 // --schedule "tile=16x16x64 warps=1x1"` gives, less its certificate.
 // RUN: nybl-opt %s -prove-non-interference | FileCheck %s
-// CHECK: certificate #cta.certificate<"nybl-prover 7", rows_max = 16777216
+// CHECK: certificate #cta.certificate<"nybl-prover 8", rows_max = 16777216
 // CHECK-SAME: <"sfa", "never", 2>
 // CHECK-NOT: unproven
 // CHECK-SAME: <"L1", proven,

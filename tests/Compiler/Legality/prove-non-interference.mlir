@@ -3,7 +3,7 @@
 
 // Row and K block are named by the guard: the guard is the proof.
 // CHECK: cta.kernel @guarded
-// CHECK-SAME: certificate #cta.certificate<"nybl-prover 7", rows_max = 16777216
+// CHECK-SAME: certificate #cta.certificate<"nybl-prover 8", rows_max = 16777216
 // CHECK-SAME: accesses = [<"sfa", "never", 1>]
 // CHECK-SAME: <"L1", proven, "1 accesses, each class never
 // CHECK-SAME: <"L6", proven

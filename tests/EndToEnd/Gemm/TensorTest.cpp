@@ -89,6 +89,45 @@ TEST_P(TensorColumns, IsTheOracleBitForBit) {
                number, {NYBL_EMU_SCHEDULE_LAZY});
 }
 
+/// Scale factors that are copied as a whole, and where they are not: rows
+/// around a multiple of 128, columns that are one or not, K steps that end with
+/// a tail or not, tiles of one atom's rows and of two. The parameter is M.
+class WholeScales : public TensorChosen,
+                    public testing::WithParamInterface<int64_t> {};
+
+TEST_P(WholeScales, IsTheOracleBitForBit) {
+  int64_t rows = GetParam();
+  int number = static_cast<int>(rows % 16);
+  GemmProblem p = road::problemOf(number, number % 2 ? 256 : 224);
+  p.sfa = p.sfb = ScaleLayout::T128x4;
+  p.n = number % 3 ? 256 : 264;
+  p.staticWeights = number % 2;
+  expectOracle(p, rows, scheduleOf(128, 3), number, road::allOrders);
+  p.n = number % 2 ? 256 : 264;
+  expectOracle(p, rows,
+               "kind=tmem tile=128x256x128 warps=4x1 stages=2 fill=tma", number,
+               {NYBL_EMU_SCHEDULE_ADVERSARY});
+  expectOracle(p, rows,
+               "kind=tmem swap=ab tile=256x128x128 warps=1x4 stages=2 fill=tma",
+               number, {NYBL_EMU_SCHEDULE_RANDOM});
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, WholeScales,
+                         testing::Values(127, 128, 129, 255, 256, 257),
+                         testing::PrintToStringParamName());
+
+/// Where all of them are, no thread writes what tcgen05.cp reads: not even a
+/// fence of the writer's is missing.
+TEST_F(TensorChosen, WholeScalesNeedNoFence) {
+  auto setRaces =
+      session->extension<decltype(nyblEmuSetRaces)>("nyblEmuSetRaces");
+  setRaces(1, /*strictFences=*/1);
+  GemmProblem p = road::problemOf(1, 256);
+  p.sfa = p.sfb = ScaleLayout::T128x4;
+  p.n = 256;
+  expectOracle(p, 256, scheduleOf(128, 3), 1, road::allOrders);
+}
+
 /// What is chosen, for few rows and many.
 TEST_F(TensorChosen, IsChosenOnThisChip) {
   for (int64_t rows : {1, 128, 129}) {

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Scale factors as they lie in memory: of 128 rows and 4 K blocks 512 bytes, an
+// atom, and those of the next 4 K blocks behind them. Where all of a K step's
+// are real, one thread copies them in one piece.
+
+#include "compiler/Conversion/TileRing.h"
+#include "compiler/Select/Schedule.h"
+#include "runtime/Abi/Problem.h"
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::compiler;
+
+using Atoms = cta::CopyScaleAtomsOp;
+
+// So that what all threads copy at a time, a word each, is of one atom.
+static_assert(producerWarps * 32 * 4 == Atoms::atomBytes);
+
+/// The walk over tiles that a value is a coordinate of, and which.
+static std::pair<tile::ForeachTileOp, unsigned> walkOf(Value coordinate) {
+  auto argument = dyn_cast<BlockArgument>(coordinate);
+  if (!argument)
+    return {};
+  return {dyn_cast<tile::ForeachTileOp>(argument.getOwner()->getParentOp()),
+          argument.getArgNumber()};
+}
+
+static int64_t tileRowsOf(tile::LoadScalesOp op) {
+  return *tile::constantSize(op.getType().getSizes()[0]);
+}
+
+/// Tiles are whole atoms, in memory and in the stage, and some may be real.
+bool TileRing::isInAtoms(tile::LoadScalesOp op) {
+  auto [walk, side] = walkOf(op.getRow());
+  if (!keepsAtoms() || !walk || staged.lookup(op).scales.words != 4)
+    return false;
+  auto type = cast<cta::ScalesType>(argument(op.getScales()).getType());
+  int64_t step = *tile::constantSize(walk.getSteps()[side]);
+  bool fits =
+      type.getBlocks() >= tileK / kBlock &&
+      (type.getRows() == cta::dynamicRows || type.getRows() >= Atoms::atomRows);
+  return fits && step % Atoms::atomRows == 0 &&
+         tileRowsOf(op) % Atoms::atomRows == 0 &&
+         type.getLayout().getValue() == StringRef(name(ScaleLayout::T128x4));
+}
+
+SmallVector<Value> TileRing::wholeAtoms(tile::LoadScalesOp op) {
+  auto type = cast<cta::ScalesType>(argument(op.getScales()).getType());
+  Index lastBlock = coordinate(op.getColumn()) / kBlock + (tileK / kBlock - 1);
+  SmallVector<Value> whole;
+  for (int64_t row = 0; row < tileRowsOf(op); row += Atoms::atomRows) {
+    Index lastRow = coordinate(op.getRow()) + (row + Atoms::atomRows - 1);
+    whole.push_back(
+        isInside(lastRow, lastBlock, type.getRows(), type.getBlocks()));
+  }
+  return whole;
+}
+
+bool TileRing::isAlwaysWhole(tile::LoadScalesOp op) {
+  auto type = cast<cta::ScalesType>(argument(op.getScales()).getType());
+  auto [walk, side] = walkOf(op.getRow());
+  std::optional<int64_t> extent = tile::constantSize(walk.getExtents()[side]);
+  FailureOr<int64_t> steps = stepsOf(op->getParentOfType<tile::AccumulateOp>());
+  if (type.getRows() == cta::dynamicRows || !extent || failed(steps))
+    return false;
+  int64_t step = *tile::constantSize(walk.getSteps()[side]);
+  int64_t lastTile = (*extent - 1) / step * step;
+  return lastTile + tileRowsOf(op) <= type.getRows() &&
+         *steps * split * tileK <= type.getBlocks() * kBlock;
+}
+
+LogicalResult TileRing::copyAtoms(tile::LoadScalesOp op, const Staged &to,
+                                  ValueRange whole, Value isStep) {
+  Value base = argument(op.getScales());
+  int64_t atoms = tileK / kBlock / Atoms::atomBlocks;
+  Value mine = both(*thread < 1, isStep);
+  for (auto [i, inside] : llvm::enumerate(whole)) {
+    int64_t firstRow = i * Atoms::atomRows;
+    Index row = (coordinate(op.getRow()) + firstRow).extend();
+    FailureOr<Index> offset =
+        scaleOffset(op, row, coordinate(op.getColumn()) / kBlock);
+    if (failed(offset))
+      return failure();
+    Index begin = number(i * Atoms::atomBytes);
+    cta::CopyScaleAtomsOp::create(builder, op.getLoc(), base, *offset, inside,
+                                  atoms, ring, to.stage, iteration, begin,
+                                  to.scales.parts() * Atoms::atomBytes, mine,
+                                  runsAhead(base));
+  }
+  return success();
+}
+
+Value TileRing::copiedInAtoms(tile::AccumulateOp op) {
+  auto loads = op.getBody().front().getOps<tile::LoadScalesOp>();
+  if (!llvm::all_of(loads, [&](auto load) { return isInAtoms(load); }))
+    return {};
+  Value copied;
+  for (tile::LoadScalesOp load : loads)
+    if (!isAlwaysWhole(load))
+      for (Value whole : wholeAtoms(load))
+        copied = both(copied, whole);
+  return copied;
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Edits of what copies scale factors as a whole, and of what goes with it: what
+// else copies them, and whether there is a fence. No verdict of the enumeration
+// may be of a kernel that is proven.
+
+#include "tests/CtaInterpreter/WrongKernels.h"
+
+using namespace mlir;
+using namespace nybl;
+using namespace nybl::enumeration;
+
+namespace {
+
+using Atoms = cta::CopyScaleAtomsOp;
+
+Value truth(Operation *before, bool value) {
+  OpBuilder b(before);
+  return arith::ConstantOp::create(b, before->getLoc(), b.getBoolAttr(value));
+}
+
+/// row < rows and block < blocks: which of them is left, for all who look.
+void keepHalf(cta::KernelOp kernel, unsigned half) {
+  for (Atoms atoms : all<Atoms>(kernel)) {
+    auto both = atoms.getInside().getDefiningOp<arith::AndIOp>();
+    both.getResult().replaceAllUsesWith(both->getOperand(half));
+  }
+}
+
+/// The first row is real, and not the last.
+void askForOneRow(cta::KernelOp kernel) {
+  for (Atoms atoms : all<Atoms>(kernel)) {
+    auto both = atoms.getInside().getDefiningOp<arith::AndIOp>();
+    auto rows = both.getLhs().getDefiningOp<arith::CmpIOp>();
+    auto last = rows.getLhs().getDefiningOp<arith::AddIOp>();
+    rows->setOperand(0, last.getLhs());
+  }
+}
+
+void leaveToNobody(cta::KernelOp kernel) {
+  for (cta::CopyScalesOp words : all<cta::CopyScalesOp>(kernel))
+    words.erase();
+}
+
+void leaveNothing(cta::KernelOp kernel) {
+  for (cta::CopyScalesOp words : all<cta::CopyScalesOp>(kernel, "sfa"))
+    words.getUnlessMutable().clear();
+}
+
+/// The other side's choice.
+void leaveToOthers(cta::KernelOp kernel) {
+  Value other = all<Atoms>(kernel, "sfb").front().getInside();
+  for (cta::CopyScalesOp words : all<cta::CopyScalesOp>(kernel, "sfa")) {
+    words->moveBefore(words->getBlock()->getTerminator());
+    words.getUnlessMutable().assign(other);
+  }
+  // They are published behind it.
+  auto publish = all<cta::RingPublishOp>(kernel).front();
+  publish->moveBefore(publish->getBlock()->getTerminator());
+}
+
+void copyBy(cta::KernelOp kernel, bool threads) {
+  for (Atoms atoms : all<Atoms>(kernel))
+    atoms.getMineMutable().assign(truth(atoms, threads));
+}
+
+cta::RingWaitOp waitForSlot(cta::KernelOp kernel) {
+  for (cta::RingWaitOp wait : all<cta::RingWaitOp>(kernel))
+    if (wait.getCopied())
+      return wait;
+  return {};
+}
+
+/// As if one side, or half of what is asked of a side, were all.
+void claimHalf(cta::KernelOp kernel, unsigned half) {
+  cta::RingWaitOp wait = waitForSlot(kernel);
+  auto both = wait.getCopied().getDefiningOp<arith::AndIOp>();
+  wait.getCopiedMutable().assign(both->getOperand(half));
+}
+
+constexpr Edit atomEdits[] = {
+    // Whether.
+    {"AskedForRowsAlone", "L1", [](cta::KernelOp k) { keepHalf(k, 0); }},
+    {"AskedForBlocksAlone", "L1", [](cta::KernelOp k) { keepHalf(k, 1); }},
+    {"AskedForOneRow", "L1", askForOneRow},
+    {"AlwaysCopied", "L1",
+     [](cta::KernelOp k) {
+       for (Atoms atoms : all<Atoms>(k))
+         atoms.getInsideMutable().assign(truth(atoms, true));
+     }},
+    {"NeverCopied", "L3",
+     [](cta::KernelOp k) { all<Atoms>(k, "sfa").front().erase(); }},
+    {"NeverCopiedByThreads", "L3", leaveToNobody},
+    {"AlwaysCopiedByThreads", "L3", leaveNothing},
+    {"CopiedByThreadsWhereTheOtherIs", "L3", leaveToOthers},
+    // What, and where to.
+    {"OneAtomLess", "L3",
+     [](cta::KernelOp k) { all<Atoms>(k).front().setAtoms(1); }},
+    {"OneAtomOn", "L2",
+     [](cta::KernelOp k) {
+       Atoms atoms = all<Atoms>(k, "sfa").front();
+       addTo(atoms, atoms.getOffsetMutable(), 512);
+     }},
+    {"OneSectorOn", "L2",
+     [](cta::KernelOp k) {
+       Atoms atoms = all<Atoms>(k, "sfa").front();
+       addTo(atoms, atoms.getOffsetMutable(), 32);
+     }},
+    {"ToTheNextPlace", "L3",
+     [](cta::KernelOp k) {
+       Atoms atoms = all<Atoms>(k).front();
+       addTo(atoms, atoms.getToMutable(), 512);
+     }},
+    {"ToOnePlace", "L3",
+     [](cta::KernelOp k) {
+       Atoms atoms = all<Atoms>(k).front();
+       addTo(atoms, atoms.getToMutable(), 512);
+       atoms.setAtoms(1);
+     }},
+    {"FurtherApart", "L3",
+     [](cta::KernelOp k) { all<Atoms>(k).front().setApart(1024); }},
+    // Who, and when.
+    {"ByAllThreads", "L3", [](cta::KernelOp k) { copyBy(k, true); }},
+    {"ByNoThread", "L3", [](cta::KernelOp k) { copyBy(k, false); }},
+    {"PublishedEarly", "L3",
+     [](cta::KernelOp k) {
+       all<cta::RingPublishOp>(k).front()->moveBefore(all<Atoms>(k).back());
+     }},
+    {"BeforeTheSlotIsFree", "L3",
+     [](cta::KernelOp k) {
+       all<cta::RingAcquireOp>(k).front()->moveAfter(all<Atoms>(k).front());
+     }},
+    // Fences.
+    {"NeverFenced", "L3",
+     [](cta::KernelOp k) {
+       cta::RingWaitOp wait = waitForSlot(k);
+       wait.getCopiedMutable().assign(truth(wait, true));
+     }},
+    {"NotFencedForA", "L3", [](cta::KernelOp k) { claimHalf(k, 1); }},
+    {"NotFencedForB", "L3", [](cta::KernelOp k) { claimHalf(k, 0); }},
+};
+
+class WrongAtoms : public testing::TestWithParam<Edit> {};
+
+/// Two K steps, the second with a tail of rows' K blocks; tiles with and
+/// without a tail of rows of either side.
+TEST_P(WrongAtoms, AreFoundAndNotProven) {
+  expectFound(GetParam(),
+              {"kind=tmem tile=128x128x128 warps=4x1 stages=2 fill=tma",
+               /*k=*/224,
+               /*n=*/140,
+               {31, 128, 300},
+               "sm_100a",
+               /*mayBeProven=*/false});
+}
+
+INSTANTIATE_TEST_SUITE_P(Edits, WrongAtoms, testing::ValuesIn(atomEdits),
+                         [](const testing::TestParamInfo<Edit> &info) {
+                           return info.param.name;
+                         });
+
+} // namespace
