@@ -248,7 +248,7 @@ private:
     llvm::SmallVector<StringRef> operands;
     s.operands.split(operands, ',');
     unsigned bytes = 0;
-    if (!s.predicated)
+    if (branch != Elected)
       fault(s, "expected one thread to copy in bulk");
     if (operands.size() != 4 || operands[2].trim().getAsInteger(10, bytes) ||
         bytes > bytesToCome)
@@ -274,7 +274,7 @@ private:
     if (s.op == "cp.async.bulk.tensor.2d.shared::cta.global.tile.mbarrier::"
                 "complete_tx::bytes") {
       ++counts.boxes;
-      if (!s.predicated)
+      if (!s.predicated && branch != Elected)
         fault(s, "expected one thread to copy a box");
       checkCopy(s);
       return;

@@ -262,16 +262,22 @@ struct LowerCopyBox : Lowering<cta::CopyBoxOp> {
     Value to = stageAddress(b, op, a.getStage(), a.getIteration(), Value());
     Value full = fullBarrier(b, loc, op.getRing().getDefiningOp<cta::RingOp>(),
                              a.getRing(), a.getIteration());
-    Value elected = electFor(b, loc, a.getMine());
-    inlinePtx(b, loc, {}, {full, elected},
-              "@$1 mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [$0], " +
-                  std::to_string(op.getElementBytes()) + ";",
-              "r,b,~{memory}");
-    inlinePtx(b, loc, {},
-              {to, a.getMap(), a.getColumn(), a.getRow(), full, elected},
-              "@$5 cp.async.bulk.tensor.2d.shared::cta.global.tile"
-              ".mbarrier::complete_tx::bytes [$0], [$1, {$2, $3}], [$4];",
-              "r,l,r,r,r,b,~{memory}");
+    std::string expect =
+        "mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [$0], " +
+        std::to_string(op.getElementBytes()) + ";";
+    std::string copy = "cp.async.bulk.tensor.2d.shared::cta.global.tile"
+                       ".mbarrier::complete_tx::bytes [$0], [$1, {$2, $3}], "
+                       "[$4];";
+    SmallVector<Value> box{to, a.getMap(), a.getColumn(), a.getRow(), full};
+    if (op->hasAttr(byElected)) {
+      inlinePtx(b, loc, {}, full, expect, "r,~{memory}");
+      inlinePtx(b, loc, {}, box, copy, "r,l,r,r,r,~{memory}");
+    } else {
+      Value elected = electFor(b, loc, a.getMine());
+      inlinePtx(b, loc, {}, {full, elected}, "@$1 " + expect, "r,b,~{memory}");
+      box.push_back(elected);
+      inlinePtx(b, loc, {}, box, "@$5 " + copy, "r,l,r,r,r,b,~{memory}");
+    }
     b.eraseOp(op);
     return success();
   }

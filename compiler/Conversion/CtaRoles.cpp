@@ -424,6 +424,18 @@ void TileRangeExpander::skipFilled(scf::ForOp tiles) {
                               tiles.getInductionVar(), tiles.getLowerBound());
     Value begin =
         arith::SelectOp::create(builder, location, isFirst, filled, none);
+    // Of copies that one value is for, one value again.
+    llvm::SmallDenseMap<Value, Value> later;
+    auto makeLater = [&](Value given) {
+      Value &mine = later[given];
+      if (mine)
+        return mine;
+      mine = arith::CmpIOp::create(builder, location, arith::CmpIPredicate::uge,
+                                   loop.getInductionVar(), begin);
+      if (given)
+        mine = arith::AndIOp::create(builder, location, given, mine);
+      return mine;
+    };
     for (Operation &op : *loop.getBody())
       llvm::TypeSwitch<Operation *>(&op)
           .Case<cta::CopyOp, cta::CopyBoxOp, cta::CopyScalesOp,
@@ -431,12 +443,7 @@ void TileRangeExpander::skipFilled(scf::ForOp tiles) {
             if (!copy.getAhead())
               return;
             builder.setInsertionPoint(copy);
-            Value mine = arith::CmpIOp::create(builder, location,
-                                               arith::CmpIPredicate::uge,
-                                               loop.getInductionVar(), begin);
-            if (Value given = copy.getMine())
-              mine = arith::AndIOp::create(builder, location, given, mine);
-            copy.getMineMutable().assign(mine);
+            copy.getMineMutable().assign(makeLater(copy.getMine()));
           });
   });
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Scale factors that come as a whole, by bulk copies, or word by word, by
-// threads: which of the two is a branch, so that nobody computes addresses of
-// copies that are not made.
+// threads. Which of the two is a branch, and so is who asks for what comes in
+// bulk: nobody computes addresses of copies that he does not make.
 
 #include "compiler/Conversion/CtaToSM120.h"
 #include "dialects/Cta/CtaOps.h"
@@ -10,6 +10,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SmallPtrSet.h"
 
 using namespace mlir;
 using namespace nybl;
@@ -25,8 +26,7 @@ struct LowerCopyScaleAtoms : Lowering<cta::CopyScaleAtomsOp> {
     Location loc = op.getLoc();
     Value full = fullBarrier(b, loc, op.getRing().getDefiningOp<cta::RingOp>(),
                              a.getRing(), a.getIteration());
-    Value elected = electFor(b, loc, a.getMine());
-    Value copies = LLVM::AndOp::create(b, loc, elected, a.getInside());
+    Value copies = a.getInside(); // of who is elected: see electForCopies
     inlinePtx(b, loc, {}, {full, copies},
               "@$1 mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [$0], " +
                   std::to_string(op.getElementBytes()) + ";",
@@ -54,19 +54,11 @@ struct LowerCopyScaleAtoms : Lowering<cta::CopyScaleAtomsOp> {
   }
 };
 
-/// What is computed for these copies alone goes with them.
-void branchAround(Value whole, ArrayRef<cta::CopyScalesOp> copies) {
-  cta::CopyScalesOp last = copies.back();
-  OpBuilder b(last);
-  Location loc = last.getLoc();
-  Value always =
-      arith::ConstantOp::create(b, loc, b.getIntegerAttr(b.getI1Type(), 1));
-  Value some = arith::XOrIOp::create(b, loc, whole, always);
-  auto branch = scf::IfOp::create(b, loc, some, /*withElseRegion=*/false);
-  for (cta::CopyScalesOp copy : copies) {
-    copy.getUnlessMutable().clear();
-    copy->moveBefore(branch.thenBlock()->getTerminator());
-  }
+/// These ops go into a branch, before the last of them, and what is computed
+/// for them alone goes with them.
+void moveInto(scf::IfOp branch, ArrayRef<Operation *> ops) {
+  for (Operation *op : ops)
+    op->moveBefore(branch.thenBlock()->getTerminator());
   for (Operation *op = branch->getPrevNode(), *next; op; op = next) {
     next = op->getPrevNode();
     if (isPure(op) && !op->use_empty() &&
@@ -77,17 +69,53 @@ void branchAround(Value whole, ArrayRef<cta::CopyScalesOp> copies) {
   }
 }
 
+void branchAroundWords(Value whole, ArrayRef<Operation *> copies) {
+  OpBuilder b(copies.back());
+  Location loc = copies.back()->getLoc();
+  Value always =
+      arith::ConstantOp::create(b, loc, b.getIntegerAttr(b.getI1Type(), 1));
+  Value some = arith::XOrIOp::create(b, loc, whole, always);
+  for (Operation *copy : copies)
+    cast<cta::CopyScalesOp>(copy).getUnlessMutable().clear();
+  moveInto(scf::IfOp::create(b, loc, some, /*withElseRegion=*/false), copies);
+}
+
+/// Boxes and atoms: one election for all that the same thread asks for.
+void electForCopies(Value mine, ArrayRef<Operation *> copies) {
+  OpBuilder b(copies.back());
+  Location loc = copies.back()->getLoc();
+  Value elected = electFor(b, loc, mine);
+  for (Operation *copy : copies)
+    copy->setAttr(byElected, b.getUnitAttr());
+  moveInto(scf::IfOp::create(b, loc, elected, /*withElseRegion=*/false),
+           copies);
+}
+
 } // namespace
 
-void nybl::compiler::branchAroundWholeScales(cta::KernelOp kernel) {
-  using Key = std::pair<Block *, Value>;
-  llvm::MapVector<Key, SmallVector<cta::CopyScalesOp>> groups;
-  kernel.walk([&](cta::CopyScalesOp copy) {
-    if (Value whole = copy.getUnless())
-      groups[Key(copy->getBlock(), whole)].push_back(copy);
+void nybl::compiler::branchToCopies(cta::KernelOp kernel) {
+  using Groups =
+      llvm::MapVector<std::pair<Block *, Value>, SmallVector<Operation *>>;
+  Groups words, elected;
+  llvm::SmallPtrSet<Block *, 4> withAtoms;
+  kernel.walk([&](cta::CopyScaleAtomsOp atoms) {
+    withAtoms.insert(atoms->getBlock());
   });
-  for (auto &[key, copies] : groups)
-    branchAround(key.second, copies);
+  kernel.walk([&](Operation *op) {
+    Block *block = op->getBlock();
+    if (auto copy = dyn_cast<cta::CopyScalesOp>(op); copy && copy.getUnless())
+      words[{block, copy.getUnless()}].push_back(op);
+    if (!withAtoms.contains(block))
+      return;
+    if (auto box = dyn_cast<cta::CopyBoxOp>(op))
+      elected[{block, box.getMine()}].push_back(op);
+    if (auto atoms = dyn_cast<cta::CopyScaleAtomsOp>(op))
+      elected[{block, atoms.getMine()}].push_back(op);
+  });
+  for (auto &[key, copies] : words)
+    branchAroundWords(key.second, copies);
+  for (auto &[key, copies] : elected)
+    electForCopies(key.second, copies);
 }
 
 void nybl::compiler::addScaleAtomPatterns(TypeConverter &types,

@@ -208,7 +208,7 @@ LogicalResult nybl::compiler::lowerKernels(
     if (failed(placeTensorMemory(kernel)))
       return failure();
     expandTileRanges(kernel);
-    branchAroundWholeScales(kernel);
+    branchToCopies(kernel);
     if (failed(gatherAsked(kernel)))
       return failure();
   }

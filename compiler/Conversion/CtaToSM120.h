@@ -106,9 +106,12 @@ void addTensorPatterns(mlir::TypeConverter &types,
                        mlir::RewritePatternSet &patterns,
                        llvm::StringRef scaleVector);
 
-/// Copies of scale factors that are made only where they do not come as a whole
-/// stand in a branch (CtaScaleAtoms.cpp).
-void branchAroundWholeScales(cta::KernelOp kernel);
+/// Where scale factors may come as a whole, what threads copy of them else
+/// stands in a branch, and so does all that one thread has copied in a K step,
+/// for which it is elected once; its copies then have this attribute
+/// (CtaScaleAtoms.cpp).
+void branchToCopies(cta::KernelOp kernel);
+inline constexpr llvm::StringLiteral byElected = "by_elected";
 
 /// Copies of them as a whole (CtaScaleAtoms.cpp).
 void addScaleAtomPatterns(mlir::TypeConverter &types,

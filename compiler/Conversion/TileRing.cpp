@@ -96,7 +96,7 @@ LogicalResult TileRing::convertLoadScales(tile::LoadScalesOp op, Value isStep) {
     whole = wholeAtoms(op);
     if (failed(copyAtoms(op, to, whole, isStep)))
       return failure();
-    if (isAlwaysWhole(op))
+    if (areRowsWhole(op) && areBlocksWhole(op))
       return success();
   }
   LogicalResult result = success();

@@ -44,8 +44,12 @@ private:
   bool isInAtoms(tile::LoadScalesOp op);
   /// Of each 128 rows, i1: they are all real, and the step's K blocks too.
   llvm::SmallVector<mlir::Value> wholeAtoms(tile::LoadScalesOp op);
-  /// They are so in every tile and K step.
-  bool isAlwaysWhole(tile::LoadScalesOp op);
+  /// The last row of a tile's atom, and the last K block of a step.
+  Index lastRowOf(tile::LoadScalesOp op, int64_t atom);
+  Index lastBlockOf(tile::LoadScalesOp op);
+  /// They are real in every tile, and in every K step.
+  bool areRowsWhole(tile::LoadScalesOp op);
+  bool areBlocksWhole(tile::LoadScalesOp op);
   /// Those of `whole`.
   mlir::LogicalResult copyAtoms(tile::LoadScalesOp op, const Staged &to,
                                 mlir::ValueRange whole, mlir::Value isStep);

@@ -45,28 +45,41 @@ bool TileRing::isInAtoms(tile::LoadScalesOp op) {
          type.getLayout().getValue() == StringRef(name(ScaleLayout::T128x4));
 }
 
+Index TileRing::lastRowOf(tile::LoadScalesOp op, int64_t atom) {
+  return coordinate(op.getRow()) + ((atom + 1) * Atoms::atomRows - 1);
+}
+
+Index TileRing::lastBlockOf(tile::LoadScalesOp op) {
+  return coordinate(op.getColumn()) / kBlock + (tileK / kBlock - 1);
+}
+
 SmallVector<Value> TileRing::wholeAtoms(tile::LoadScalesOp op) {
   auto type = cast<cta::ScalesType>(argument(op.getScales()).getType());
-  Index lastBlock = coordinate(op.getColumn()) / kBlock + (tileK / kBlock - 1);
+  Index lastBlock = lastBlockOf(op);
   SmallVector<Value> whole;
-  for (int64_t row = 0; row < tileRowsOf(op); row += Atoms::atomRows) {
-    Index lastRow = coordinate(op.getRow()) + (row + Atoms::atomRows - 1);
+  for (int64_t i = 0; i < tileRowsOf(op) / Atoms::atomRows; ++i) {
+    Index lastRow = lastRowOf(op, i);
     whole.push_back(
         isInside(lastRow, lastBlock, type.getRows(), type.getBlocks()));
   }
   return whole;
 }
 
-bool TileRing::isAlwaysWhole(tile::LoadScalesOp op) {
+bool TileRing::areRowsWhole(tile::LoadScalesOp op) {
   auto type = cast<cta::ScalesType>(argument(op.getScales()).getType());
   auto [walk, side] = walkOf(op.getRow());
   std::optional<int64_t> extent = tile::constantSize(walk.getExtents()[side]);
-  FailureOr<int64_t> steps = stepsOf(op->getParentOfType<tile::AccumulateOp>());
-  if (type.getRows() == cta::dynamicRows || !extent || failed(steps))
+  if (type.getRows() == cta::dynamicRows || !extent)
     return false;
   int64_t step = *tile::constantSize(walk.getSteps()[side]);
   int64_t lastTile = (*extent - 1) / step * step;
-  return lastTile + tileRowsOf(op) <= type.getRows() &&
+  return lastTile + tileRowsOf(op) <= type.getRows();
+}
+
+bool TileRing::areBlocksWhole(tile::LoadScalesOp op) {
+  auto type = cast<cta::ScalesType>(argument(op.getScales()).getType());
+  FailureOr<int64_t> steps = stepsOf(op->getParentOfType<tile::AccumulateOp>());
+  return succeeded(steps) &&
          *steps * split * tileK <= type.getBlocks() * kBlock;
 }
 
@@ -96,9 +109,15 @@ Value TileRing::copiedInAtoms(tile::AccumulateOp op) {
   if (!llvm::all_of(loads, [&](auto load) { return isInAtoms(load); }))
     return {};
   Value copied;
-  for (tile::LoadScalesOp load : loads)
-    if (!isAlwaysWhole(load))
-      for (Value whole : wholeAtoms(load))
-        copied = both(copied, whole);
+  for (tile::LoadScalesOp load : loads) {
+    auto type = cast<cta::ScalesType>(argument(load.getScales()).getType());
+    int64_t atoms = tileRowsOf(load) / Atoms::atomRows;
+    for (int64_t i = 0; i < atoms && !areRowsWhole(load); ++i) {
+      Index last = lastRowOf(load, i);
+      copied = both(copied, last < rowsOf(type.getRows()));
+    }
+    if (!areBlocksWhole(load))
+      copied = both(copied, lastBlockOf(load) < type.getBlocks());
+  }
   return copied;
 }

@@ -118,6 +118,19 @@ static void countSums(mlir::Operation *op, PtxCounts &counts) {
   counts.sumsLeft += sum.getValues().size() / 4;
 }
 
+/// Beside atoms, one thread is elected once for all that it has copied, but
+/// apart for what runs ahead.
+static bool isFirstElected(mlir::Operation *op) {
+  mlir::Block &block = *op->getBlock();
+  if (block.getOps<cta::CopyScaleAtomsOp>().empty())
+    return true;
+  for (mlir::Operation &before : block)
+    if (llvm::isa<cta::CopyBoxOp, cta::CopyScaleAtomsOp>(before) &&
+        cta::isAhead(&before) == cta::isAhead(op))
+      return &before == op;
+  return false;
+}
+
 /// What runs ahead of the grid's wait stands there, and in its loop.
 static void countCopies(mlir::Operation *op, PtxCounts &counts) {
   bool boxes = llvm::isa<cta::CopyBoxOp>(op);
@@ -129,7 +142,8 @@ static void countCopies(mlir::Operation *op, PtxCounts &counts) {
   counts.boxes += times * boxes;
   counts.bulkCopies += times * pieces;
   counts.expectations += times * (boxes || atoms);
-  counts.elections += times * (boxes || atoms);
+  if (boxes || atoms)
+    counts.elections += times * isFirstElected(op);
   if (cta::isAhead(op))
     counts.ahead += atoms ? pieces : 1;
 }

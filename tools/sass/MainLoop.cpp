@@ -4,6 +4,7 @@
 
 #include "tools/sass/MainLoop.h"
 #include <map>
+#include <queue>
 
 using namespace nybl;
 using namespace nybl::sass;
@@ -22,7 +23,6 @@ static void add(LoopFigures &figures, const Instruction &in) {
   figures.nops += in.base() == "NOP";
   figures.moves += isMove(in);
   figures.local += in.base() == "LDL" || in.base() == "STL";
-  figures.stallCycles += in.stallCycles();
 }
 
 using Counts = std::map<const Loop *, size_t>; ///< of multiplies, by loop
@@ -69,6 +69,34 @@ Expected<LoopBody> nybl::sass::mainLoopBody(const Code &code) {
   return body;
 }
 
+/// Of all ways through the body, from the head back to it, the one with the
+/// least sum of stall counts. What is no part of the body counts nothing.
+static size_t leastStalls(const Code &code, const Flow &flow,
+                          const LoopBody &body) {
+  const Loop *loop = flow.innermost(body.head);
+  std::vector<bool> counts(code.instructions.size());
+  for (size_t place : body.places)
+    counts[place] = true;
+  using Way = std::pair<size_t, size_t>; // stalls so far, and where to
+  std::priority_queue<Way, std::vector<Way>, std::greater<>> ways;
+  std::vector<bool> seen(code.instructions.size());
+  ways.push({0, body.head});
+  while (!ways.empty()) {
+    auto [stalls, at] = ways.top();
+    ways.pop();
+    if (at == body.head && stalls > 0)
+      return stalls;
+    if (seen[at])
+      continue;
+    seen[at] = true;
+    size_t own = counts[at] ? code.instructions[at].stallCycles() : 0;
+    for (size_t next : flow.successors(at))
+      if (loop->holds[next])
+        ways.push({stalls + own, next});
+  }
+  return 0;
+}
+
 Expected<std::optional<LoopFigures>> nybl::sass::mainLoop(const Code &code) {
   auto body = mainLoopBody(code);
   if (!body)
@@ -79,5 +107,9 @@ Expected<std::optional<LoopFigures>> nybl::sass::mainLoop(const Code &code) {
   figures.address = code.instructions[body->head].place;
   for (size_t i : body->places)
     add(figures, code.instructions[i]);
+  auto flow = sassFlow(code);
+  if (!flow)
+    return flow.status();
+  figures.stallCycles = leastStalls(code, *flow, *body);
   return std::optional<LoopFigures>(figures);
 }

@@ -214,20 +214,26 @@ const std::string waitForSlot =
     "@!done bra wait_0;\n";
 
 /// Scale factors in bulk, or by threads and behind a fence.
+const std::string box =
+    "mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%r1], 64;\n"
+    "cp.async.bulk.tensor.2d.shared::cta.global.tile.mbarrier::complete_tx::"
+    "bytes [%r2], [%rd3, {%r3, %r4}], [%r1];\n";
 const std::string inBulk =
-    "@%p1 mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%r1], 2048;\n"
-    "@%p1 cp.async.bulk.shared::cta.global.mbarrier::complete_tx::bytes [%r2], "
+    elected + "@!%p1 bra $L__BB0_3;\n" + box +
+    "@%p3 mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%r1], 2048;\n"
+    "@%p3 cp.async.bulk.shared::cta.global.mbarrier::complete_tx::bytes [%r2], "
     "[%rd1], 512, [%r1];\n"
-    "@%p1 cp.async.bulk.shared::cta.global.mbarrier::complete_tx::bytes [%r3], "
+    "@%p3 cp.async.bulk.shared::cta.global.mbarrier::complete_tx::bytes [%r3], "
     "[%rd2], 1536, [%r1];\n"
-    "@%p1 mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%r1], 64;\n" +
-    elected + "@!%p1 bra $L__BB0_3;\n" + waitForSlot + "@!%p2 " + tensorCopy +
-    "\n$L__BB0_3:\nret;";
+    "@%p3 mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%r1], 512;\n"
+    "@%p3 cp.async.bulk.shared::cta.global.mbarrier::complete_tx::bytes [%r2], "
+    "[%rd1], 512, [%r1];\n" +
+    waitForSlot + "@!%p2 " + tensorCopy + "\n$L__BB0_3:\nret;";
 
 PtxCounts expectedInBulk() {
   PtxCounts counts = expected();
-  counts.bulkCopies = counts.expectations = 2;
-  counts.elections = counts.mbarrierWaits = 1;
+  counts.bulkCopies = counts.expectations = 3;
+  counts.elections = counts.mbarrierWaits = counts.boxes = 1;
   counts.proxyFences = counts.choiceFences = counts.tensorCopies = 1;
   return counts;
 }
@@ -251,7 +257,9 @@ TEST(PtxLint, ScalesInBulkThatAreNotWhatWasProven) {
               "expected 16 bytes more of the bulk copies before it");
   expectFault(changed("1536", "1552"), counts,
               "expected at most the bytes that its mbarrier expects, 1536");
-  expectFault(changed("@%p1 cp.async.bulk", "cp.async.bulk"), counts,
+  expectFault(changed("@!%p1 bra $L__BB0_3;\n", ""), counts,
+              "expected one thread to copy a box");
+  expectFault(changed("@!%p1 bra $L__BB0_3;\n" + box, ""), counts,
               "expected one thread to copy in bulk");
   expectFault(changed("2048", "%r9"), counts, "expected a number of bytes");
   std::string missing =
@@ -267,7 +275,7 @@ TEST(PtxLint, ScalesInBulkThatAreNotWhatWasProven) {
   expectFault(changed("@!%p2 ", ""), counts,
               "expected 1 fences with a predicate, got 0");
   counts.bulkCopies = 1;
-  expectFault(with("ret;", inBulk), counts, "expected 1 bulk copies, got 2");
+  expectFault(with("ret;", inBulk), counts, "expected 1 bulk copies, got 3");
 }
 
 TEST(PtxLint, FindsEachFault) {
