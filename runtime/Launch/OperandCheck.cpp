@@ -73,14 +73,30 @@ std::vector<std::string> Findings::describe(const GemmProblem &problem) const {
   return lines;
 }
 
+static constexpr const char *unusableGlobal =
+    "global: not a positive normal number with a normal reciprocal";
+
 std::vector<std::string>
 QuantizeFindings::describe(const QuantizeProblem &problem) const {
   std::vector<std::string> lines;
   addLine(lines, "x", input, "elements that are not finite", problem.xColumns(),
           "column");
   if (globalUnusable)
-    lines.push_back("global: not a positive normal number with a normal "
-                    "reciprocal");
+    lines.push_back(unusableGlobal);
+  return lines;
+}
+
+std::vector<std::string>
+DequantizeFindings::describe(const DequantizeProblem &problem) const {
+  std::vector<std::string> lines;
+  int64_t blocks = problem.blocks();
+  addLine(lines, "q_scales", nanScales, "NaN bytes", blocks, "K block");
+  addLine(lines, "q_scales", zeroScales,
+          "zero scales with data that is not zero", blocks, "K block");
+  if (globalUnusable)
+    lines.push_back(unusableGlobal);
+  addLine(lines, "y", output, "elements that are not finite", problem.k,
+          "column");
   return lines;
 }
 
@@ -210,18 +226,47 @@ Status OperandCheck::Run::before(const QuantizeProblem &problem,
   return elements(args.x, args.m, problem.xColumns(), problem.x, args.stream);
 }
 
+Expected<bool> OperandCheck::Run::isGlobalUnusable(GlobalKind kind,
+                                                   const nybl_scalar &global) {
+  if (kind == GlobalKind::None)
+    return false;
+  auto value = valueOf(global);
+  return value ? Expected<bool>(!isUsableGlobal(*value)) : value.status();
+}
+
 Expected<QuantizeFindings>
 OperandCheck::Run::after(const QuantizeProblem &problem,
                          const nybl_quantize_args &args) {
   auto found = counted(args.stream);
   if (!found)
     return found.status();
-  QuantizeFindings findings{(*found)[4]};
-  if (problem.global == GlobalKind::None)
-    return findings;
-  auto global = valueOf(args.global);
-  if (!global)
-    return global.status();
-  findings.globalUnusable = !isUsableGlobal(*global);
-  return findings;
+  auto unusable = isGlobalUnusable(problem.global, args.global);
+  if (!unusable)
+    return unusable.status();
+  return QuantizeFindings{(*found)[4], *unusable};
+}
+
+Status OperandCheck::Run::before(const DequantizeProblem &problem,
+                                 const nybl_dequantize_args &args) {
+  if (Status status = allocate(); !status)
+    return status;
+  return scales(args.m, problem.blocks(), args.q, args.q_scales, args.stream,
+                0);
+}
+
+Expected<DequantizeFindings>
+OperandCheck::Run::after(const DequantizeProblem &problem,
+                         const nybl_dequantize_args &args) {
+  if (Status status =
+          elements(args.y, args.m, problem.k, problem.y, args.stream);
+      !status)
+    return status;
+  auto found = counted(args.stream);
+  if (!found)
+    return found.status();
+  auto unusable = isGlobalUnusable(problem.global, args.global);
+  if (!unusable)
+    return unusable.status();
+  const Counters &c = *found;
+  return DequantizeFindings{c[0], c[1], c[4], *unusable};
 }

@@ -38,6 +38,18 @@ struct QuantizeFindings {
   std::vector<std::string> describe(const QuantizeProblem &problem) const;
 };
 
+/// In the operands of what undoes it, and in what it makes.
+struct DequantizeFindings {
+  Count nanScales, zeroScales, output;
+  bool globalUnusable = false;
+
+  bool any() const {
+    return nanScales.count || zeroScales.count || output.count ||
+           globalUnusable;
+  }
+  std::vector<std::string> describe(const DequantizeProblem &problem) const;
+};
+
 /// Kernels of one device. Immutable, shared by threads.
 class OperandCheck {
 public:
@@ -57,6 +69,10 @@ public:
                   const nybl_quantize_args &args);
     Expected<QuantizeFindings> after(const QuantizeProblem &problem,
                                      const nybl_quantize_args &args);
+    Status before(const DequantizeProblem &problem,
+                  const nybl_dequantize_args &args);
+    Expected<DequantizeFindings> after(const DequantizeProblem &problem,
+                                       const nybl_dequantize_args &args);
 
   private:
     friend class OperandCheck;
@@ -71,6 +87,7 @@ public:
     Expected<std::array<Count, 5>> counted(void *stream);
     /// The host's value, or the device's.
     Expected<float> valueOf(const nybl_scalar &scalar);
+    Expected<bool> isGlobalUnusable(GlobalKind kind, const nybl_scalar &global);
 
     const OperandCheck &check;
     driver::Buffer counters;

@@ -85,6 +85,11 @@ public:
         std::string(reinterpret_cast<const char *>(&value), sizeof value));
     return Status::ok();
   }
+  /// In the convention that it has, which is the problem's.
+  Status global(GlobalKind kind, const nybl_scalar &from) {
+    return kind == GlobalKind::None ? Status::ok()
+                                    : scalar("global", from, from.convention);
+  }
   Status write(const std::string &path) {
     std::vector<Tensor> tensors;
     for (Part &part : parts) {
@@ -129,9 +134,20 @@ std::string dumpName() {
   return fmt::format("{}/nybl-{}-{}.safetensors", folder, getpid(), number++);
 }
 
+/// What a replay makes of the operands.
+constexpr const char *resultOf(const GemmProblem &) { return "d"; }
+constexpr const char *resultOf(const QuantizeProblem &) { return "q"; }
+constexpr const char *resultOf(const DequantizeProblem &) { return "y"; }
+
+/// As recipes take them.
+const nybl_gemm_args &operandsOf(const nybl_gemm_args &args) { return args; }
+const nybl_quantize_args &operandsOf(const nybl_quantize_args &args) {
+  return args;
+}
+using nybl::library::operandsOf;
+
 template <typename Problem, typename Args>
 void dumpAndSay(const Plan &plan, const Problem &problem, const Args &args) {
-  constexpr bool isGemm = std::is_same_v<Problem, GemmProblem>;
   std::string path = dumpName();
   if (path.empty())
     return;
@@ -141,39 +157,47 @@ void dumpAndSay(const Plan &plan, const Problem &problem, const Args &args) {
                             "--in {0} --out {3}.safetensors --device emu:{2} "
                             "--poison-padding 0x7f` replays it",
                             path, print(launched(problem, args.m)),
-                            plan.device->gpu->chip(), isGemm ? "d" : "q")
+                            plan.device->gpu->chip(), resultOf(problem))
               : "NYBL_CHECK: nothing is written: " + status.message());
 }
 
 /// Looks at the operands around one launch, and says what it found.
-template <typename Recipe, typename Args>
+template <typename Recipe, typename Problem, typename Args>
 Status launchChecked(const Plan &plan, const launch::Kernel &kernel,
-                     const Recipe &recipe, const Args &args) {
-  if (Status status = recipe.check(args); !status)
+                     const Recipe &recipe, const Problem &problem,
+                     const Args &args) {
+  const auto &operands = operandsOf(args);
+  if (Status status = recipe.check(operands); !status)
     return status;
   const Library &library = *plan.device->library;
-  std::string name = print(launched(recipe.problem(), args.m));
+  std::string name = print(launched(problem, args.m));
   if (plan.check->isCapturing(args.stream)) {
     warn(library, fmt::format("NYBL_CHECK: '{}' is launched unchecked: its "
                               "stream is being captured",
                               name));
-    return kernel.launch(recipe, args);
+    return kernel.launch(recipe, operands);
   }
   if (args.m == 0)
     return Status::ok();
   auto run = plan.check->start();
-  if (Status status = run.before(recipe.problem(), args); !status)
+  if (Status status = run.before(problem, args); !status)
     return status;
-  if (Status status = kernel.launch(recipe, args); !status)
+  if (Status status = kernel.launch(recipe, operands); !status)
     return status;
-  auto findings = run.after(recipe.problem(), args);
+  auto findings = run.after(problem, args);
   if (!findings)
     return findings.status();
-  for (const std::string &line : findings->describe(recipe.problem()))
+  for (const std::string &line : findings->describe(problem))
     warn(library, fmt::format("NYBL_CHECK: '{}': {}", name, line));
   if (findings->any())
-    dumpAndSay(plan, recipe.problem(), args);
+    dumpAndSay(plan, problem, args);
   return Status::ok();
+}
+
+Status wrongPlan(const char *call, const char *expected, const Plan &plan) {
+  return Status::invalid(
+      fmt::format("{}: expected the plan of a '{}', got one of a '{}'", call,
+                  expected, operationOf(plan.problem)));
 }
 
 } // namespace
@@ -182,8 +206,7 @@ Status library::dumpLaunch(const Plan &plan, const nybl_gemm_args &args,
                            const std::string &path) {
   auto *gemm = std::get_if<GemmProblem>(&plan.problem);
   if (!gemm)
-    return Status::invalid("nybl_dump_launch: expected the plan of a gemm, got "
-                           "one of a quantisation");
+    return wrongPlan("nybl_dump_launch", "gemm", plan);
   const GemmProblem &p = *gemm;
   const PlanKernel *one = plan.kernelFor(args.m);
   if (Status status = one ? one->recipe->check(args) : checkRows(plan, args.m);
@@ -226,8 +249,7 @@ Status library::dumpLaunch(const Plan &plan, const nybl_quantize_args &args,
                            const std::string &path) {
   auto *problem = std::get_if<QuantizeProblem>(&plan.problem);
   if (!problem)
-    return Status::invalid("nybl_dump_quantize: expected the plan of a "
-                           "quantisation, got one of a gemm");
+    return wrongPlan("nybl_dump_quantize", "quantize", plan);
   const PlanKernel &one = *plan.kernelFor(args.m);
   if (Status status = one.quantizeRecipe->check(args); !status)
     return status;
@@ -245,20 +267,52 @@ Status library::dumpLaunch(const Plan &plan, const nybl_quantize_args &args,
                       dtypeOf(problem->x), width);
       !status)
     return status;
-  if (problem->global != GlobalKind::None)
-    if (Status status =
-            dump.scalar("global", args.global, args.global.convention);
-        !status)
-      return status;
+  if (Status status = dump.global(problem->global, args.global); !status)
+    return status;
+  return dump.write(path);
+}
+
+Status library::dumpLaunch(const Plan &plan, const nybl_dequantize_args &args,
+                           const std::string &path) {
+  auto *problem = std::get_if<DequantizeProblem>(&plan.problem);
+  if (!problem)
+    return wrongPlan("nybl_dump_dequantize", "dequantize", plan);
+  const PlanKernel &one = *plan.kernelFor(args.m);
+  if (Status status = one.quantizeRecipe->check(operandsOf(args)); !status)
+    return status;
+  if (args.m == 0) // no other field was looked at
+    return Status::refused("nybl_dump_dequantize: expected a launch of at "
+                           "least one row, got m = 0: it launches nothing, and "
+                           "there is nothing to write");
+  const driver::Device &device = *plan.device->gpu;
+  if (Status status = driver::synchronize(device, args.stream); !status)
+    return status;
+  Dump dump(device);
+  if (Status status = dump.matrix("q", args.q, args.m, problem->k / 2); !status)
+    return status;
+  if (Status status = dump.scales("q_scale", args.q_scales, problem->sf, args.m,
+                                  problem->blocks());
+      !status)
+    return status;
+  if (Status status = dump.global(problem->global, args.global); !status)
+    return status;
   return dump.write(path);
 }
 
 Status library::enqueueChecked(const Plan &plan, const PlanKernel &one,
                                const nybl_gemm_args &args) {
-  return launchChecked(plan, *one.kernel, *one.recipe, args);
+  return launchChecked(plan, *one.kernel, *one.recipe, one.recipe->problem(),
+                       args);
 }
 
 Status library::enqueueChecked(const Plan &plan, const PlanKernel &one,
                                const nybl_quantize_args &args) {
-  return launchChecked(plan, *one.kernel, *one.quantizeRecipe, args);
+  return launchChecked(plan, *one.kernel, *one.quantizeRecipe,
+                       std::get<QuantizeProblem>(plan.problem), args);
+}
+
+Status library::enqueueChecked(const Plan &plan, const PlanKernel &one,
+                               const nybl_dequantize_args &args) {
+  return launchChecked(plan, *one.kernel, *one.quantizeRecipe,
+                       std::get<DequantizeProblem>(plan.problem), args);
 }

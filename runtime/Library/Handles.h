@@ -115,9 +115,10 @@ Status makeRecipe(const Manifest &manifest, const AnyProblem &problem,
 struct LaunchArgs {
   const nybl_gemm_args *gemm = nullptr;
   const nybl_quantize_args *quantize = nullptr;
+  const nybl_dequantize_args *dequantize = nullptr;
 };
 
-/// See nybl_why_not and nybl_why_not_quantize.
+/// See nybl_why_not, nybl_why_not_quantize and nybl_why_not_dequantize.
 std::vector<Status> whyNot(const std::shared_ptr<Device> &device,
                            const char *problemLine,
                            const nybl_prepare_options &options,
@@ -139,18 +140,25 @@ Status enqueue(const Plan &plan, const nybl_quantize_args &args);
 /// See nybl_dequantize.
 Status enqueue(const Plan &plan, const nybl_dequantize_args &args);
 
+/// The operands by the names that recipes have for them: x is what is made.
+nybl_quantize_args operandsOf(const nybl_dequantize_args &args);
+
 /// The same by one kernel of a plan that has a check: looks at the operands,
 /// waits, and says what it found.
 Status enqueueChecked(const Plan &plan, const PlanKernel &one,
                       const nybl_gemm_args &args);
 Status enqueueChecked(const Plan &plan, const PlanKernel &one,
                       const nybl_quantize_args &args);
+Status enqueueChecked(const Plan &plan, const PlanKernel &one,
+                      const nybl_dequantize_args &args);
 
 /// See nybl_dump_launch.
 Status dumpLaunch(const Plan &plan, const nybl_gemm_args &args,
                   const std::string &path);
 /// The same of a quantisation.
 Status dumpLaunch(const Plan &plan, const nybl_quantize_args &args,
+                  const std::string &path);
+Status dumpLaunch(const Plan &plan, const nybl_dequantize_args &args,
                   const std::string &path);
 
 } // namespace nybl::library

@@ -59,6 +59,10 @@ Status readArgs(const nybl_quantize_args *args, nybl_quantize_args &to) {
                    "nybl_quantize_args", to);
 }
 
+Status readArgs(const nybl_dequantize_args *args, nybl_dequantize_args &to) {
+  return readSized(args, sizeof to, "nybl_dequantize_args", to);
+}
+
 /// What says "nothing" where the call ends early.
 void clear(nybl_reasons &reasons) {
   reasons.needed = 0;
@@ -337,7 +341,7 @@ nybl_status nybl_why_not(nybl_device *device, const char *problem,
                          const nybl_gemm_args *args, nybl_reasons *reasons) {
   nybl_gemm_args copy;
   return whyNotOf("nybl_why_not", device, problem, options, args, copy,
-                  {args ? &copy : nullptr, nullptr}, reasons);
+                  {.gemm = args ? &copy : nullptr}, reasons);
 }
 
 nybl_status nybl_why_not_quantize(nybl_device *device, const char *problem,
@@ -346,7 +350,16 @@ nybl_status nybl_why_not_quantize(nybl_device *device, const char *problem,
                                   nybl_reasons *reasons) {
   nybl_quantize_args copy;
   return whyNotOf("nybl_why_not_quantize", device, problem, options, args, copy,
-                  {nullptr, args ? &copy : nullptr}, reasons);
+                  {.quantize = args ? &copy : nullptr}, reasons);
+}
+
+nybl_status nybl_why_not_dequantize(nybl_device *device, const char *problem,
+                                    const nybl_prepare_options *options,
+                                    const nybl_dequantize_args *args,
+                                    nybl_reasons *reasons) {
+  nybl_dequantize_args copy;
+  return whyNotOf("nybl_why_not_dequantize", device, problem, options, args,
+                  copy, {.dequantize = args ? &copy : nullptr}, reasons);
 }
 
 nybl_status nybl_quantize(const nybl_plan *plan, const nybl_quantize_args *args,
@@ -373,10 +386,10 @@ nybl_status nybl_dequantize(const nybl_plan *plan,
                             const nybl_dequantize_args *args) {
   if (!plan || !args)
     return failNull("nybl_dequantize", plan ? "args" : "plan");
+  if (Status status = checkNotForked(); !status)
+    return fail(status);
   nybl_dequantize_args copy;
-  if (Status status =
-          readSized(args, sizeof copy, "nybl_dequantize_args", copy);
-      !status)
+  if (Status status = readArgs(args, copy); !status)
     return fail(status);
   if (Status status = enqueue(*plan->object, copy); !status)
     return fail(status);
@@ -405,4 +418,10 @@ nybl_status nybl_dump_quantize(const nybl_plan *plan,
                                const nybl_quantize_args *args,
                                const char *path) {
   return dumpOf("nybl_dump_quantize", plan, args, path);
+}
+
+nybl_status nybl_dump_dequantize(const nybl_plan *plan,
+                                 const nybl_dequantize_args *args,
+                                 const char *path) {
+  return dumpOf("nybl_dump_dequantize", plan, args, path);
 }

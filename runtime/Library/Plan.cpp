@@ -100,6 +100,13 @@ Status nybl::library::enqueue(const Plan &plan,
                               const nybl_dequantize_args &args) {
   if (!std::holds_alternative<DequantizeProblem>(plan.problem))
     return wrongPlan("nybl_dequantize", "dequantize", plan);
+  const PlanKernel *one = plan.kernelFor(args.m);
+  if (plan.check)
+    return enqueueChecked(plan, *one, args);
+  return one->kernel->launch(*one->quantizeRecipe, operandsOf(args));
+}
+
+nybl_quantize_args nybl::library::operandsOf(const nybl_dequantize_args &args) {
   nybl_quantize_args operands = {};
   operands.size = sizeof operands;
   operands.m = args.m;
@@ -109,6 +116,5 @@ Status nybl::library::enqueue(const Plan &plan,
   operands.global = args.global;
   operands.stream = args.stream;
   operands.flags = args.flags;
-  const PlanKernel *one = plan.kernelFor(args.m);
-  return one->kernel->launch(*one->quantizeRecipe, operands);
+  return operands;
 }

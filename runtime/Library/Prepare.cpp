@@ -378,8 +378,7 @@ nybl::library::prepare(const std::shared_ptr<Device> &device,
   if (Status status = takeKernels(*plan, options); !status)
     return status;
   describe(*plan);
-  if (std::holds_alternative<DequantizeProblem>(*problem) ||
-      (!options.check && !isCheckOn()))
+  if (!options.check && !isCheckOn())
     return plan;
   auto check = device->operandCheck();
   if (!check)

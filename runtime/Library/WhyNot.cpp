@@ -63,25 +63,39 @@ void addKernels(Reasons &reasons, Plan &plan,
   }
 }
 
+int64_t rowsOf(const LaunchArgs &args) {
+  return args.gemm       ? args.gemm->m
+         : args.quantize ? args.quantize->m
+                         : args.dequantize->m;
+}
+
+std::vector<Status> faultsOf(const PlanKernel &one, const LaunchArgs &args) {
+  if (args.gemm)
+    return one.recipe->faults(*args.gemm);
+  return one.quantizeRecipe->faults(
+      args.quantize ? *args.quantize : operandsOf(*args.dequantize));
+}
+
 /// Of a launch of the plan, whose recipes are made.
 void addLaunch(Reasons &reasons, const Plan &plan, const LaunchArgs &args) {
-  size_t operation = plan.problem.index();
-  auto expectNone = [&](const void *given, const char *call, const char *type) {
-    if (given)
+  struct {
+    const void *given;
+    const char *call, *type;
+  } const operations[] = {
+      {args.gemm, "nybl_why_not", "nybl_gemm_args"},
+      {args.quantize, "nybl_why_not_quantize", "nybl_quantize_args"},
+      {args.dequantize, "nybl_why_not_dequantize", "nybl_dequantize_args"}};
+  const auto &own = operations[plan.problem.index()];
+  for (const auto &other : operations)
+    if (other.given && &other != &own)
       reasons.add(Status::invalid(
-          fmt::format("{}: expected no {}, since the problem is a '{}'", call,
-                      type, operationOf(plan.problem))));
-  };
-  if (operation != 0)
-    expectNone(args.gemm, "nybl_why_not", "nybl_gemm_args");
-  if (operation != 1)
-    expectNone(args.quantize, "nybl_why_not_quantize", "nybl_quantize_args");
-  if (operation == 0 ? !args.gemm : operation != 1 || !args.quantize)
+          fmt::format("{}: expected no {}, since the problem is a '{}'",
+                      other.call, other.type, operationOf(plan.problem))));
+  if (!own.given)
     return;
-  int64_t m = operation == 0 ? args.gemm->m : args.quantize->m;
+  int64_t m = rowsOf(args);
   if (const PlanKernel *one = plan.kernelFor(m))
-    reasons.add(operation == 0 ? one->recipe->faults(*args.gemm)
-                               : one->quantizeRecipe->faults(*args.quantize));
+    reasons.add(faultsOf(*one, args));
   else if (reasons.all.empty()) // n = 0
     reasons.add(checkRows(plan, m));
 }

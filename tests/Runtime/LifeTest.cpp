@@ -164,6 +164,7 @@ int inChild(nybl_library *library, nybl_device *device, nybl_plan *plan,
   };
   auto gemm = face::sized<nybl_gemm_args>();
   auto quantize = face::sized<nybl_quantize_args>();
+  auto dequantize = face::sized<nybl_dequantize_args>();
   auto reasons = face::sized<nybl_reasons>();
   nybl_device *opened = nullptr;
   nybl_plan *made = nullptr;
@@ -171,6 +172,7 @@ int inChild(nybl_library *library, nybl_device *device, nybl_plan *plan,
   const bool good[] = {
       isRefused(nybl_launch(plan, &gemm)),
       isRefused(nybl_quantize(plan, &quantize, nullptr)),
+      isRefused(nybl_dequantize(plan, &dequantize)),
       isRefused(nybl_prepare(device, line, nullptr, &made)),
       isRefused(nybl_prepare_start(device, &line, 1, nullptr, 1, &started)),
       isRefused(nybl_prepare_wait(preparation, -1, nullptr)),

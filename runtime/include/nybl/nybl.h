@@ -182,8 +182,9 @@ typedef struct nybl_prepare_options {
      is not zero, alpha that is not finite and elements of D that are not finite
      are counted on the device, and logged as warnings (to standard error where
      there is no log) with problem, row and K block; of a quantisation elements
-     of x that are not finite, and a global scale that cannot be used; one that
-     dequantises is not looked at. Such a launch allocates and waits for its
+     of x that are not finite, and a global scale that cannot be used; of what
+     undoes it NaN scale bytes, zero scales, that global scale and elements of y
+     that are not finite. Such a launch allocates and waits for its
      stream; under capture it is not looked at, and the log says so.
      NYBL_CHECK_DUMP=FOLDER writes what was found to a file there, as
      nybl_dump_launch does. */
@@ -559,6 +560,19 @@ typedef struct nybl_dequantize_args {
    operation. */
 NYBL_API nybl_status nybl_dequantize(const nybl_plan *plan,
                                      const nybl_dequantize_args *args);
+
+/* nybl_why_not, with the arguments of what undoes a quantisation (may be null).
+ */
+NYBL_API nybl_status nybl_why_not_dequantize(
+    nybl_device *device, const char *problem,
+    const nybl_prepare_options *options, const nybl_dequantize_args *args,
+    nybl_reasons *reasons);
+
+/* nybl_dump_launch, of the operands of what undoes a quantisation: q, its scale
+   factors and global. */
+NYBL_API nybl_status nybl_dump_dequantize(const nybl_plan *plan,
+                                          const nybl_dequantize_args *args,
+                                          const char *path);
 
 #ifdef __cplusplus
 }

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 using namespace nybl;
@@ -181,6 +182,176 @@ TEST_F(QuantizeCheck, WritesTheLaunchForRun) {
   ASSERT_EQ(global->bytes.size(), sizeof value);
   std::memcpy(&value, global->bytes.data(), sizeof value);
   EXPECT_EQ(value, 7.0f);
+}
+
+/// Codes of 1 and scales of 1 in a layout with padding, where NaN is nobody's.
+class DequantizeCheck : public QuantizeCheck {
+protected:
+  void make(const char *layout, const char *more = "") {
+    line = fmt::format("dequantize k={} sf={}{}", k, layout, more);
+    sf = *parseScaleLayout(layout);
+    codes.assign(size_t(m * (k / 2)), '\x22');
+    factors.assign(size_t(byteSize(sf, m, k / 16)), '\x7f');
+    for (int64_t row = 0; row < m; ++row)
+      for (int64_t block = 0; block < k / 16; ++block)
+        factor(row, block) = 0x38;
+    undo = face::sized<nybl_dequantize_args>();
+    undo.m = m;
+    undo.q = {0, codes.size(), k / 2};
+    undo.q_scales = {0, factors.size(), m, uint32_t(sf), 1};
+    undo.y = {0, uint64_t(m * k * 2), k * 2};
+  }
+  char &factor(int64_t row, int64_t block) {
+    return factors[size_t(byteOffset(sf, k / 16, row, block))];
+  }
+  Lines found(float global = 1, const std::string &dump = "") {
+    auto options = face::sized<nybl_prepare_options>();
+    options.check = 1;
+    face::Plan plan;
+    EXPECT_EQ(device.prepare(line, options, plan), NYBL_OK)
+        << nybl_last_error();
+    driver::Buffer q = uploaded(codes), scales = uploaded(factors),
+                   y = uploaded(std::string(undo.y.bytes, '\0')),
+                   scalar = uploaded(std::string(
+                       reinterpret_cast<const char *>(&global), sizeof global));
+    undo.q.pointer = q.address();
+    undo.q_scales.pointer = scales.address();
+    undo.y.pointer = y.address();
+    undo.global = {NYBL_SCALAR_DEVICE, NYBL_CONVENTION_DECODE, scalar.address(),
+                   0, 0};
+    logged.clear();
+    EXPECT_EQ(nybl_dequantize(plan.get(), &undo), NYBL_OK) << nybl_last_error();
+    if (!dump.empty()) {
+      EXPECT_EQ(nybl_dump_dequantize(plan.get(), &undo, dump.c_str()), NYBL_OK)
+          << nybl_last_error();
+    }
+    EXPECT_TRUE(driver::synchronize(*session->memory, nullptr));
+    Lines lines;
+    for (const std::string &message : logged)
+      if (message.starts_with("NYBL_CHECK: "))
+        lines.push_back(message.substr(message.find("': ") + 3));
+    return lines;
+  }
+
+  ScaleLayout sf = ScaleLayout::Linear;
+  std::string codes, factors;
+  nybl_dequantize_args undo = {};
+};
+
+TEST_F(DequantizeCheck, NamesRowAndKBlockInEachLayout) {
+  for (const char *layout : {"linear", "128x4", "8x4"}) {
+    make(layout);
+    EXPECT_EQ(found(), Lines()) << "padding is nobody's";
+    factor(36, 5) = '\x7f';
+    factor(20, 3) = '\xff'; // the sign is no part of a scale
+    factor(8, 2) = '\0';
+    factor(9, 2) = '\0'; // above data that are zero: fine
+    std::memset(&codes[size_t(9 * k / 2 + 16)], '\x80', 8);
+    EXPECT_EQ(found(),
+              (Lines{"q_scales: 2 NaN bytes, the first at row 20, K block 3",
+                     "q_scales: 1 zero scales with data that is not zero, the "
+                     "first at row 8, K block 2",
+                     "y: 32 elements that are not finite, the first at row 20, "
+                     "column 48"}))
+        << layout;
+    EXPECT_NE(logged[0].find("'dequantize m=37 k=96"), std::string::npos);
+  }
+}
+
+TEST_F(DequantizeCheck, AGlobalScaleAndWhatItMakes) {
+  make("128x4");
+  const std::string unusable =
+      "global: not a positive normal number with a normal reciprocal";
+  EXPECT_EQ(found(0), (Lines{unusable}));
+  EXPECT_EQ(found(INFINITY),
+            (Lines{unusable, "y: 3552 elements that are not finite, the first "
+                             "at row 0, column 0"}));
+  make("128x4", " y=f16");
+  EXPECT_EQ(found(65536), (Lines{"y: 3552 elements that are not finite, the "
+                                 "first at row 0, column 0"}))
+      << "a number that the type of y has not";
+}
+
+TEST_F(DequantizeCheck, WritesTheLaunchForRun) {
+  nybl::tests::Folder folder;
+  make("8x4");
+  factor(3, 1) = '\x7f';
+  setenv("NYBL_CHECK_DUMP", (folder / "").c_str(), 1);
+  EXPECT_EQ(found(7, folder / "own.safetensors").size(), 3u);
+  EXPECT_NE(logged.back().find("nybl run \"dequantize m=37"), std::string::npos)
+      << logged.back();
+  EXPECT_NE(logged.back().find("--out y.safetensors"), std::string::npos);
+  auto files = folder.files();
+  ASSERT_EQ(files.size(), 2u);
+  EXPECT_EQ(nybl::tests::contentOf(folder / files[0]),
+            nybl::tests::contentOf(folder / files[1]));
+  auto file = SafetensorsFile::read(folder / "own.safetensors");
+  ASSERT_TRUE(file) << file.message();
+  const Tensor *q = file->find("q"), *scales = file->find("q_scale"),
+               *global = file->find("global");
+  ASSERT_TRUE(q && scales && global);
+  EXPECT_EQ(q->shape, (std::vector<int64_t>{m, k / 2}));
+  EXPECT_TRUE(std::equal(codes.begin(), codes.end(), q->bytes.begin(),
+                         q->bytes.end(),
+                         [](char a, uint8_t b) { return uint8_t(a) == b; }));
+  ASSERT_EQ(scales->bytes.size(), factors.size());
+  EXPECT_EQ(std::memcmp(scales->bytes.data(), factors.data(), factors.size()),
+            0);
+  float value = 0;
+  ASSERT_EQ(global->bytes.size(), sizeof value);
+  std::memcpy(&value, global->bytes.data(), sizeof value);
+  EXPECT_EQ(value, 7.0f);
+}
+
+TEST_F(DequantizeCheck, WhatIsRefusedIsSaidBeforeAnythingIsWritten) {
+  nybl::tests::Folder folder;
+  make("8x4");
+  face::Plan plan, other;
+  auto options = face::sized<nybl_prepare_options>();
+  ASSERT_EQ(device.prepare(line, options, plan), NYBL_OK);
+  ASSERT_EQ(device.prepare("quantize k=96", options, other), NYBL_OK);
+  std::string path = folder / "none";
+  undo.m = 0;
+  EXPECT_EQ(nybl_dump_dequantize(plan.get(), &undo, path.c_str()),
+            NYBL_REFUSED);
+  undo.m = m;
+  EXPECT_EQ(nybl_dump_dequantize(plan.get(), &undo, path.c_str()),
+            NYBL_REFUSED);
+  EXPECT_EQ(nybl_dump_dequantize(other.get(), &undo, path.c_str()),
+            NYBL_INVALID);
+  EXPECT_NE(std::string(nybl_last_error())
+                .find("expected the plan of a 'dequantize', got one of a "
+                      "'quantize'"),
+            std::string::npos);
+  EXPECT_TRUE(folder.files().empty());
+}
+
+TEST_F(DequantizeCheck, WhyNotNamesEachArgument) {
+  make("8x4");
+  undo.q = {0x10000002, codes.size() - 1, k / 2};
+  undo.q_scales.pointer = 0x20000000;
+  undo.q_scales.layout = NYBL_LAYOUT_128X4;
+  undo.y.pointer = 0x30000000;
+  undo.global = {NYBL_SCALAR_HOST, NYBL_CONVENTION_ENCODE, 0, 1.0f, 0};
+  std::string text(4096, '\0');
+  auto reasons = face::sized<nybl_reasons>();
+  reasons.text = text.data();
+  reasons.text_bytes = text.size();
+  ASSERT_EQ(nybl_why_not_dequantize(device.get(), line.c_str(), nullptr, &undo,
+                                    &reasons),
+            NYBL_OK)
+      << nybl_last_error();
+  for (const char *part :
+       {"q_scales.layout: ", "global.convention: ", "q.pointer: ", "q.bytes: "})
+    EXPECT_NE(text.find(part), std::string::npos) << part << text.c_str();
+  ASSERT_EQ(nybl_why_not_dequantize(device.get(), "quantize k=96", nullptr,
+                                    &undo, &reasons),
+            NYBL_OK);
+  EXPECT_EQ(text.find("NYBL_INVALID: nybl_why_not_dequantize: expected no "
+                      "nybl_dequantize_args, since the problem is a "
+                      "'quantize'"),
+            0u)
+      << text.c_str();
 }
 
 TEST_F(QuantizeCheck, WhyNotNamesEachArgument) {
