@@ -51,6 +51,10 @@ bool hasBlockScaledMma(const driver::Device &gpu) {
   return gpu.chip().starts_with("sm_12");
 }
 
+bool hasTensorMemory(const driver::Device &gpu) {
+  return gpu.chip().starts_with("sm_10") || gpu.chip().starts_with("sm_11");
+}
+
 struct PoisonResult {
   std::string problem, reason; ///< no reason: fine
   bool hasRun = true;          ///< else the reason is why not
@@ -130,13 +134,15 @@ void Contact::noteFailure(const Status &status) {
 }
 
 void Contact::microTests() {
-  if (!hasBlockScaledMma(bench.gpu())) {
-    microSkipped = fmt::format("skipped: they ask mma.sync's block scaling, "
-                               "which {} does not have",
+  bool inRegisters = hasBlockScaledMma(bench.gpu());
+  if (!inRegisters && !hasTensorMemory(bench.gpu())) {
+    microSkipped = fmt::format("skipped: they ask multiplies with block "
+                               "scaling, which {} does not have",
                                bench.gpu().chip());
     return;
   }
-  if (Status status = runMicroTests(bench.device(), micro); !status) {
+  auto run = inRegisters ? runMicroTests : runTensorMicroTests;
+  if (Status status = run(bench.device(), micro); !status) {
     microFailed = status.message();
     noteFailure(status);
   }

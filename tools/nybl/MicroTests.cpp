@@ -3,8 +3,7 @@
 // One mma.sync with registers from memory.
 
 #include "tools/nybl/MicroTests.h"
-#include "runtime/Driver/Memory.h"
-#include "runtime/Driver/Module.h"
+#include "tools/nybl/MicroKernel.h"
 #include <array>
 #include <bit>
 #include <cmath>
@@ -69,7 +68,6 @@ static_assert(sizeof(Lane) == 48);
 constexpr uint32_t ones = 0x22222222, scaleOnes = 0x38383838;
 
 using Warp = std::array<Lane, 32>;
-using Products = std::array<float, 128>;
 
 Warp allOnes(float c = 0) {
   Warp warp;
@@ -85,60 +83,24 @@ class Multiplier {
 public:
   static Expected<Multiplier>
   make(const std::shared_ptr<const driver::Device> &device) {
-    Multiplier made;
-    made.device = device;
     // The least that knows the chip.
     const char *version = device->chip() == "sm_120a" ? "8.7" : "8.8";
-    auto module = driver::Module::load(
-        device,
-        {"", fmt::format(fmt::runtime(ptxFormat), version, device->chip())},
-        "multiply");
-    if (!module)
-      return module.status();
-    made.module = *module;
-    return made;
+    auto kernel = MicroKernel::load(
+        device, fmt::format(fmt::runtime(ptxFormat), version, device->chip()),
+        32);
+    if (!kernel)
+      return kernel.status();
+    return Multiplier(std::move(*kernel));
   }
-
-  Expected<Products> multiply(const Warp &warp) const {
-    auto in = driver::Buffer::allocate(device, sizeof warp);
-    auto out = driver::Buffer::allocate(device, sizeof(Products));
-    auto stream = driver::Stream::create(device);
-    for (const Status &status : {in.status(), out.status(), stream.status()})
-      if (!status)
-        return status;
-    if (Status status = in->upload(0, warp.data(), sizeof warp); !status)
-      return status;
-    uint64_t from = in->address(), to = out->address();
-    void *parameters[] = {&from, &to};
-    driver::LaunchShape shape;
-    shape.threads = 32;
-    if (Status status = module->launch(shape, stream->handle(), parameters);
-        !status)
-      return status;
-    if (Status status = stream->synchronize(); !status)
-      return status;
-    Products products;
-    if (Status status = out->download(0, products.data(), sizeof products);
-        !status)
-      return status;
-    return products;
+  Expected<std::vector<float>> multiply(const Warp &warp) const {
+    return kernel.run(std::as_bytes(std::span(warp)), 128);
   }
 
 private:
-  std::shared_ptr<const driver::Device> device;
-  std::shared_ptr<const driver::Module> module;
-};
+  explicit Multiplier(MicroKernel kernel) : kernel(std::move(kernel)) {}
 
-/// "64", "NaN 0x7fffffff", or that they differ.
-std::string describe(const Products &products) {
-  for (float product : products)
-    if (std::bit_cast<uint32_t>(product) !=
-        std::bit_cast<uint32_t>(products[0]))
-      return "not all the same";
-  if (std::isnan(products[0]))
-    return fmt::format("NaN {:#010x}", std::bit_cast<uint32_t>(products[0]));
-  return fmt::format("{}", products[0]);
-}
+  MicroKernel kernel;
+};
 
 /// A question whose answer is one number for all elements.
 struct Case {
@@ -176,7 +138,7 @@ std::vector<Case> cases() {
 /// Does a K block of zeros with the largest scales take part in the alignment
 /// of the others?
 Expected<MicroTest> zeroBlock(const Multiplier &multiplier) {
-  Products products[2];
+  float products[2] = {};
   for (int large = 0; large < 2; ++large) {
     Warp warp = allOnes(1.2345678f);
     for (size_t i = 0; i < 32; ++i) {
@@ -188,10 +150,10 @@ Expected<MicroTest> zeroBlock(const Multiplier &multiplier) {
     auto result = multiplier.multiply(warp);
     if (!result)
       return result.status();
-    products[large] = *result;
+    products[large] = result->front();
   }
-  bool same = std::bit_cast<uint32_t>(products[0][0]) ==
-              std::bit_cast<uint32_t>(products[1][0]);
+  bool same = std::bit_cast<uint32_t>(products[0]) ==
+              std::bit_cast<uint32_t>(products[1]);
   return MicroTest{"a K block of zeros has scales of 448",
                    same ? "the other blocks' sum is the same"
                         : "the other blocks lose bits",

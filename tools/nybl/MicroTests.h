@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What the multiply of a Blackwell GPU does where no manual says it: one warp,
-// one instruction, chosen bits. Each is compared with what the emulated driver
+// What the multiply of a Blackwell GPU does where no manual says it: one CTA,
+// one multiply, chosen bits. Each is compared with what the emulated driver
 // is made to do (its numeric model), never called right or wrong.
 #ifndef NYBL_TOOLS_NYBL_MICROTESTS_H
 #define NYBL_TOOLS_NYBL_MICROTESTS_H
@@ -21,6 +21,10 @@ struct MicroTest {
 /// what came before.
 Status runMicroTests(const std::shared_ptr<const driver::Device> &device,
                      std::vector<MicroTest> &tests);
+
+/// The same of tcgen05.mma, for chips with tensor memory.
+Status runTensorMicroTests(const std::shared_ptr<const driver::Device> &device,
+                           std::vector<MicroTest> &tests);
 
 } // namespace nybl::cli
 
