@@ -171,6 +171,13 @@ static Expected<Selection> choose(const GemmProblem &problem, const Chip &chip,
 static Expected<Selection> selectTensor(const GemmProblem &problemClass,
                                         const Chip &chip,
                                         std::string_view givenTemplate) {
+  if (int64_t k = problemClass.k; k % 32 != 0)
+    return Status::refused(fmt::format(
+        "expected k to be a multiple of 32 on {}, where data reach tensor "
+        "memory's multiplies by TMA alone, in rows of whole 16 bytes, got k={} "
+        "in '{}': give a and b columns of zeros up to {} with scale factors of "
+        "0, and say k={}",
+        chip.name, k, print(problemClass), k + 16, k + 16));
   Schedule plain = *parseSchedule(plainTensorSchedule);
   if (Status status = validate(plain, chip, problemClass); !status)
     return Status::refused(fmt::format("no schedule of {} fits '{}' yet: {}",

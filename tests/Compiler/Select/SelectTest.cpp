@@ -42,7 +42,7 @@ TEST(Select, TakesTensorMemoryWhereAChipHasIt) {
   EXPECT_NE(refused.message().find("expected k to be a multiple of 32"),
             std::string::npos)
       << refused.message();
-  EXPECT_NE(refused.message().find("add columns of zeros to both operands"),
+  EXPECT_NE(refused.message().find("give a and b columns of zeros up to"),
             std::string::npos)
       << refused.message();
 }
