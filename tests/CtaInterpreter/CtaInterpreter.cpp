@@ -81,9 +81,12 @@ uint64_t CtaMachine::uniform(Operation *op, Value value) {
 }
 
 Status CtaMachine::execute(Block &block) {
-  for (Operation &op : block)
+  for (Operation &op : block) {
+    if (observer.isEnough())
+      return Status::refused("enough is known");
     if (Status status = execute(op); !status)
       return status;
+  }
   return Status::ok();
 }
 

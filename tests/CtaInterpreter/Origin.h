@@ -86,6 +86,8 @@ public:
   virtual void stored(const Stored &) {}
   /// Something that no kernel may do: `lemma` (docs/trust.md) forbids it.
   virtual void fault(mlir::Operation *, const char *lemma, std::string what) {}
+  /// True once nothing more is asked for: the launch ends where it is.
+  virtual bool isEnough() const { return false; }
 };
 
 } // namespace nybl::enumeration

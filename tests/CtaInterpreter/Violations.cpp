@@ -15,7 +15,8 @@ namespace {
 
 class Checker : public Observer {
 public:
-  Checker(cta::KernelOp kernel, const Launch &launch) {
+  Checker(cta::KernelOp kernel, const Launch &launch, bool untilFirst)
+      : untilFirst(untilFirst) {
     for (BlockArgument argument : kernel.getBody().getArguments()) {
       operands.emplace_back(argument, launch.m);
       names.push_back(kernel.sourceOf(argument).str());
@@ -34,6 +35,7 @@ public:
   void fault(Operation *op, const char *lemma, std::string what) override {
     add(lemma, op->getName().getStringRef().str() + " " + what);
   }
+  bool isEnough() const override { return untilFirst && !violations.empty(); }
   /// After the last event of a launch that did anything.
   void finish();
 
@@ -63,6 +65,7 @@ private:
            names[scale.operand] == "sf" + names[data.operand];
   }
 
+  bool untilFirst;
   std::vector<Operand> operands;
   std::vector<std::string> names;
   std::vector<std::vector<uint8_t>> touched; ///< how often each real byte was
@@ -172,18 +175,19 @@ void Checker::finish() {
 } // namespace
 
 Expected<std::vector<Violation>>
-nybl::enumeration::findViolations(cta::KernelOp kernel, const Launch &launch) {
+nybl::enumeration::findViolations(cta::KernelOp kernel, const Launch &launch,
+                                  bool untilFirst) {
   std::vector<Violation> found;
   // Who writes rings as far ahead as can be, and as late as can be.
   for (bool lastFirst : {false, true}) {
-    if (lastFirst && !kernel.hasRoles())
+    if (lastFirst && (!kernel.hasRoles() || (untilFirst && !found.empty())))
       break;
     Launch ordered = launch;
     ordered.lastRoleFirst = lastFirst;
-    Checker checker(kernel, ordered);
+    Checker checker(kernel, ordered, untilFirst);
     if (Status status = interpretCta(kernel, ordered, checker); !status)
       return status;
-    if (launch.m > 0)
+    if (launch.m > 0 && !checker.isEnough())
       checker.finish();
     llvm::append_range(found, checker.violations);
   }

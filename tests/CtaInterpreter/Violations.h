@@ -29,9 +29,11 @@ struct Violation {
 
 /// The first violation of each lemma in a launch; none if the kernel is right
 /// for this M. Where not all CTAs are looked at, what is read and stored in all
-/// is not asked. Error: an op nobody knows.
+/// is not asked. With `untilFirst` the launch ends at the first violation of
+/// all. Error: an op nobody knows.
 Expected<std::vector<Violation>> findViolations(cta::KernelOp kernel,
-                                                const Launch &launch);
+                                                const Launch &launch,
+                                                bool untilFirst = false);
 
 } // namespace nybl::enumeration
 

@@ -138,7 +138,8 @@ Expected<Lowered> nybl::mutation::lower(Subject &subject, ModuleOp module) {
 static std::optional<std::string>
 harmOfRoles(cta::KernelOp kernel, ArrayRef<int64_t> rows, int64_t ctas) {
   for (int64_t m : rows) {
-    auto violations = enumeration::findViolations(kernel, {m, ctas});
+    auto violations =
+        enumeration::findViolations(kernel, {m, ctas}, /*untilFirst=*/true);
     if (violations && !violations->empty())
       return "M = " + std::to_string(m) + ": " + violations->front().lemma +
              ": " + violations->front().text;
@@ -166,7 +167,7 @@ Truth nybl::mutation::findTruth(Subject &subject, const Mutant &mutant,
   SmallVector<int64_t> rows = {1, 97, 140};
   int64_t ctas = 2;
   if (subject.chip->tcgen05) {
-    rows = {1, 300};
+    rows = {1, 200};
     ctas = 1;
   }
   if (auto harm = kernel.hasRoles() ? harmOfRoles(kernel, rows, ctas)
