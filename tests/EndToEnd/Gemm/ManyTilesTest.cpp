@@ -45,6 +45,9 @@ constexpr Schedule tensorSchedules[] = {
     {"kind=tmem tile=128x128x128 warps=4x1 stages=3 fill=tma group=4", 128,
      128},
     {"kind=tmem tile=128x128x64 warps=4x1 stages=4 fill=tma", 128, 128},
+    {"kind=tmem tile=128x16x128 warps=4x1 stages=3 fill=tma store=tma", 128,
+     16},
+    {"kind=tmem tile=32x128x128 warps=1x4 stages=3 fill=tma swap=ab", 32, 128},
 };
 
 bool hasTensorMemory() {
@@ -115,7 +118,8 @@ protected:
 TEST_P(ManyTiles, IsThePlainScheduleBitForBit) {
   int number = GetParam();
   if (hasTensorMemory()) // many multiplies each: the kinds by turns
-    return expectPlainOf(tensorSchedules[number % 3], number);
+    return expectPlainOf(tensorSchedules[number % std::size(tensorSchedules)],
+                         number);
   for (const Schedule &schedule : schedules)
     expectPlainOf(schedule, number++);
 }

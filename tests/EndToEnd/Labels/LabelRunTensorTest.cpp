@@ -47,15 +47,18 @@ TEST(LabelRunFamily, OnEachOfItsChips) {
   expectArrival(*kernel, launch);
 }
 
-/// Tiles of other widths, and operands swapped: factors of 128 rows are copied
-/// where there are fewer.
+/// Tiles of other widths, operands swapped, and D by TMA: factors of 128 rows
+/// are copied where there are fewer.
 TEST(LabelRunTensorColumns, EveryFactorArrivesWhereItBelongs) {
   int64_t number = 0;
   for (const char *tile :
        {"tile=128x24x128 warps=4x1", "tile=128x96x64 warps=4x1",
-        "tile=128x256x64 warps=4x1", "tile=16x128x256 warps=1x4 swap=ab"}) {
+        "tile=128x256x64 warps=4x1", "tile=16x128x256 warps=1x4 swap=ab",
+        "tile=128x32x256 warps=4x1 store=tma",
+        "tile=128x16x128 warps=4x1 store=tma",
+        "tile=64x128x128 warps=1x4 swap=ab"}) {
     Class c = makeClass(number ? 24 : 40, 192, layouts[number % 3],
-                        layouts[number / 2], outputs[number % 3]);
+                        layouts[number / 2 % 3], outputs[number % 3]);
     c.schedule = std::string("kind=tmem stages=2 fill=tma ") + tile;
     Launch launch;
     launch.m = number % 2 ? 130 : 33;
