@@ -93,15 +93,16 @@ protected:
     return bytes;
   }
   nybl_plan *planFor(const DequantizeProblem &problem,
-                     const std::string &templateText = "") {
+                     const std::string &templateText = "",
+                     const std::string &schedule = "") {
     std::string error;
-    nybl_plan *plan =
-        planOf(*session, print(specialise(problem)), &error, "", templateText);
+    nybl_plan *plan = planOf(*session, print(specialise(problem)), &error,
+                             schedule, templateText);
     EXPECT_NE(plan, nullptr) << error;
     return plan;
   }
   void expectSame(const std::string &line, const oracle::QuantizedMatrix &a,
-                  float global);
+                  float global, const std::string &schedule = "");
 
   Session *session = nullptr;
 };
@@ -134,11 +135,12 @@ std::vector<uint8_t> expectedOf(const DequantizeProblem &problem,
 }
 
 void Dequantize::expectSame(const std::string &line,
-                            const oracle::QuantizedMatrix &a, float global) {
+                            const oracle::QuantizedMatrix &a, float global,
+                            const std::string &schedule) {
   SCOPED_TRACE(line + ", M = " + std::to_string(a.rows));
   auto problem = parseDequantize(line);
   ASSERT_TRUE(problem) << problem.message();
-  nybl_plan *plan = planFor(*problem);
+  nybl_plan *plan = planFor(*problem, "", schedule);
   ASSERT_NE(plan, nullptr);
   Operands o = makeOperands(*problem, a, global);
   std::vector<uint8_t> got = launch(plan, o);
@@ -176,6 +178,37 @@ TEST_F(Dequantize, TailsOfRowsAndBlocks) {
         expectSame(line + std::to_string(k),
                    oracle::randomMatrix(m, k, uint64_t(++number)), 0.37f);
 }
+
+class DequantizeOrders : public Dequantize,
+                         public testing::WithParamInterface<const char *> {};
+
+TEST_P(DequantizeOrders, EachGivesTheSame) {
+  auto a = oracle::randomMatrix(130, 80, 6);
+  inEveryOrder(*session, [&] {
+    for (const char *schedule : {"", "tile=16x128x16 warps=1x2"})
+      expectSame(GetParam() + std::string("k=80"), a, 0.37f, schedule);
+  });
+}
+
+/// However many multiprocessors there are.
+TEST_P(DequantizeOrders, ManyTilesForEachCta) {
+  std::string line = GetParam() + std::string("k=16");
+  auto problem = parseDequantize(line);
+  ASSERT_TRUE(problem) << problem.message();
+  const char *schedule = "tile=8x512x16 warps=2x4";
+  nybl_plan *plan = planFor(*problem, "", schedule);
+  ASSERT_NE(plan, nullptr);
+  int64_t rows = rowsOfManyTiles(plan);
+  ASSERT_GT(rows, 16);
+  expectSame(line, oracle::randomMatrix(rows, 16, 7), 0.37f, schedule);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Lines, DequantizeOrders,
+    testing::Values("dequantize y=bf16 sf=128x4 ",
+                    "dequantize y=f32 sf=linear "
+                    "global=encode ",
+                    "dequantize y=f16 sf=8x4 global=none "));
 
 /// What was quantised comes back, and what comes back is quantised to the same
 /// bytes where a block's largest code is 6.

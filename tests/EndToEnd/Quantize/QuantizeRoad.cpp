@@ -73,6 +73,29 @@ std::vector<std::string> nybl::road::takeReports(Session &session) {
   return reports;
 }
 
+void nybl::road::inEveryOrder(Session &session,
+                              const std::function<void()> &run) {
+  auto *set =
+      session.extension<decltype(nyblEmuSetSchedule)>("nyblEmuSetSchedule");
+  auto *races = session.extension<decltype(nyblEmuSetRaces)>("nyblEmuSetRaces");
+  races(1, 1);
+  for (int policy : {NYBL_EMU_SCHEDULE_LAZY, NYBL_EMU_SCHEDULE_RANDOM,
+                     NYBL_EMU_SCHEDULE_ADVERSARY, NYBL_EMU_SCHEDULE_EAGER}) {
+    set(policy, 7);
+    run();
+  }
+  set(NYBL_EMU_SCHEDULE_EAGER, 0);
+  races(0, 0);
+}
+
+int64_t nybl::road::rowsOfManyTiles(nybl_plan *plan) {
+  nybl_plan_details details = {};
+  details.size = sizeof details;
+  if (nybl_plan_info(plan, &details) != NYBL_OK)
+    return 0;
+  return 16 * int64_t(details.multiprocessors) * details.resident_ctas + 13;
+}
+
 namespace {
 
 /// Rows with poisoned gaps between them, and one poisoned row behind.

@@ -7,6 +7,7 @@
 
 #include "runtime/Abi/QuantizeProblem.h"
 #include "tests/EndToEnd/Gemm/Road.h"
+#include <functional>
 
 namespace nybl::road {
 
@@ -54,6 +55,12 @@ QuantizeRun expected(const QuantizeProblem &problem, const Elements &x,
                      float global);
 
 std::vector<std::string> takeReports(Session &session);
+
+/// Under each schedule policy of the emulated driver, with races looked for.
+void inEveryOrder(Session &session, const std::function<void()> &run);
+/// So many that each CTA has two tiles of eight rows or more, wherever the
+/// chip's multiprocessors end; 0 where the plan does not say.
+int64_t rowsOfManyTiles(nybl_plan *plan);
 
 } // namespace nybl::road
 

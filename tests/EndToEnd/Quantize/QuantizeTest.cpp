@@ -259,24 +259,40 @@ TEST_F(Quantize, AGlobalScaleThatIsNotPositiveMakesNan) {
   }
 }
 
-TEST_F(Quantize, EveryOrderOfWarpsGivesTheSame) {
-  auto problem = parseQuantize("quantize k=80 x=bf16 sf=128x4 pad=rows");
-  ASSERT_TRUE(problem);
-  auto *set =
-      session->extension<decltype(nyblEmuSetSchedule)>("nyblEmuSetSchedule");
-  auto *races =
-      session->extension<decltype(nyblEmuSetRaces)>("nyblEmuSetRaces");
-  races(1, 1);
-  for (int policy : {NYBL_EMU_SCHEDULE_EAGER, NYBL_EMU_SCHEDULE_LAZY,
-                     NYBL_EMU_SCHEDULE_RANDOM, NYBL_EMU_SCHEDULE_ADVERSARY}) {
-    set(policy, 7);
+class QuantizeOrders : public Quantize,
+                       public testing::WithParamInterface<const char *> {};
+
+TEST_P(QuantizeOrders, EachGivesTheSame) {
+  auto problem = parseQuantize(GetParam() + std::string("k=80"));
+  ASSERT_TRUE(problem) << problem.message();
+  Elements x = normal(problem->x, 130, problem->xColumns(), 3);
+  inEveryOrder(*session, [&] {
     for (const char *schedule : {"", "tile=128x128x16 warps=2x4"})
-      expectSame(*session, *problem, normal(problem->x, 130, 80, 3),
-                 {336.0f, true, schedule});
-  }
-  set(NYBL_EMU_SCHEDULE_EAGER, 0);
-  races(0, 0);
+      expectSame(*session, *problem, x, {336.0f, true, schedule});
+  });
 }
+
+/// However many multiprocessors there are.
+TEST_P(QuantizeOrders, ManyTilesForEachCta) {
+  auto problem = parseQuantize(GetParam() + std::string("k=16"));
+  ASSERT_TRUE(problem) << problem.message();
+  std::string error;
+  const char *schedule = "tile=8x512x16 warps=2x4";
+  nybl_plan *plan =
+      planOf(*session, print(specialise(*problem)), &error, schedule);
+  ASSERT_NE(plan, nullptr) << error;
+  int64_t rows = rowsOfManyTiles(plan);
+  ASSERT_GT(rows, 16);
+  expectSame(*session, *problem,
+             normal(problem->x, rows, problem->xColumns(), 5),
+             {336.0f, false, schedule});
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Lines, QuantizeOrders,
+    testing::Values("quantize x=bf16 sf=8x4 ",
+                    "quantize x=f32 sf=linear math=fast global=decode ",
+                    "quantize x=f16 sf=128x4 fuse=silu_mul "));
 
 TEST_F(Quantize, ATemplateThatReadsTheWrongHalfIsRefuted) {
   std::string text = templateText("quantize_silu_mul");
