@@ -13,6 +13,7 @@
 #include "mlir/IR/Verifier.h"
 #include "tests/CtaInterpreter/Violations.h"
 #include "tests/Mutation/Enumerate.h"
+#include "llvm/ADT/Sequence.h"
 
 using namespace mlir;
 using namespace nybl;
@@ -158,6 +159,10 @@ Truth nybl::mutation::findTruth(Subject &subject, const Mutant &mutant,
   }
   // A lane may hold rows of one parity alone: odd and even M just past a tile.
   SmallVector<int64_t> few = {1, 5, 16, 17, 31, 33, 34, 140};
+  // Of operands swapped in tensor memory each store has a row of its own.
+  if (subject.chip->tcgen05 && subject.kernel().getSchedule().getSwap())
+    few.append(llvm::to_vector(llvm::seq_inclusive<int64_t>(
+        1, subject.kernel().getSchedule().getTile()[0])));
   auto *quantise = std::get_if<QuantizeProblem>(&subject.anyProblem);
   if (quantise) // padding begins with the first row of a tile, or with no row
     few.append({0, 8, 64, 128});

@@ -24,8 +24,8 @@ const Kernel kernels[] = {
      "kind=tmem tile=128x128x128 warps=4x1 stages=2 fill=tma"},
     {"StoredByTma", "gemm n=72 k=384 sfa=linear sfb=128x4 d=bf16",
      "kind=tmem tile=128x64x256 warps=4x1 stages=2 fill=tma store=tma"},
-    {"Swapped", "gemm n=136 k=160 sfa=128x4 sfb=linear d=f16",
-     "kind=tmem tile=64x128x64 warps=1x4 stages=2 fill=tma swap=ab"},
+    {"Swapped", "gemm n=40 k=160 sfa=128x4 sfb=linear d=f16",
+     "kind=tmem tile=32x128x64 warps=1x4 stages=2 fill=tma swap=ab"},
 };
 
 class TensorMutation : public testing::TestWithParam<Kernel> {
