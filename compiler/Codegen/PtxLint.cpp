@@ -120,6 +120,10 @@ public:
       wait(); // it never comes
     if (!found)
       faults.push_back(("the PTX has no entry '" + kernel + "'").str());
+    else if (inPairs != counts.byPairs)
+      faults.push_back(
+          std::string("expected the PTX to ask for ") +
+          (counts.byPairs ? "clusters of two CTAs" : "no clusters of CTAs"));
     return std::move(faults);
   }
 
@@ -314,6 +318,28 @@ private:
       fault(s, "expected a number of bytes");
   }
 
+  /// Pairs of CTAs. What goes to the other's memory goes to an mbarrier there.
+  bool pairStep(const Statement &s) {
+    if (s.op == "barrier.cluster.arrive.release.aligned")
+      ++counts.pairMeetings;
+    else if (s.op == "mbarrier.arrive.release.cluster.shared::cluster.b64")
+      ++counts.pairArrivals;
+    else if (s.op == "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64")
+      ++counts.pairWaits;
+    else
+      return s.op == "barrier.cluster.wait.acquire.aligned" ||
+             s.op == "mapa.shared::cluster.u32";
+    // Its loop is the wait alone: whoever came to it is as fenced as before.
+    isFenced |= wasFenced && s.op.contains("try_wait");
+    if (s.op.contains("mbarrier.arrive") && !isFenced)
+      fault(s, "expected a fence between the wait for what threads may have "
+               "written and this");
+    if (s.op.starts_with("mbarrier.") && branch != Elected)
+      fault(s, "expected to be behind an elected thread's branch: one thread "
+               "of a CTA hands over to one of the other");
+    return true;
+  }
+
   void mbarrier(const Statement &s) {
     isFenced &= s.op != "mbarrier.try_wait.parity.shared.b64";
     if (s.op == "mbarrier.init.shared.b64")
@@ -326,6 +352,20 @@ private:
       ++counts.mbarrierWaits;
     else
       fault(s, "an operation on an mbarrier that no kernel of ours makes");
+  }
+
+  /// By the name that the kernel has for one CTA: where it is run by pairs, all
+  /// that is of two is, and what tells that it is over tells both.
+  std::string inGroup(StringRef op) const {
+    StringRef name = counts.byPairs ? "cta_group::2" : "cta_group::1";
+    auto [before, after] = op.split(name);
+    if (before.size() == op.size())
+      return op.contains("cta_group") ? "" : op.str();
+    if (op.starts_with("tcgen05.commit.") && counts.byPairs &&
+        !after.consume_back(".multicast::cluster.b64"))
+      return "";
+    bool commits = op.starts_with("tcgen05.commit.") && counts.byPairs;
+    return (before + "cta_group::1" + after + (commits ? ".b64" : "")).str();
   }
 
   /// Tensor memory. What one thread asks for it alone asks for, by a predicate
@@ -363,8 +403,9 @@ private:
          false},
         {"tcgen05.relinquish_alloc_permit.cta_group::1.sync.aligned",
          &PtxCounts::tensorPermits, true}};
+    std::string name = inGroup(s.op);
     const Kind *kind =
-        llvm::find_if(kinds, [&](const Kind &k) { return k.op == s.op; });
+        llvm::find_if(kinds, [&](const Kind &k) { return k.op == name; });
     if (kind == std::end(kinds))
       return fault(s, "an operation on tensor memory that no kernel of ours "
                       "makes");
@@ -407,8 +448,9 @@ private:
     lanesMet |= s.op == "bar.warp.sync";
     if (s.op == "griddepcontrol.wait" && !s.predicated && !waited)
       wait();
+    bool ofPair = pairStep(s);
     counts.barriers += (family == "bar" && !s.op.starts_with("bar.warp.")) ||
-                       family == "barrier";
+                       (family == "barrier" && !ofPair);
     counts.warpBarriers += s.op.starts_with("bar.warp.");
     counts.multiplies += family == "mma";
     counts.elections += s.op == "elect.sync";
@@ -422,6 +464,8 @@ private:
       ++counts.proxyFences, counts.choiceFences += s.predicated;
       isFenced = true;
     }
+    if (ofPair)
+      return;
     if (family == "ld" || family == "st")
       memoryAccess(s);
     else if (family == "cp")
@@ -444,6 +488,7 @@ private:
     if (branch == Any || branch == Elects)
       labels.insert(name.str());
     branch = labels.count(name.str()) ? Any : Elected;
+    wasFenced = isFenced;
     isFenced = false;
   }
 
@@ -483,6 +528,8 @@ private:
     if (!inKernel || text.empty())
       return;
     if (pending.empty() && text.starts_with(".")) {
+      if (text.consume_front(".reqnctapercluster"))
+        inPairs = text.trim() == "2, 1, 1";
       if (text.starts_with(".local"))
         fault({number, text, {}, {}, false},
               "local memory: registers were spilled or indexed");
@@ -517,12 +564,14 @@ private:
   std::vector<std::string> faults;
   std::string pending; ///< the begin of a statement
   bool inKernel = false, found = false, waited = false;
+  bool inPairs = false; ///< clusters of two CTAs are asked for
   Labels &labels;
   /// Who is here: any, any behind an election, the elected one, or nobody.
   enum { Any, Elects, Elected, Nobody } branch = Any;
   std::string elected, others; ///< predicates
   bool lanesMet = false;       ///< of a warp, since they left sums
   bool isFenced = false;       ///< since the last wait, whoever came here
+  bool wasFenced = false;      ///< ahead of the last label
   unsigned bytesToCome = 0;    ///< that a barrier expects
   bool bytesMissing = false;   ///< some came, in bulk
   Origins origins;
@@ -601,7 +650,12 @@ static std::string findMiscount(const PtxCounts &found,
       {"fences ahead of what others wait for", found.tensorFencesBefore,
        expected.tensorFencesBefore},
       {"permits of tensor memory given up", found.tensorPermits,
-       expected.tensorPermits}};
+       expected.tensorPermits},
+      {"meetings of a pair of CTAs", found.pairMeetings, expected.pairMeetings},
+      {"slots handed over in a pair of CTAs", found.pairArrivals,
+       expected.pairArrivals},
+      {"waits for the other CTA of a pair", found.pairWaits,
+       expected.pairWaits}};
   for (const Row &row : rows)
     if (row.found != row.expected)
       return "expected " + std::to_string(row.expected) + " " + row.what +
@@ -616,6 +670,7 @@ Status nybl::compiler::lintPtx(std::string_view ptx, std::string_view kernel,
                                const PtxCounts &expected) {
   PtxCounts counts;
   counts.aheadFrom = expected.aheadFrom;
+  counts.byPairs = expected.byPairs;
   std::vector<std::string> faults = findPtxFaults(ptx, kernel, counts);
   std::string fault =
       faults.empty() ? findMiscount(counts, expected) : faults.front();

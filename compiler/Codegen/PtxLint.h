@@ -48,6 +48,10 @@ struct PtxCounts {
   unsigned tensorAllocs = 0, tensorFrees = 0, tensorCopies = 0,
            tensorCommits = 0, tensorLoads = 0, tensorWaits = 0,
            tensorFences = 0, tensorFencesBefore = 0, tensorPermits = 0;
+  /// Of pairs of CTAs, where the kernel is run by them: how often all threads
+  /// of both meet, one CTA hands over to the other, and that waits for it.
+  bool byPairs = false;
+  unsigned pairMeetings = 0, pairArrivals = 0, pairWaits = 0;
   unsigned ahead = 0; ///< of the copies, those before griddepcontrol.wait
   /// What their addresses may be made of: numbers of the kernel's parameters.
   std::set<unsigned> aheadFrom{};

@@ -22,7 +22,7 @@ cta::RingOp ringOf(Value ring) { return ring.getDefiningOp<cta::RingOp>(); }
 bool isBetweenRoles(Value ring) { return ringOf(ring).getSteps().has_value(); }
 
 /// What a step of a ring computes with: barriers lie as full[stages],
-/// empty[stages].
+/// empty[stages] and, where the CTAs of a pair hand slots over, pair[stages].
 class Step {
 public:
   Step(OpBuilder &b, Location loc, int64_t stages, Value barriers,
@@ -42,8 +42,14 @@ public:
     Value at = barrier(stages), round = parity();
     wait(at, LLVM::XOrOp::create(b, loc, round, number(1)));
   }
+  /// From the other CTA of a pair: what it has seen before, this thread sees.
+  void waitPair() {
+    Value at = pair();
+    wait(at, parity(), ".acquire.cluster.shared::cta");
+  }
   Value full() { return barrier(0); }
   Value empty() { return barrier(stages); }
+  Value pair() { return barrier(2 * stages); }
   void arriveFull() { arrive(barrier(0)); }
   void arriveEmpty() { arrive(barrier(stages)); }
   /// When this thread's copies are there, it arrives once more than is
@@ -66,12 +72,15 @@ private:
                                barriers, ArrayRef<LLVM::GEPArg>{index});
   }
   /// Each wait has a label of its own, for those who read PTX.
-  void wait(Value barrier, Value parity) {
+  void wait(Value barrier, Value parity, StringRef scope = ".shared") {
     inlinePtx(b, loc, {}, {barrier, parity},
-              "{\n\t.reg .pred done;\n"
-              "wait_${:uid}:\n\t"
-              "mbarrier.try_wait.parity.shared.b64 done, [$0], $1;\n\t"
-              "@!done bra wait_${:uid};\n\t}",
+              ("{\n\t.reg .pred done;\n"
+               "wait_${:uid}:\n\t"
+               "mbarrier.try_wait.parity" +
+               scope +
+               ".b64 done, [$0], $1;\n\t"
+               "@!done bra wait_${:uid};\n\t}")
+                  .str(),
               "r,r,~{memory}");
   }
   /// One lane speaks for its warp, when all its lanes have come here.
@@ -134,6 +143,8 @@ struct LowerRing : Lowering<cta::RingOp> {
     SmallVector<int64_t> arrivals(op.getStages(),
                                   arrivalsOf(op, publishingWarps));
     arrivals.append(op.getStages(), arrivalsOf(op, releasingWarps));
+    if (op->hasAttr(isHandedOver))
+      arrivals.append(op.getStages(), 1);
     b.replaceOp(op, placeBarriers(b, op, arrivals, "barriers"));
     return success();
   }
@@ -238,6 +249,16 @@ Value nybl::compiler::fullBarrier(OpBuilder &b, Location loc, cta::RingOp ring,
 Value nybl::compiler::emptyBarrier(OpBuilder &b, Location loc, cta::RingOp ring,
                                    Value barriers, Value iteration) {
   return Step(b, loc, ring.getStages(), barriers, iteration).empty();
+}
+
+Value nybl::compiler::pairBarrier(OpBuilder &b, Location loc, cta::RingOp ring,
+                                  Value barriers, Value iteration) {
+  return Step(b, loc, ring.getStages(), barriers, iteration).pair();
+}
+
+void nybl::compiler::waitForPair(OpBuilder &b, Location loc, cta::RingOp ring,
+                                 Value barriers, Value iteration) {
+  Step(b, loc, ring.getStages(), barriers, iteration).waitPair();
 }
 
 void nybl::compiler::addRingPatterns(TypeConverter &types,

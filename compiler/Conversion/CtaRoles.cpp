@@ -28,6 +28,7 @@ public:
     auto waits = kernel.getBody().getOps<cta::GridWaitOp>();
     if (!waits.empty())
       wait = *waits.begin();
+    byPairs = kernel.isByPairs();
   }
 
   void run();
@@ -42,6 +43,9 @@ private:
   /// number `group` on.
   scf::ForOp makeLoop(ValueRange carried, int64_t groups = 1,
                       Value group = Value());
+  /// Who takes tiles: this CTA among those of the grid, or its pair.
+  Value workerIndex();
+  Value workers();
   /// How many tiles, or parts of tiles, the grid has to do.
   Value tasks();
   /// The index of the tile that has this number and, where it has parts, the
@@ -70,12 +74,14 @@ private:
   void shiftOutput(Operation *root, Value group);
   /// Behind what it does for the last tile.
   void releaseGrid();
+  void awaitReleases(cta::RoleOp role, scf::ForOp tiles);
   void setRegisters(cta::RoleOp role);
   /// Iterations of `ring` are `base` later.
   void shiftIterations(Operation *root, Value ring, Value base);
 
   cta::TileRangeOp range;
   cta::GridWaitOp wait; ///< null: the kernel has none
+  bool byPairs;         ///< of CTAs
   OpBuilder builder;
   Location location;
 };
@@ -87,11 +93,24 @@ Value TileRangeExpander::tasks() {
   return arith::MulIOp::create(builder, location, range.getCount(), parts);
 }
 
+Value TileRangeExpander::workerIndex() {
+  Type i32 = builder.getI32Type();
+  if (byPairs)
+    return NVVM::ClusterIdXOp::create(builder, location, i32);
+  return NVVM::BlockIdXOp::create(builder, location, i32);
+}
+
+Value TileRangeExpander::workers() {
+  Type i32 = builder.getI32Type();
+  if (byPairs)
+    return NVVM::ClusterDimXOp::create(builder, location, i32);
+  return NVVM::GridDimXOp::create(builder, location, i32);
+}
+
 scf::ForOp TileRangeExpander::makeLoop(ValueRange carried, int64_t groups,
                                        Value group) {
-  Type i32 = builder.getI32Type();
-  Value first = NVVM::BlockIdXOp::create(builder, location, i32);
-  Value step = NVVM::GridDimXOp::create(builder, location, i32);
+  Value first = workerIndex();
+  Value step = workers();
   Value count = tasks();
   // The number cannot wrap: count is proven (L6) to leave room for `groups`
   // grids more.
@@ -139,6 +158,8 @@ void TileRangeExpander::run() {
     // All threads see barriers made before any has a role.
     for (auto role : range.getBody().getOps<cta::RoleOp>())
       placeTurns(role);
+    if (byPairs)
+      cta::PairMeetOp::create(builder, location);
     for (auto role : range.getBody().getOps<cta::RoleOp>())
       fillAhead(role);
     for (auto role : range.getBody().getOps<cta::RoleOp>())
@@ -179,8 +200,8 @@ void TileRangeExpander::shiftIterations(Operation *root, Value ring,
           isa<cta::TensorColumnsType>(operand.get().getType()))
         return shift(op->getOpOperand(operand.getOperandNumber() + 1));
     if (isa<cta::RingAcquireOp, cta::RingPublishOp, cta::RingWaitOp,
-            cta::RingReleaseOp, cta::TensorPublishOp, cta::TensorReleaseOp>(
-            op) &&
+            cta::RingReleaseOp, cta::TensorPublishOp, cta::TensorReleaseOp,
+            cta::PairWaitOp>(op) &&
         op->getOperand(0) == ring)
       shift(op->getOpOperand(1));
   });
@@ -236,6 +257,26 @@ void TileRangeExpander::releaseGrid() {
 static SmallVector<cta::RingOp> ringsOf(cta::TileRangeOp range) {
   auto kernel = range->getParentOfType<cta::KernelOp>();
   return llvm::to_vector(kernel.getBody().getOps<cta::RingOp>());
+}
+
+/// What the other CTA of a pair lets go of comes from outside: nobody leaves
+/// before it is there, as no slot is filled before.
+void TileRangeExpander::awaitReleases(cta::RoleOp role, scf::ForOp tiles) {
+  llvm::SmallSetVector<Operation *, 4> filled;
+  role.walk([&](cta::RingPublishOp op) {
+    filled.insert(op.getRing().getDefiningOp());
+  });
+  for (auto [ring, next] : llvm::zip(ringsOf(range), tiles.getResults())) {
+    if (!filled.contains(ring))
+      continue;
+    Value begin = number(0), end = number(ring.getStages()), one = number(1);
+    auto loop = scf::ForOp::create(builder, location, begin, end, one);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(loop.getBody());
+    Index iteration =
+        Index(builder, next) + Index(builder, loop.getInductionVar());
+    cta::RingAcquireOp::create(builder, location, ring, iteration);
+  }
 }
 
 void TileRangeExpander::placeTurns(cta::RoleOp role) {
@@ -391,8 +432,7 @@ void TileRangeExpander::fillAhead(cta::RoleOp role) {
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPoint(wait);
   Value own = enter(role);
-  Value first =
-      NVVM::BlockIdXOp::create(builder, location, builder.getI32Type());
+  Value first = workerIndex();
   Value hasTile = Index(builder, first) < Index(builder, tasks());
   auto branch = scf::IfOp::create(builder, location, hasTile);
   builder.setInsertionPointToStart(branch.thenBlock());
@@ -472,6 +512,8 @@ void TileRangeExpander::expand(cta::RoleOp role) {
   builder.setInsertionPointAfter(loop);
   if (publishes(role))
     releaseGrid();
+  if (byPairs && publishes(role))
+    awaitReleases(role, loop);
 }
 
 } // namespace

@@ -25,6 +25,13 @@ Value wideNumber(OpBuilder &b, Location loc, uint64_t value) {
   return LLVM::ConstantOp::create(b, loc, b.getI64IntegerAttr(value));
 }
 
+/// Of an op in a kernel that is run by pairs: both CTAs do it, or one for both.
+constexpr StringLiteral byPair = "by_pair";
+bool isByPair(Operation *op) { return op->hasAttr(byPair); }
+std::string groupOf(Operation *op) {
+  return isByPair(op) ? "cta_group::2" : "cta_group::1";
+}
+
 /// The first of the columns that an iteration has.
 Value columnsAt(OpBuilder &b, Location loc, Value original, Value columns,
                 Value iteration) {
@@ -59,7 +66,9 @@ uint64_t descriptorOf(cta::DescriptorType type) {
 /// e2m1 of both sides, ue4m3 scale factors, N and M in 8 and 16 (PTX ISA,
 /// tcgen05 instruction descriptor of mxf4nvf4).
 int64_t instructionOf(cta::TensorMmaOp op) {
-  int64_t m = op.getA().getType().getRows(), n = op.getB().getType().getRows();
+  int64_t ctas = isByPair(op) ? 2 : 1;
+  int64_t m = ctas * op.getA().getType().getRows();
+  int64_t n = ctas * op.getB().getType().getRows();
   return 1 << 7 | 1 << 10 | n / 8 << 17 | m / 16 << 24;
 }
 
@@ -110,9 +119,12 @@ Value isFirstWarp(OpBuilder &b, Location loc) {
 }
 
 /// All threads meet; what they did with tensor memory before is over.
-void meet(OpBuilder &b, Location loc) {
+void meet(OpBuilder &b, Location loc, bool ofPair) {
   inlinePtx(b, loc, {}, {}, "tcgen05.fence::before_thread_sync;", "~{memory}");
-  NVVM::BarrierOp::create(b, loc);
+  if (ofPair)
+    meetPair(b, loc);
+  else
+    NVVM::BarrierOp::create(b, loc);
   inlinePtx(b, loc, {}, {}, "tcgen05.fence::after_thread_sync;", "~{memory}");
 }
 
@@ -128,14 +140,14 @@ struct LowerTensorOpen : Lowering<cta::TensorOpenOp> {
     Value first = isFirstWarp(b, loc);
     std::string columns = std::to_string(op.getColumns());
     inlinePtx(b, loc, {}, {place, first},
-              "@$1 tcgen05.alloc.cta_group::1.sync.aligned.shared::cta.b32 "
-              "[$0], " +
-                  columns + ";",
+              "@$1 tcgen05.alloc." + groupOf(op) +
+                  ".sync.aligned.shared::cta.b32 [$0], " + columns + ";",
               "r,b,~{memory}");
     inlinePtx(b, loc, {}, first,
-              "@$0 tcgen05.relinquish_alloc_permit.cta_group::1.sync.aligned;",
+              "@$0 tcgen05.relinquish_alloc_permit." + groupOf(op) +
+                  ".sync.aligned;",
               "b,~{memory}");
-    meet(b, loc);
+    meet(b, loc, /*ofPair=*/false);
     b.replaceOpWithNewOp<LLVM::LoadOp>(op, b.getI32Type(), place,
                                        /*alignment=*/4);
     return success();
@@ -147,10 +159,10 @@ struct LowerTensorClose : Lowering<cta::TensorCloseOp> {
   LogicalResult matchAndRewrite(cta::TensorCloseOp op, OpAdaptor a,
                                 ConversionPatternRewriter &b) const override {
     Location loc = op.getLoc();
-    meet(b, loc);
+    meet(b, loc, isByPair(op));
     Value first = isFirstWarp(b, loc);
     inlinePtx(b, loc, {}, {a.getMemory(), first},
-              "@$1 tcgen05.dealloc.cta_group::1.sync.aligned.b32 $0, " +
+              "@$1 tcgen05.dealloc." + groupOf(op) + ".sync.aligned.b32 $0, " +
                   std::to_string(op.getColumns()) + ";",
               "r,b,~{memory}");
     b.eraseOp(op);
@@ -187,7 +199,7 @@ struct LowerTensorCopy : Lowering<cta::TensorCopyOp> {
       Value from = makeDescriptor(b, loc, begin, atom * atomBytes,
                                   descriptorOf(rowBytes, /*swizzle=*/0));
       inlinePtx(b, loc, {}, {to, from},
-                "tcgen05.cp.cta_group::1.32x128b.warpx4 [$0], $1;",
+                "tcgen05.cp." + groupOf(op) + ".32x128b.warpx4 [$0], $1;",
                 "r,l,~{memory}");
     }
     b.replaceOp(op, columns);
@@ -213,8 +225,8 @@ struct LowerTensorMma : Lowering<cta::TensorMmaOp> {
     Location loc = op.getLoc();
     constexpr int64_t stepBytes = 32, stepElements = 64;
     int64_t step = op.getStep();
-    auto scalesAt = [&](Value scales, cta::DescriptorType side) -> Value {
-      int64_t columns = scaleColumns(side.getRows(), step * stepElements);
+    auto scalesAt = [&](Value scales, int64_t rows) -> Value {
+      int64_t columns = scaleColumns(rows, step * stepElements);
       return LLVM::AddOp::create(b, loc, scales, number(b, loc, columns));
     };
     Value to =
@@ -223,15 +235,16 @@ struct LowerTensorMma : Lowering<cta::TensorMmaOp> {
                                 descriptorOf(op.getA().getType()));
     Value right = makeDescriptor(b, loc, a.getB(), step * stepBytes,
                                  descriptorOf(op.getB().getType()));
-    Value leftScales = scalesAt(a.getSa(), op.getA().getType());
-    Value rightScales = scalesAt(a.getSb(), op.getB().getType());
+    int64_t pair = isByPair(op) ? 2 : 1;
+    Value leftScales = scalesAt(a.getSa(), op.getA().getType().getRows());
+    Value rightScales =
+        scalesAt(a.getSb(), pair * op.getB().getType().getRows());
     Value instruction = number(b, loc, instructionOf(op));
     inlinePtx(
         b, loc, {},
         {to, left, right, instruction, leftScales, rightScales, a.getAcc()},
-        ("tcgen05.mma.cta_group::1.kind::mxf4nvf4.block_scale." + scaleVector +
-         " [$0], $1, $2, $3, [$4], [$5], $6;")
-            .str(),
+        "tcgen05.mma." + groupOf(op) + ".kind::mxf4nvf4.block_scale." +
+            scaleVector.str() + " [$0], $1, $2, $3, [$4], [$5], $6;",
         "r,l,l,r,r,r,b,~{memory}");
     b.replaceOpWithNewOp<LLVM::ConstantOp>(op, b.getBoolAttr(true));
     return success();
@@ -241,9 +254,29 @@ private:
   StringRef scaleVector;
 };
 
-constexpr StringLiteral commit =
-    "tcgen05.commit.cta_group::1.mbarrier::arrive::one.shared::cluster.b64 "
-    "[$0];";
+/// Once all that was asked for is over, `barrier` is arrived at, in both CTAs
+/// of a pair. Where `elected` is null, one thread is here.
+void commit(OpBuilder &b, Operation *op, Value barrier, Value elected) {
+  SmallVector<Value> operands{barrier};
+  std::string constraints = "r",
+              name = "tcgen05.commit." + groupOf(op) +
+                     ".mbarrier::arrive::one.shared::cluster";
+  std::string rest = ".b64 [$0]";
+  if (isByPair(op)) {
+    operands.push_back(
+        LLVM::ConstantOp::create(b, op->getLoc(), b.getI16IntegerAttr(0b11)));
+    constraints += ",h";
+    rest = ".multicast::cluster.b64 [$0], $1";
+  }
+  std::string when;
+  if (elected) {
+    when = "@$" + std::to_string(operands.size()) + " ";
+    operands.push_back(elected);
+    constraints += ",b";
+  }
+  inlinePtx(b, op->getLoc(), {}, operands, when + name + rest + ";",
+            constraints + ",~{memory}");
+}
 
 struct LowerTensorPublish : Lowering<cta::TensorPublishOp> {
   using Lowering::Lowering;
@@ -253,8 +286,11 @@ struct LowerTensorPublish : Lowering<cta::TensorPublishOp> {
     Value full = fullBarrier(b, loc, op.getRing().getDefiningOp<cta::RingOp>(),
                              a.getRing(), a.getIteration());
     Value elected = electFor(b, loc, a.getMine());
-    inlinePtx(b, loc, {}, {full, elected}, ("@$1 " + commit).str(),
-              "r,b,~{memory}");
+    if (isByPair(op)) {
+      Value first = isFirstOfPair(b, loc);
+      elected = LLVM::AndOp::create(b, loc, elected, first);
+    }
+    commit(b, op, full, elected);
     b.replaceOpWithNewOp<LLVM::ConstantOp>(op, b.getBoolAttr(true));
     return success();
   }
@@ -269,7 +305,7 @@ struct LowerTensorRelease : Lowering<cta::TensorReleaseOp> {
     Value empty =
         emptyBarrier(b, loc, op.getRing().getDefiningOp<cta::RingOp>(),
                      a.getRing(), a.getIteration());
-    inlinePtx(b, loc, {}, empty, commit, "r,~{memory}");
+    commit(b, op, empty, /*elected=*/{});
     b.eraseOp(op);
     return success();
   }
@@ -367,6 +403,12 @@ LogicalResult nybl::compiler::placeTensorMemory(cta::KernelOp kernel) {
   }
   b.setInsertionPointToEnd(&kernel.getBody().front());
   cta::TensorCloseOp::create(b, loc, memory, plan->allocated);
+  if (kernel.isByPairs())
+    kernel.walk([](Operation *op) {
+      if (isa<cta::TensorOpenOp, cta::TensorCloseOp, cta::TensorCopyOp,
+              cta::TensorMmaOp, cta::TensorPublishOp, cta::TensorReleaseOp>(op))
+        op->setAttr(byPair, UnitAttr::get(op->getContext()));
+    });
   return success();
 }
 
@@ -375,7 +417,7 @@ static bool isAsked(Operation &op) {
   return isPure(&op) ||
          isa<cta::RingWaitOp, cta::RingAcquireOp, cta::SmemDescOp,
              cta::TensorCopyOp, cta::TensorMmaOp, cta::TensorReleaseOp,
-             scf::YieldOp>(op);
+             cta::PairWaitOp, scf::YieldOp>(op);
 }
 
 /// The loop's result stands for columns, and nobody looks at its value.
@@ -394,6 +436,8 @@ static LogicalResult gatherLoop(cta::TensorReleaseOp release) {
   Value elected = electFor(b, loc, mine);
   auto branch = scf::IfOp::create(b, loc, elected, /*withElseRegion=*/false);
   loop->moveBefore(branch.thenBlock()->getTerminator());
+  if (isByPair(release))
+    partPair(loop);
   return success();
 }
 
@@ -409,7 +453,7 @@ LogicalResult nybl::compiler::gatherAsked(cta::KernelOp kernel) {
   }
   // Elsewhere all threads would ask.
   WalkResult asked = kernel.walk([&](Operation *op) {
-    if (!isa<cta::TensorCopyOp, cta::TensorMmaOp>(op) ||
+    if (!isa<cta::TensorCopyOp, cta::TensorMmaOp, cta::PairWaitOp>(op) ||
         gathered.contains(op->getParentOp()))
       return WalkResult::advance();
     op->emitOpError("expected to be in a K loop that releases a slot by it");
@@ -427,4 +471,5 @@ void nybl::compiler::addTensorPatterns(TypeConverter &types,
                LowerTensorPublish, LowerTensorRelease, LowerTensorLoad>(
       types, context);
   patterns.add<LowerTensorMma>(types, context, scaleVector);
+  addPairPatterns(types, patterns);
 }

@@ -158,6 +158,9 @@ struct LowerKernel : Lowering<cta::KernelOp> {
     function->setAttr(
         NVVM::NVVMDialect::getReqntidAttrName(),
         b.getDenseI32ArrayAttr({static_cast<int32_t>(op.getThreads())}));
+    if (op.isByPairs())
+      function->setAttr(NVVM::NVVMDialect::getClusterDimAttrName(),
+                        b.getDenseI32ArrayAttr({2, 1, 1}));
     // ptxas heeds setmaxnreg only where it knows how many registers there are.
     if (hasSetMaxRegister(op))
       function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),

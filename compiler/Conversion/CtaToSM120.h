@@ -6,6 +6,7 @@
 
 #include "dialects/Cta/CtaOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Transforms/DialectConversion.h"
 
 namespace nybl::compiler {
@@ -46,6 +47,15 @@ mlir::Value sharedArray(mlir::OpBuilder &builder, mlir::Location loc,
 mlir::Value fullBarrier(mlir::OpBuilder &builder, mlir::Location loc,
                         cta::RingOp ring, mlir::Value barriers,
                         mlir::Value iteration);
+
+/// The same of the other CTA of a pair, whose slot it is.
+mlir::Value pairBarrier(mlir::OpBuilder &builder, mlir::Location loc,
+                        cta::RingOp ring, mlir::Value barriers,
+                        mlir::Value iteration);
+
+/// Until that is arrived at, from the other CTA.
+void waitForPair(mlir::OpBuilder &builder, mlir::Location loc, cta::RingOp ring,
+                 mlir::Value barriers, mlir::Value iteration);
 
 /// The same of who waits for it to be free.
 mlir::Value emptyBarrier(mlir::OpBuilder &builder, mlir::Location loc,
@@ -99,6 +109,24 @@ void fenceTensorMemory(mlir::OpBuilder &builder, mlir::Location loc,
 /// its group have no business with them, and go on to the accumulators, which
 /// they wait for (CtaTensorToSM100.cpp). Fails where a loop does more.
 mlir::LogicalResult gatherAsked(cta::KernelOp kernel);
+
+/// Of a ring: the CTA of rank 1 hands its slots over to the other's.
+inline constexpr llvm::StringLiteral isHandedOver = "is_handed_over";
+
+/// All threads of both CTAs of a pair meet.
+void meetPair(mlir::OpBuilder &builder, mlir::Location loc);
+
+/// i1: this CTA asks for what both do (rank 0).
+mlir::Value isFirstOfPair(mlir::OpBuilder &builder, mlir::Location loc);
+
+/// A K loop in which one thread asks is that of the first CTA of a pair; the
+/// same thread of the second one hands over what it waits for, step by step
+/// (CtaPairToSM100.cpp).
+void partPair(mlir::scf::ForOp loop);
+
+/// How pairs meet (CtaPairToSM100.cpp).
+void addPairPatterns(mlir::TypeConverter &types,
+                     mlir::RewritePatternSet &patterns);
 
 /// Tensor memory and its multiplies (CtaTensorToSM100.cpp), which spell their
 /// scale factors as the chip's record says.

@@ -12,10 +12,10 @@ cta::ScheduleAttr nybl::compiler::attributeOf(mlir::MLIRContext *context,
   auto word = [&](const char *text, bool isGiven) {
     return isGiven ? mlir::StringAttr::get(context, text) : mlir::StringAttr();
   };
-  return cta::ScheduleAttr::get(context, word(s.kind.c_str(), true), s.tile,
-                                s.warps, s.stages, word("tma", s.byTma),
-                                word("tma", s.storesByTma),
-                                word("ab", s.swapped), s.split, s.group);
+  return cta::ScheduleAttr::get(
+      context, word(s.kind.c_str(), true), s.tile, s.warps, s.stages,
+      word("tma", s.byTma), word("tma", s.storesByTma), word("ab", s.swapped),
+      s.split, s.group, s.ctas);
 }
 
 Schedule nybl::compiler::scheduleOf(cta::ScheduleAttr attribute) {
@@ -29,5 +29,6 @@ Schedule nybl::compiler::scheduleOf(cta::ScheduleAttr attribute) {
   schedule.swapped = bool(attribute.getSwap());
   schedule.split = attribute.getSplit();
   schedule.group = attribute.getGroup();
+  schedule.ctas = attribute.getCtas();
   return schedule;
 }

@@ -18,8 +18,9 @@ TileEmitter::TileEmitter(cta::KernelOp kernel, tile::KernelOp source,
       tileM(schedule.getTile()[0]), tileN(schedule.getTile()[1]),
       tileK(schedule.getTile()[2]), group(schedule.getGroup()),
       warpsM(schedule.getWarps()[0]), warpsN(schedule.getWarps()[1]),
-      threads(0), split(schedule.getSplit()), swapped(bool(schedule.getSwap())),
-      mFragments((swapped ? tileN / warpsN : tileM / warpsM) / 16),
+      threads(0), split(schedule.getSplit()), ctas(schedule.getCtas()),
+      swapped(bool(schedule.getSwap())),
+      mFragments((swapped ? tileN / warpsN : tileM / ctas / warpsM) / 16),
       nFragments((swapped ? tileM / warpsM : tileN / warpsN) / 8),
       scaleRows(scheduleOf(schedule).scaleRows()) {
   // L7: no access of global memory before the grids this one depends on ended.
@@ -38,7 +39,10 @@ void TileEmitter::placeThreads(Index number, int64_t count) {
   g = *lane / 4;
   t = *lane % 4;
   Index warp = *thread / 32;
-  warpRow = warp / warpsN * (tileM / warpsM);
+  int64_t rows = tileM / ctas;
+  warpRow = warp / warpsN * (rows / warpsM);
+  if (rank)
+    warpRow = *warpRow + *rank * rows;
   warpColumn = warp % warpsN * (tileN / warpsN);
 }
 
@@ -90,6 +94,8 @@ LogicalResult TileEmitter::convertForeachTile(tile::ForeachTileOp op) {
                           "column, to walk over");
   int64_t tilesN = (*columns + tileN - 1) / tileN;
   Index count = (rowsOf(*rows) + (tileM - 1)) / tileM * tilesN;
+  if (ctas > 1)
+    rank = index(cta::PairRankOp::create(builder, location));
   bool grouped = group > 1;
   auto attribute = [&](int64_t value) {
     return grouped ? builder.getI64IntegerAttr(value) : IntegerAttr();

@@ -114,6 +114,11 @@ protected:
   Staged stageFor(mlir::Value tile, mlir::Value ring);
   /// The rows of the side that a tile of scale factors is for.
   RowMap mapOf(mlir::Value scaleTile) const;
+  /// Whether each CTA that has a D tile has its own rows of an operand's tile:
+  /// all but scale factors of D's columns.
+  bool isShared(mlir::Value tile) const;
+  /// Of a tile's rows, where those of this CTA begin.
+  Index firstRow(mlir::Value tile, mlir::Value row);
   /// Emits, for each copy of `blocks` K blocks that this thread is to make of a
   /// tile whose first element is (row, column). Neighbours among threads write
   /// neighbours in a row, or, of four scale factors each, in the stage.
@@ -204,6 +209,7 @@ protected:
   mlir::Location location;
   int64_t tileM, tileN, tileK, group, warpsM, warpsN, threads;
   int64_t split; ///< parts of a tile
+  int64_t ctas;  ///< that have a tile together, each as many rows of it
   /// Multiplies' rows are columns of D, rows of B, and their columns rows of A.
   bool swapped;
   int64_t mFragments, nFragments; ///< of one warp: 16 rows, 8 columns of
@@ -213,7 +219,8 @@ protected:
   /// Of this thread; see cta.mma for g and t.
   std::optional<Index> thread, lane, g, t, warpRow, warpColumn;
   std::optional<Index> tileIndex, part; ///< part: where there are several
-  tile::AccumulateOp accumulated;       ///< whose parts are not added up yet
+  std::optional<Index> rank;      ///< of this CTA: where several have a tile
+  tile::AccumulateOp accumulated; ///< whose parts are not added up yet
   mlir::Value iteration;   ///< of the ring, that tiles are read from; or null
   mlir::IRMapping mapping; ///< scalars and coordinates
   llvm::DenseMap<mlir::Value, Staged> staged;       ///< tiles, scale tiles

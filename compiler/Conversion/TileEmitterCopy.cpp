@@ -26,6 +26,20 @@ RowMap TileEmitter::mapOf(Value scaleTile) const {
   return ofA == ofB ? RowMap() : ofA ? mapA : mapB;
 }
 
+bool TileEmitter::isShared(Value tile) const {
+  return ctas > 1 && llvm::none_of(tile.getUsers(), [&](Operation *user) {
+           auto dot = dyn_cast<tile::DotScaledOp>(user);
+           return dot && dot.getSb() == tile;
+         });
+}
+
+Index TileEmitter::firstRow(Value tile, Value row) {
+  Index first = coordinate(row);
+  if (!isShared(tile))
+    return first;
+  return first + *rank * staged.at(tile).rows;
+}
+
 /// Rows of data are 16 bytes apart more than they need: the 8 row addresses of
 /// an ldmatrix then fall into different banks. (A swizzle does the same.)
 /// Scales lie densely, those of rows behind the tile with them: what is copied
@@ -37,6 +51,8 @@ TileEmitter::Staged TileEmitter::stageFor(Value tile, Value ring) {
   auto sizes = scales ? cast<tile::ScaleTileType>(tile.getType()).getSizes()
                       : cast<tile::TileType>(tile.getType()).getSizes();
   int64_t rows = *tile::constantSize(sizes[0]);
+  if (isShared(tile))
+    rows /= ctas;
   if (scales)
     rows = llvm::alignTo(rows, scaleRows);
   int64_t blocks = *tile::constantSize(sizes[1]) / kBlock;
@@ -136,27 +152,26 @@ LogicalResult TileEmitter::copyScales(tile::LoadScalesOp op, const Staged &to,
       threads % perRow == 0 &&
       type.getLayout().getValue() == StringRef(name(ScaleLayout::Linear));
   LogicalResult result = success();
-  forEachMove(to.rows, 1, coordinate(op.getRow()), coordinate(op.getColumn()),
-              [&](Move move) {
-                Value mine = both(move.mine, when);
-                Value inside = both(isInside(move.row, move.block,
-                                             type.getRows(), type.getBlocks()),
-                                    mine);
-                Index row = move.row.extend();
-                if (apart) {
-                  Index first = coordinate(op.getRow()) + *thread / perRow;
-                  row = first.extend() + skipped;
-                }
-                skipped += threads / perRow;
-                FailureOr<Index> offset = scaleOffset(op, row, move.block);
-                result = LogicalResult(offset);
-                if (failed(offset))
-                  return;
-                Value scale = cta::LoadScaleOp::create(builder, op.getLoc(),
-                                                       base, *offset, inside);
-                cta::StoreScaleOp::create(
-                    builder, op.getLoc(), scale, to.stage, iteration,
-                    to.scales.byteOf(move.tileRow, move.tileBlock), mine);
-              });
+  Index tileRow = firstRow(op, op.getRow());
+  forEachMove(to.rows, 1, tileRow, coordinate(op.getColumn()), [&](Move move) {
+    Value mine = both(move.mine, when);
+    Value inside = both(
+        isInside(move.row, move.block, type.getRows(), type.getBlocks()), mine);
+    Index row = move.row.extend();
+    if (apart) {
+      Index first = tileRow + *thread / perRow;
+      row = first.extend() + skipped;
+    }
+    skipped += threads / perRow;
+    FailureOr<Index> offset = scaleOffset(op, row, move.block);
+    result = LogicalResult(offset);
+    if (failed(offset))
+      return;
+    Value scale =
+        cta::LoadScaleOp::create(builder, op.getLoc(), base, *offset, inside);
+    cta::StoreScaleOp::create(builder, op.getLoc(), scale, to.stage, iteration,
+                              to.scales.byteOf(move.tileRow, move.tileBlock),
+                              mine);
+  });
   return result;
 }

@@ -60,23 +60,21 @@ LogicalResult TileRing::convertLoad(tile::LoadOp op, Value isStep) {
   auto type = cast<cta::MatrixType>(base.getType());
   constexpr int64_t blockBytes = kBlock / 2;
   Staged to = stageFor(op, ring);
+  Index row = firstRow(op, op.getRow());
   if (Value map = tensorMapOf(op)) {
     cta::CopyBoxOp::create(
-        builder, op.getLoc(), map, base, coordinate(op.getRow()),
-        coordinate(op.getColumn()) / 2, ring, to.stage, iteration,
-        both(*thread < 1, isStep), runsAhead(base));
+        builder, op.getLoc(), map, base, row, coordinate(op.getColumn()) / 2,
+        ring, to.stage, iteration, both(*thread < 1, isStep), runsAhead(base));
     return success();
   }
-  forEachMove(to.rows, 1, coordinate(op.getRow()), coordinate(op.getColumn()),
-              [&](Move move) {
-                cta::CopyOp::create(
-                    builder, op.getLoc(), base, dataOffset(op, move),
-                    isInside(move.row, move.block, type.getRows(),
-                             type.getRowBytes() / blockBytes),
-                    to.stage, iteration,
-                    move.tileRow * to.pitch + move.tileBlock * blockBytes,
-                    both(move.mine, isStep), runsAhead(base));
-              });
+  forEachMove(to.rows, 1, row, coordinate(op.getColumn()), [&](Move move) {
+    cta::CopyOp::create(builder, op.getLoc(), base, dataOffset(op, move),
+                        isInside(move.row, move.block, type.getRows(),
+                                 type.getRowBytes() / blockBytes),
+                        to.stage, iteration,
+                        move.tileRow * to.pitch + move.tileBlock * blockBytes,
+                        both(move.mine, isStep), runsAhead(base));
+  });
   return success();
 }
 
@@ -102,7 +100,7 @@ LogicalResult TileRing::convertLoadScales(tile::LoadScalesOp op, Value isStep) {
   LogicalResult result = success();
   size_t moves = 0; // where there are atoms, each is of one
   forEachMove(
-      to.rows, 4, coordinate(op.getRow()), coordinate(op.getColumn()),
+      to.rows, 4, firstRow(op, op.getRow()), coordinate(op.getColumn()),
       [&](Move move) {
         std::array<Value, 4> inside;
         for (int64_t i = 0; i < 4; ++i)

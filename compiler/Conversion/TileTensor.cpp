@@ -128,6 +128,8 @@ Value TileTensor::multiplyAll(tile::AccumulateOp op, int64_t steps) {
   enter(op, step);
   Value copied = copiedInAtoms(op);
   cta::RingWaitOp::create(builder, loc, ring, step, copied, /*pending=*/0);
+  if (rank)
+    cta::PairWaitOp::create(builder, loc, ring, step, mine);
   if (failed(multiply(op)))
     return {};
   cta::TensorReleaseOp::create(builder, loc, ring, step, mine);

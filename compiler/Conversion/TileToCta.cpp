@@ -99,7 +99,8 @@ LogicalResult addTensorMap(tile::KernelOp kernel, BlockArgument matrix,
                "them, K a multiple of 32, got rows of ")
            << rowBytes << " bytes; use the schedule without fill=tma";
   auto error = [&] { return kernel.emitOpError(); };
-  auto type = cta::TensorMapType::getChecked(error, kernel.getContext(), *rows,
+  auto type = cta::TensorMapType::getChecked(error, kernel.getContext(),
+                                             *rows / schedule.getCtas(),
                                              schedule.getTile()[2] / 2);
   if (!type)
     return failure();

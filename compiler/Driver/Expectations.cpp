@@ -13,7 +13,8 @@ using namespace nybl::compiler;
 static void countRing(mlir::Operation *op, PtxCounts &counts) {
   auto ring = llvm::dyn_cast<cta::RingOp>(op);
   if (ring && ring.getSteps()) {
-    counts.mbarriers += 2 * ring.getStages();
+    bool pairs = llvm::any_of(ring->getUsers(), llvm::IsaPred<cta::PairWaitOp>);
+    counts.mbarriers += (pairs ? 3 : 2) * ring.getStages();
     ++counts.barriers;
   }
   bool publishes = llvm::isa<cta::RingPublishOp>(op);
@@ -60,6 +61,28 @@ static void countOutput(mlir::Operation *op, PtxCounts &counts) {
   counts.boxWaits += llvm::isa<cta::OutputDrainOp>(op);
   counts.proxyFences += publishes;
   counts.warpBarriers += acquires || publishes;
+}
+
+/// In the CTA of rank 1 the same thread waits for its slot and hands it over;
+/// pairs meet when barriers are made, and before either CTA leaves, which waits
+/// until all its slots are free.
+static void countPairs(cta::KernelOp kernel, PtxCounts &counts) {
+  counts.byPairs = kernel.isByPairs();
+  if (!counts.byPairs)
+    return;
+  kernel.walk([&](cta::PairWaitOp pair) {
+    ++counts.pairWaits, ++counts.pairArrivals, ++counts.mbarrierWaits;
+    ++counts.proxyFences;
+    for (mlir::Operation *user : pair.getRing().getUsers())
+      if (auto wait = llvm::dyn_cast<cta::RingWaitOp>(user))
+        counts.choiceFences += bool(wait.getCopied());
+    counts.tensorFences += 2;
+    ++counts.tensorFencesBefore;
+  });
+  kernel.walk([&](cta::RingPublishOp) { ++counts.mbarrierWaits; });
+  counts.pairMeetings += kernel.hasRoles();
+  if (!kernel.getBody().getOps<cta::TensorAllocOp>().empty())
+    ++counts.pairMeetings, --counts.barriers;
 }
 
 /// Tensor memory is asked for by a warp, and given back when all threads are
@@ -185,6 +208,7 @@ PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
     countTensorFences(op, counts);
   });
   countTensorMemory(kernel, counts);
+  countPairs(kernel, counts);
   counts.aheadFrom = parametersAhead(kernel);
   return counts;
 }
@@ -198,9 +222,11 @@ static int64_t barrierBytes(cta::KernelOp kernel) {
     bytes += llvm::alignTo(turnBytes * role.getGroups(), alignment);
   });
   for (auto ring : kernel.getBody().getOps<cta::RingOp>())
-    bytes += ring.getSteps()
-                 ? llvm::alignTo(2 * 8 * ring.getStages(), alignment)
-                 : 0;
+    bytes +=
+        ring.getSteps()
+            ? llvm::alignTo((kernel.isByPairs() ? 3 : 2) * 8 * ring.getStages(),
+                            alignment)
+            : 0;
   // So is where tensor memory lies.
   if (!kernel.getBody().getOps<cta::TensorAllocOp>().empty())
     bytes += alignment;

@@ -129,6 +129,7 @@ Manifest nybl::compiler::makeManifest(cta::KernelOp kernel,
   manifest.tileM = schedule.tile[0];
   manifest.tileN = schedule.tile[1];
   manifest.split = schedule.split;
+  manifest.cluster = schedule.ctas;
   addParameters(manifest, kernel, problemClass);
   // Columns that are not the plan's are an error here and when it is lowered.
   if (auto plan = tensorMemoryOf(kernel); succeeded(plan)) {

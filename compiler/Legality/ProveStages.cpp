@@ -263,6 +263,10 @@ FailureOr<Shown> nybl::compiler::proveStages(Proof &proof) {
                             "read" +
                                 std::string(takesTurns(proof.kernel)
                                                 ? "; so are tiles by turns"
+                                                : "") +
+                                std::string(proof.kernel.isByPairs()
+                                                ? "; so is what the CTAs of a "
+                                                  "pair hand over"
                                                 : "")
                           : " events of two tiles, in every order of two "
                             "threads") +

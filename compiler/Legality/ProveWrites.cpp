@@ -32,6 +32,7 @@ private:
   LogicalResult proveOwn(Operation *store, const Origin &origin);
   LogicalResult enumerate(Operation *store);
   LogicalResult proveWholeTile();
+  LogicalResult joinPair(TileRectangle &tile);
 
   static constexpr int64_t maxSide = 4096; ///< of a schedule's tile
 
@@ -179,6 +180,26 @@ LogicalResult WriteProver::prove(const BoxedOutput &output) {
   return success();
 }
 
+/// The CTA of rank 1 has the rows behind those of rank 0.
+LogicalResult WriteProver::joinPair(TileRectangle &tile) {
+  Slicer &slicer = proof.slicer;
+  AffineExpr first = slicer.atRank(tile.rowBase, 0);
+  AffineExpr second = slicer.atRank(tile.rowBase, 1);
+  bool sameColumns = isSame(slicer, slicer.atRank(tile.columnBase, 0),
+                            slicer.atRank(tile.columnBase, 1));
+  if (sameColumns && isSame(slicer, first, second))
+    return refuteOutput(last, "L4", 0)
+           << "stores row 0, column 0 of a tile of 'd' in both CTAs of a pair";
+  if (!sameColumns || !isSame(slicer, second, first + tile.rows))
+    return last.emitError("not proven: expected the CTA of rank 1 to store "
+                          "the ")
+           << tile.rows << " rows of a tile behind those of rank 0";
+  tile.rowBase = first;
+  tile.columnBase = slicer.atRank(tile.columnBase, 0);
+  tile.rows *= 2;
+  return success();
+}
+
 /// The elements that are stored are a whole rectangle, from row 0, column 0 on.
 LogicalResult WriteProver::proveWholeTile() {
   for (int64_t row = 0; row < tileRows; ++row)
@@ -187,8 +208,10 @@ LogicalResult WriteProver::proveWholeTile() {
         return refuteOutput(last, "L4", 0)
                << "and the others store row " << row << ", column " << column
                << " of a tile of 'd' never";
-  return proveTiles(last, {rowBase, columnBase, tileRows, tileColumns},
-                    elementBytes, proof);
+  TileRectangle tile{rowBase, columnBase, tileRows, tileColumns};
+  if (proof.kernel.isByPairs() && failed(joinPair(tile)))
+    return failure();
+  return proveTiles(last, tile, elementBytes, proof);
 }
 
 FailureOr<std::pair<Shown, Shown>> WriteProver::run() {

@@ -336,6 +336,7 @@ Counterexample nybl::compiler::counterexampleAt(const Slicer &slicer,
       result.tile = value;
       break;
     case LeafKind::Part: // an example's tile says where to look
+    case LeafKind::Rank:
       break;
     case LeafKind::Step:
       result.step = value;

@@ -13,8 +13,15 @@
 // Accumulators in tensor memory are a ring too, of which a group has a slot for
 // itself: it writes it, waits for what it has asked for, reads it, and lets it
 // go before it writes it for its next tile. Nobody else is waited for.
+//
+// In a kernel that is run by pairs of CTAs multiplies are of both, so what one
+// has claimed is not enough. Between its wait for a slot and what is asked of
+// it stands cta.pair_wait, behind the acquire of the accumulators: the other
+// CTA, which does the same steps, hands over its slot and its accumulators
+// there (PairModel).
 
 #include "compiler/Legality/RoleOrder.h"
+#include "compiler/Legality/PairModel.h"
 #include "compiler/Legality/Prove.h"
 #include "compiler/Legality/RingModel.h"
 #include "compiler/Legality/TurnModel.h"
@@ -34,6 +41,16 @@ struct Claim {
   friend bool operator==(const Claim &, const Claim &) = default;
 };
 
+/// What a pair of CTAs does with the slots of a ring.
+LogicalResult checkPairs(cta::RingOp ring, bool beginsReady) {
+  if (!ring->getParentOfType<cta::KernelOp>().isByPairs())
+    return success();
+  if (std::optional<std::string> wrong =
+          explorePair({int64_t(ring.getStages()), beginsReady}))
+    return ring.emitError("not proven: ") << *wrong;
+  return success();
+}
+
 /// What one role does in a tile.
 class RoleTracer {
 public:
@@ -51,6 +68,8 @@ private:
   LogicalResult traceTurn(Operation *op);
   LogicalResult traceAccess(cta::StageAccess access);
   LogicalResult traceMultiply(cta::TensorMmaOp mma);
+  LogicalResult tracePair(cta::PairWaitOp wait);
+  LogicalResult checkPaired(Operation *op);
   LogicalResult traceLoad(cta::TensorLoadOp load);
   /// What a group does with its slot of accumulators, in this order.
   enum SumsStep { Acquired, Published, Waited, Released };
@@ -70,6 +89,8 @@ private:
   std::optional<Claim> current;
   int64_t step = 0;
   bool tensorReads = false, threadReads = false; ///< of the claim at hand
+  /// The claim, and the accumulators, are both CTAs', where a pair has them.
+  bool paired = false, sumsPaired = false;
   std::optional<SumsStep> sumsDone;
   bool hasTurn = false;
   int64_t turns = 0; ///< that were taken
@@ -117,6 +138,9 @@ LogicalResult RoleTracer::stepSums(Operation *op, Value ring, Value iteration,
     return op->emitError("not proven: expected iteration 0 of one ring of "
                          "accumulators in a tile, and it to be acquired, "
                          "published, waited for and released, in this order");
+  if (step == Published && !sumsPaired && proof.kernel.isByPairs())
+    return refute(op) << "this is done in both CTAs of a pair, and nobody has "
+                         "waited for the other one's accumulators";
   sums = ring;
   sumsDone = step;
   return success();
@@ -138,6 +162,31 @@ LogicalResult RoleTracer::checkSums(Operation *op, Value columns,
                               "of their iteration");
 }
 
+/// Once a step, for a slot that was waited for, and behind the accumulators.
+LogicalResult RoleTracer::tracePair(cta::PairWaitOp wait) {
+  FailureOr<Claim> claim =
+      claimAt(wait, wait.getRing(), wait.getIteration(), false);
+  if (failed(claim))
+    return failure();
+  if (current != *claim)
+    return refute(wait) << "this hands over a slot outside wait and release of "
+                           "its K step";
+  if (sumsDone != Acquired)
+    return refute(wait) << "this hands over accumulators outside acquire and "
+                           "publish of their iteration";
+  if (paired)
+    return wait.emitError("not proven: expected one cta.pair_wait for a slot");
+  paired = sumsPaired = true;
+  return success();
+}
+
+LogicalResult RoleTracer::checkPaired(Operation *op) {
+  if (paired || !proof.kernel.isByPairs())
+    return success();
+  return refute(op) << "this is done in both CTAs of a pair, and nobody has "
+                       "waited for the other one's slot";
+}
+
 /// What is multiplied is claimed as long as it is multiplied.
 LogicalResult RoleTracer::traceMultiply(cta::TensorMmaOp mma) {
   const Value operands[] = {mma.getA(), mma.getB(), mma.getSa(), mma.getSb()};
@@ -153,6 +202,8 @@ LogicalResult RoleTracer::traceMultiply(cta::TensorMmaOp mma) {
                             "its K step";
     tensorReads = true;
   }
+  if (failed(checkPaired(mma)))
+    return failure();
   return checkSums(mma, mma.getColumns(), mma.getIteration(), Acquired);
 }
 
@@ -168,7 +219,7 @@ LogicalResult RoleTracer::checkSumsRing() {
   auto ring = sums.getDefiningOp<cta::RingOp>();
   if (sumsDone == Released && int64_t(*ring.getSteps()) == 1 &&
       int64_t(ring.getStages()) == role.getGroups())
-    return success();
+    return checkPairs(ring, /*beginsReady=*/true);
   return ring.emitError("not proven: expected a ring of accumulators with a "
                         "slot for each of the ")
          << role.getGroups()
@@ -192,7 +243,7 @@ LogicalResult RoleTracer::open(Operation *op, Value ring, Value iteration,
     return op->emitError("not proven: expected at most ")
            << maxClaims << " K steps in a tile; use a larger K step";
   current = *claim;
-  tensorReads = threadReads = false;
+  tensorReads = threadReads = paired = false;
   claims.push_back(*claim);
   return success();
 }
@@ -208,6 +259,8 @@ LogicalResult RoleTracer::close(Operation *op, Value ring, Value iteration,
   if (isa<cta::TensorPublishOp>(op))
     return op->emitError("not proven: expected a ring of accumulators");
   bool byTensor = isa<cta::TensorReleaseOp>(op);
+  if (byTensor && failed(checkPaired(op)))
+    return failure();
   if (byTensor ? threadReads : tensorReads)
     return refute(op) << "this releases what "
                       << (byTensor ? "threads" : "multiplies")
@@ -259,7 +312,7 @@ LogicalResult RoleTracer::traceAccess(cta::StageAccess access) {
   bool byTensor = isa<cta::TensorCopyOp>(access.getOperation());
   (byTensor ? tensorReads : threadReads) |= !access.isStageWrite();
   if (current == *claim)
-    return success();
+    return byTensor ? checkPaired(access) : success();
   return refute(access) << (claim->writes
                                 ? "this is written outside acquire and publish "
                                   "of its K step"
@@ -307,6 +360,8 @@ LogicalResult RoleTracer::trace(Block &block) {
       result = close(ring, ring.getRing(), ring.getIteration(), true);
     else if (auto mma = dyn_cast<cta::TensorMmaOp>(op))
       result = traceMultiply(mma);
+    else if (auto pair = dyn_cast<cta::PairWaitOp>(op))
+      result = tracePair(pair);
     else if (auto load = dyn_cast<cta::TensorLoadOp>(op))
       result = traceLoad(load);
     if (failed(result))
@@ -362,7 +417,7 @@ LogicalResult checkRing(cta::RingOp ring, ArrayRef<Claim> writer,
   if (std::optional<std::string> wrong =
           exploreRing({int64_t(ring.getStages())}))
     return ring.emitError("not proven: ") << *wrong;
-  return success();
+  return checkPairs(ring, /*beginsReady=*/false);
 }
 
 /// What all threads do counts in no role, and moves the ring on all the same.

@@ -52,6 +52,21 @@ AffineExpr Slicer::threadLeaf(Value value, int64_t threads) {
   return makeLeaf(value, LeafKind::Thread, constant(threads - 1));
 }
 
+/// Which CTA of its pair: one leaf, however often it is asked for.
+AffineExpr Slicer::rankLeaf(Value value) {
+  for (auto [position, leaf] : llvm::enumerate(leafList))
+    if (leaf.kind == LeafKind::Rank)
+      return getAffineDimExpr(position, context);
+  return makeLeaf(value, LeafKind::Rank, constant(1));
+}
+
+AffineExpr Slicer::atRank(AffineExpr expr, int64_t rank) {
+  for (auto [position, leaf] : llvm::enumerate(leafList))
+    if (leaf.kind == LeafKind::Rank)
+      expr = expr.replace(getAffineDimExpr(position, context), constant(rank));
+  return simplifyAffineExpr(expr, leafList.size(), /*numSymbols=*/1);
+}
+
 const Leaf *Slicer::leafOf(AffineExpr expr) const {
   auto dim = dyn_cast<AffineDimExpr>(expr);
   return dim ? &leafList[dim.getPosition()] : nullptr;
@@ -65,6 +80,8 @@ StringRef nybl::compiler::nameOf(LeafKind kind) {
     return "tile";
   case LeafKind::Part:
     return "part";
+  case LeafKind::Rank:
+    return "CTA of its pair";
   case LeafKind::Step:
     return "K step";
   case LeafKind::Thread:
@@ -285,6 +302,8 @@ FailureOr<Offset> Slicer::sliceOp(Operation *op) {
     return sliceConstant(op, number);
   if (isa<cta::ThreadIdOp>(op))
     return Offset{threadLeaf(op->getResult(0), kernel.getThreads()), zero, {}};
+  if (isa<cta::PairRankOp>(op))
+    return Offset{rankLeaf(op->getResult(0)), zero, {}};
   if (isa<arith::ExtUIOp>(op))
     return offset(op->getOperand(0));
 

@@ -19,7 +19,7 @@ inline constexpr int64_t rowsMax = int64_t(1) << 24;
 /// The largest row stride in bytes (precondition stride_max).
 inline constexpr int64_t strideMax = (int64_t(1) << 32) - 1;
 
-enum class LeafKind { Rows, Tile, Part, Step, Thread };
+enum class LeafKind { Rows, Tile, Part, Rank, Step, Thread };
 
 /// A value all others are made of: 0 <= leaf <= max, where max may depend on
 /// leaves before it. Where max is negative the leaf's region never runs.
@@ -48,7 +48,8 @@ struct LessThan {
 /// The threads that do an op: those of the role around it, or all.
 int64_t threadsAt(mlir::Operation *op);
 
-/// In the user's words: "M", "tile", "part", "K step", "thread".
+/// In the user's words: "M", "tile", "part", "CTA of its pair", "K
+/// step", "thread".
 llvm::StringRef nameOf(LeafKind kind);
 
 /// What is true where an access happens: its guard, and that the regions around
@@ -88,6 +89,8 @@ public:
                                  mlir::ValueRange predicates);
 
   llvm::ArrayRef<Leaf> leaves() const { return leafList; }
+  /// What an expression is in one CTA of a pair, of rank 0 or 1.
+  mlir::AffineExpr atRank(mlir::AffineExpr expr, int64_t rank);
   /// The leaf an expression is, if it is one.
   const Leaf *leafOf(mlir::AffineExpr expr) const;
   /// Adds the leaves an expression is made of and those that bound them. No
@@ -121,6 +124,7 @@ private:
   mlir::AffineExpr makeLeaf(mlir::Value value, LeafKind kind,
                             mlir::AffineExpr max);
   mlir::AffineExpr threadLeaf(mlir::Value value, int64_t threads);
+  mlir::AffineExpr rankLeaf(mlir::Value value);
 
   cta::KernelOp kernel;
   mlir::MLIRContext *context;

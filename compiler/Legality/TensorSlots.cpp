@@ -43,6 +43,7 @@ public:
 
 private:
   FailureOr<SlotRows> sideOf(Value descriptor);
+  FailureOr<SlotRows> ofBoth(const SlotRows &own);
   LogicalResult checkRow(const StageRead &read, cta::DescriptorType type,
                          int64_t row);
   LogicalResult checkScales(Value copied, const SlotRows &side);
@@ -117,6 +118,23 @@ FailureOr<SlotRows> TensorProver::sideOf(Value descriptor) {
   return side;
 }
 
+/// As columns a pair's multiply takes the rows that both CTAs have, those of
+/// rank 1 behind those of rank 0.
+FailureOr<SlotRows> TensorProver::ofBoth(const SlotRows &own) {
+  AffineExpr first = proof.slicer.atRank(own.base, 0);
+  AffineExpr second = proof.slicer.atRank(own.base, 1);
+  auto apart = dyn_cast<AffineConstantExpr>(simplifyAffineExpr(
+      second - first, proof.slicer.leaves().size(), /*numSymbols=*/1));
+  if (!apart)
+    return mma.emitError("not proven: expected rows of '")
+           << proof.kernel.sourceOf(own.operand)
+           << "' that are a number of rows apart in the CTAs of a pair";
+  SlotRows both{own.operand, first, own.rows};
+  for (int64_t row : own.rows)
+    both.rows.push_back(row + apart.getValue());
+  return both;
+}
+
 LogicalResult TensorProver::checkScales(Value copied, const SlotRows &side) {
   const StageRead *read = readOf(copied.getDefiningOp());
   if (!read)
@@ -154,6 +172,12 @@ FailureOr<Slots> TensorProver::run() {
   if (failed(a))
     return failure();
   FailureOr<SlotRows> b = sideOf(mma.getB());
+  if (succeeded(b) && proof.kernel.isByPairs()) {
+    if (!isSame(proof.slicer, columnBase, proof.slicer.atRank(columnBase, 0)))
+      return mma.emitError("not proven: expected both CTAs of a pair to walk "
+                           "over K alike");
+    b = ofBoth(*b);
+  }
   if (failed(b) || failed(checkScales(mma.getSa(), *a)) ||
       failed(checkScales(mma.getSb(), *b)))
     return failure();
@@ -168,7 +192,8 @@ FailureOr<Slots> TensorProver::run() {
 Value askerOf(Operation *op) {
   return llvm::TypeSwitch<Operation *, Value>(op)
       .Case<cta::TensorCopyOp, cta::TensorMmaOp, cta::TensorReleaseOp,
-            cta::TensorPublishOp>([](auto asks) { return asks.getMine(); })
+            cta::TensorPublishOp, cta::PairWaitOp>(
+          [](auto asks) -> Value { return asks.getMine(); })
       .Default([](Operation *) { return Value(); });
 }
 

@@ -90,6 +90,11 @@ std::vector<Schedule> tensorCandidates(Predicate isValid) {
       std::swap(s.warps[0], s.warps[1]);
     }
   });
+  space.cross({1, 2}, [](Schedule &s, int64_t ctas) {
+    s.ctas = ctas;
+    s.tile[0] *= ctas;
+  });
+  space.keepIf([](const Schedule &s) { return s.ctas == 1 || !s.swapped; });
   space.cross({128, 256},
               [](Schedule &s, int64_t columns) { s.tile[2] = columns; });
   space.cross({2, 3, 4, 5, 6, 8},

@@ -117,6 +117,7 @@ private:
   double m, n, k;
   double tilesM, tilesN, steps; ///< steps of one CTA for one tile
   double rowsA, rowsB;          ///< real ones in a tile
+  double copiedB;               ///< of these, by one CTA
   double hertz, latency;        ///< latency in cycles
   double multiprocessors, tiles, tilesOfBusiest, ctas;
 };
@@ -127,13 +128,14 @@ Model::Model(const GemmProblem &problem, int64_t m, const KernelShape &shape,
       m(static_cast<double>(m)), n(static_cast<double>(problem.n)),
       k(static_cast<double>(problem.k)) {
   auto [tm, tn, tk] = shape.tile;
-  tilesM = ceilDiv(this->m, tm);
+  tilesM = ceilDiv(this->m, tm * shape.pairedCtas) * shape.pairedCtas;
   tilesN = ceilDiv(n, tn);
   double allSteps = ceilDiv(k, tk);
   double split = std::min<double>(shape.splitK, allSteps);
   steps = ceilDiv(allSteps, split);
   rowsA = std::min<double>(tm, this->m);
   rowsB = std::min<double>(tn, n);
+  copiedB = rowsB / static_cast<double>(shape.pairedCtas);
   hertz = card.clockMHz * 1e6;
   latency = memoryLatencySeconds * hertz;
   multiprocessors = card.multiprocessors;
@@ -204,6 +206,7 @@ double Model::issuePerStep(double warps) const {
 double Model::wavefrontsPerStep() const {
   auto [tm, tn, tk] = shape.tile;
   auto [wm, wn] = shape.warpTile();
+  double inStage = tm + tn / double(shape.pairedCtas); // rows of both operands
   double width = chip.sharedBytesPerCycle, scaleRow = tk / double(kBlock);
   double slices = ceilDiv(tk, mmaK);
   double data = (ceilDiv(wm, mmaM) + ceilDiv(wn, 16)) * 512 / width;
@@ -217,8 +220,8 @@ double Model::wavefrontsPerStep() const {
                  (shape.threads() / 32.0);
   // Each operand once, and its scale factors on their way to tensor memory.
   if (shape.tensorMemory)
-    reads = (tm + tn) * (tk / 2.0 + scaleRow) / width;
-  double filled = (tm + tn) * (tk / 2.0) / width * shape.fillPasses;
+    reads = (inStage * (tk / 2.0) + (tm + tn) * scaleRow) / width;
+  double filled = inStage * (tk / 2.0) / width * shape.fillPasses;
   double perWavefront = shape.copy == CopyKind::Register ? 32 : width;
   return reads + filled + (tm + tn) * scaleRow / perWavefront;
 }
@@ -244,7 +247,8 @@ double Model::epilogueBytes() const {
 /// Each row of tiles reads A once for each column of tiles, and the other way
 /// round. Rows and blocks outside are not read.
 double Model::l2Bytes() const {
-  double reads = (tilesN * m + tilesM * n) * k * bytesPerElement;
+  double readsOfB = tilesM / static_cast<double>(shape.pairedCtas);
+  double reads = (tilesN * m + readsOfB * n) * k * bytesPerElement;
   return reads + tiles * epilogueBytes();
 }
 
@@ -268,7 +272,7 @@ double Model::memoryBytes() const {
 
 double Model::stepTurnaround() const {
   double warps = shape.threads() / 32.0;
-  double bytes = (rowsA + rowsB) * shape.tile[2] * bytesPerElement;
+  double bytes = (rowsA + copiedB) * shape.tile[2] * bytesPerElement;
   return latency +
          std::max({tensorPerStep(warps), issuePerStep(warps),
                    wavefrontsPerStep(), bytes / l2BytesPerMultiprocessor});
@@ -301,7 +305,7 @@ void Model::placeTiles(Estimate &e) const {
       static_cast<int64_t>(std::min(tiles, multiprocessors));
   double ahead =
       std::min<double>(std::max<int64_t>(1, shape.stages - 1), steps);
-  e.bytesInFlight = ctas * ahead * (rowsA + rowsB) *
+  e.bytesInFlight = ctas * ahead * (rowsA + copiedB) *
                     std::min<double>(shape.tile[2], k) * bytesPerElement;
 }
 
@@ -320,7 +324,7 @@ Estimate Model::run() const {
   e.sharedWavefronts = tilesOfBusiest * steps * wavefrontsPerStep();
   e.l2Bytes = l2Bytes();
   e.memoryBytes = memoryBytes();
-  double port = tilesOfBusiest * steps * (rowsA + rowsB) * shape.tile[2] *
+  double port = tilesOfBusiest * steps * (rowsA + copiedB) * shape.tile[2] *
                 bytesPerElement / l2BytesPerMultiprocessor;
   e.seconds = {e.tensorCycles / hertz,
                e.issueCycles / hertz,
@@ -350,7 +354,7 @@ static double movesOf(const Schedule &s) {
 }
 
 static double accumulatorsOf(const Schedule &s) {
-  return static_cast<double>(s.tile[0] * s.tile[1]) /
+  return static_cast<double>(s.tile[0] / s.ctas * s.tile[1]) /
          static_cast<double>(s.warps[0] * s.warps[1] * 32);
 }
 
@@ -406,6 +410,8 @@ KernelShape nybl::compiler::describe(const Schedule &schedule,
                                      const Chip &chip) {
   KernelShape shape;
   shape.tile = schedule.tile;
+  shape.tile[0] /= schedule.ctas;
+  shape.pairedCtas = schedule.ctas;
   shape.warps = schedule.warps;
   shape.stages = schedule.stages;
   shape.copy = schedule.byTma             ? CopyKind::Tma

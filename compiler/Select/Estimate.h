@@ -41,6 +41,9 @@ struct KernelShape {
   bool packedScales = false;
   /// One thread asks for the multiplies, of operands in shared memory.
   bool tensorMemory = false;
+  /// CTAs that multiply together: `tile` is what each has of D, and of the rows
+  /// of B that belong to its columns each has its share.
+  int64_t pairedCtas = 1;
   double fillPasses = 1; ///< through the banks for 128 bytes of data copied
   bool wholeSectorStores = false; ///< D leaves through shared memory or TMA
   /// Bytes of the sectors that a store touches for each byte of a 16-bit D.

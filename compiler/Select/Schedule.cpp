@@ -37,6 +37,8 @@ std::string nybl::compiler::print(const Schedule &s) {
     text += fmt::format(" split={}", s.split);
   if (s.group != 1)
     text += fmt::format(" group={}", s.group);
+  if (s.ctas != 1)
+    text += fmt::format(" ctas={}", s.ctas);
   return text;
 }
 
@@ -101,6 +103,9 @@ parseValue(std::string_view key, std::string_view value, Schedule &s) {
     return ParsedValue{parseProduct(value, one(s.split)), "N, such as 4"};
   if (key == "group")
     return ParsedValue{parseProduct(value, one(s.group)), "N, such as 8"};
+  if (key == "ctas")
+    return ParsedValue{parseProduct(value, one(s.ctas)) && s.ctas <= 2,
+                       "1 or 2"};
   return std::nullopt;
 }
 
@@ -113,7 +118,7 @@ static Status parseWord(std::string_view word, Schedule &schedule) {
   if (!parsed)
     return Status::invalid(fmt::format(
         "at '{}' of the schedule: unknown key '{}', expected kind, tile, "
-        "warps, stages, fill, store, swap, split or group",
+        "warps, stages, fill, store, swap, split, group or ctas",
         word, key));
   if (parsed->good)
     return Status::ok();
@@ -191,9 +196,11 @@ int64_t nybl::compiler::sharedBytes(const Schedule &s, int64_t elementBytes) {
     bytes += roundUp(s.stages * roundUp(rows * row, 128),
                      s.hasRoles() ? ringAlignment : 1);
   };
-  for (int64_t rows : {s.tile[0], s.tile[1]}) {
+  // Two CTAs share both operands, and the scale factors of their rows of D.
+  for (size_t side : {0, 1}) {
+    int64_t rows = s.tile[side] / s.ctas;
     addStage(rows, data);
-    addStage(roundUp(rows, s.scaleRows()), scales);
+    addStage(roundUp(side == 0 ? rows : s.tile[1], s.scaleRows()), scales);
   }
   if (!s.storesByTma)
     return bytes;
@@ -226,11 +233,14 @@ static Status validateTensorMemory(const Schedule &s, const Chip &chip) {
     return refuse(fmt::format("{} has no tensor memory, which kind=tmem needs",
                               chip.name));
   std::array<int64_t, 2> warps{s.swapped ? 1 : 4, s.swapped ? 4 : 1};
-  if (s.multiplyRows() != 128 || s.multiplyColumns() % 8 != 0 ||
+  if (s.rowsOfCta() != 128 || s.multiplyColumns() % (8 * s.ctas) != 0 ||
       s.multiplyColumns() > 256 || s.warps != warps)
     return refuse("expected of kind=tmem tile=128xNxK and warps=4x1, or with "
                   "swap=ab tile=Nx128xK and warps=1x4, with N a multiple of 8 "
-                  "up to 256");
+                  "up to 256, or with ctas=2 tile=256xNxK and warps=4x1, with "
+                  "N a multiple of 16");
+  if (s.ctas != 1 && s.swapped)
+    return refuse("expected no swap=ab where ctas=2");
   if (!s.byTma || s.split != 1)
     return refuse("expected fill=tma and no split of kind=tmem");
   if (auto plan = planTensorMemory(s, chip.tensorColumns); !plan)
@@ -299,6 +309,9 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
   if (s.storesByTma && !s.hasRoles())
     return refuse("expected roles (kind=cooperative, kind=pingpong) where "
                   "store=tma");
+  if (s.ctas != 1 && !s.inTensorMemory())
+    return refuse("expected kind=tmem where ctas=2: no other multiply is of "
+                  "two CTAs");
   Status status = s.inTensorMemory() ? validateTensorMemory(s, chip)
                                      : validateWarps(s, chip);
   if (!status)

@@ -35,6 +35,7 @@ struct Schedule {
   int64_t split = 1;        ///< CTAs that share the K steps of a tile
   int64_t group = 1; ///< rows of tiles that are walked over together, column
                      ///< by column
+  int64_t ctas = 1;  ///< that multiply a tile together: 2 in tensor memory
 
   bool inTensorMemory() const { return kind == "tmem"; }
   bool hasRoles() const {
@@ -46,6 +47,8 @@ struct Schedule {
   /// In a stage scale factors lie for a multiple of so many rows: tcgen05.cp
   /// copies those of 128.
   int64_t scaleRows() const { return inTensorMemory() ? 128 : 1; }
+  /// Rows of multiplies that one CTA has: half of them where two share them.
+  int64_t rowsOfCta() const { return multiplyRows() / ctas; }
   /// Groups of warps that multiply a tile each: in tensor memory, as many as
   /// have accumulators there.
   int64_t consumers() const;
@@ -58,7 +61,7 @@ struct Schedule {
 
 /// "kind=plain tile=128x128x128 warps=2x4"; parseSchedule(print(s)) == s. What
 /// is not the default follows: " stages=3 fill=tma store=tma swap=ab split=2
-/// group=8".
+/// group=8 ctas=2".
 std::string print(const Schedule &schedule);
 
 /// Keys in any order; one left out keeps its default (two stages where

@@ -113,15 +113,16 @@ static std::vector<Schedule> allowed(const GemmProblem &problem,
 /// Cycles, at the least, of the multiplies of all tiles for 64 of K. 128 x N x
 /// 64 take N / 2 (16,384 products a cycle: at 1.85 GHz, 148 multiprocessors are
 /// so at the 9 PFLOP/s of a B200), and 32 bytes of each of their rows come from
-/// shared memory at 128 bytes a cycle.
+/// shared memory at 128 bytes a cycle: those that a CTA has, where two share a
+/// tile.
 static int64_t tensorCycles(const Schedule &s, const GemmProblem &problem) {
   auto tiles = [](int64_t size, int64_t tile) {
     return (size + tile - 1) / tile;
   };
-  int64_t rows = s.multiplyRows(), columns = s.multiplyColumns();
-  return tiles(rowsToChooseFor(problem), s.tile[0]) *
+  int64_t rows = s.rowsOfCta(), columns = s.multiplyColumns();
+  return s.ctas * tiles(rowsToChooseFor(problem), s.tile[0]) *
          tiles(problem.n, s.tile[1]) *
-         std::max(columns / 2, (rows + columns) / 4);
+         std::max(columns / 2, (rows + columns / s.ctas) / 4);
 }
 
 static std::string reason(const GemmProblem &problem, int64_t rows,

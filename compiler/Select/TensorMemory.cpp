@@ -17,8 +17,7 @@ static TensorMemoryPlan layOut(const Schedule &s, int64_t accumulatorStages) {
   };
   const char *ofA = "scale factors of a", *ofB = "scale factors of b";
   add("accumulators", s.multiplyColumns(), accumulatorStages);
-  add(s.swapped ? ofB : ofA, scaleColumns(s.multiplyRows(), s.tile[2]),
-      s.stages);
+  add(s.swapped ? ofB : ofA, scaleColumns(s.rowsOfCta(), s.tile[2]), s.stages);
   add(s.swapped ? ofA : ofB, scaleColumns(s.multiplyColumns(), s.tile[2]),
       s.stages);
   constexpr uint64_t least = 32; // and a power of two (PTX ISA, tcgen05.alloc)

@@ -106,7 +106,7 @@ static ParseResult parseNumbers(AsmParser &parser, StringRef key,
 Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   StringAttr kind, fill, store, swap;
   SmallVector<int64_t> tile, warps;
-  int64_t stages = 1, split = 1, group = 1;
+  int64_t stages = 1, split = 1, group = 1, ctas = 1;
   if (parser.parseLess() || parser.parseAttribute(kind) ||
       parseNumbers(parser, "tile", tile) ||
       parseNumbers(parser, "warps", warps))
@@ -123,10 +123,11 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
     int64_t *number = key == "stages"  ? &stages
                       : key == "split" ? &split
                       : key == "group" ? &group
+                      : key == "ctas"  ? &ctas
                                        : nullptr;
     if (!word && !number)
-      return parser.emitError(at, "expected stages, fill, store, swap, split "
-                                  "or group, got '")
+      return parser.emitError(at, "expected stages, fill, store, swap, split, "
+                                  "group or ctas, got '")
                  << key << "'",
              Attribute();
     if (word ? failed(parser.parseAttribute(*word))
@@ -137,7 +138,7 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
     return {};
   return parser.getChecked<ScheduleAttr>(parser.getContext(), kind, tile, warps,
                                          stages, fill, store, swap, split,
-                                         group);
+                                         group, ctas);
 }
 
 void ScheduleAttr::print(AsmPrinter &printer) const {
@@ -148,7 +149,7 @@ void ScheduleAttr::print(AsmPrinter &printer) const {
   printer << "]";
   for (auto [key, number] :
        {std::pair("stages", getStages()), std::pair("split", getSplit()),
-        std::pair("group", getGroup())})
+        std::pair("group", getGroup()), std::pair("ctas", getCtas())})
     if (number != 1)
       printer << ", " << key << " = " << number;
   for (auto [key, word] :
@@ -184,7 +185,7 @@ LogicalResult ScheduleAttr::verify(EmitError emitError, StringAttr kind,
                                    ArrayRef<int64_t> warps, int64_t stages,
                                    StringAttr fill, StringAttr store,
                                    StringAttr swap, int64_t split,
-                                   int64_t group) {
+                                   int64_t group, int64_t ctas) {
   bool plain = kind.getValue() == "plain";
   bool hasRoles = kind.getValue() == "cooperative" ||
                   kind.getValue() == "pingpong" || kind.getValue() == "tmem";
@@ -214,6 +215,11 @@ LogicalResult ScheduleAttr::verify(EmitError emitError, StringAttr kind,
   if (split > 64)
     return emitError() << "expected a split into at most 64 parts, got "
                        << split;
+  bool mayPair = kind.getValue() == "tmem" && !swap && split == 1;
+  if (ctas != 1 && (ctas != 2 || !mayPair))
+    return emitError() << "expected one CTA, or two of the schedule tmem "
+                          "without swap and split, got "
+                       << ctas;
   return success();
 }
 

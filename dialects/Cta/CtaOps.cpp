@@ -127,6 +127,9 @@ static LogicalResult verifyAttributes(Operation *op) {
       isa<TensorOpenOp, TensorCloseOp>(op))
     return op->emitOpError("expected no place in tensor memory: it is given "
                            "when the kernel is lowered");
+  if (isa<PairArriveOp, PairMeetOp>(op))
+    return op->emitOpError("expected cta.pair_wait alone: how a pair meets is "
+                           "settled when the kernel is lowered");
   if (!isa<CtaDialect>(op->getDialect()) ||
       op->getDiscardableAttrDictionary().empty())
     return success();
@@ -297,6 +300,12 @@ std::string KernelOp::hash() {
     setCertificateAttr(certificate);
   return llvm::toHex(llvm::SHA256::hash(llvm::arrayRefFromStringRef(text)),
                      /*LowerCase=*/true);
+}
+
+LogicalResult PairRankOp::verify() {
+  if ((*this)->getParentOfType<KernelOp>().isByPairs())
+    return success();
+  return emitOpError("expected a kernel that is run by pairs of CTAs");
 }
 
 //===----------------------------------------------------------------------===//

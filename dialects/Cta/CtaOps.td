@@ -53,6 +53,8 @@ def Cta_KernelOp : Cta_Op<"kernel", [
     ::llvm::StringRef sourceOf(::mlir::BlockArgument argument);
     /// Whether warps have roles, in any of its tile ranges.
     bool hasRoles();
+    /// Clusters of two CTAs run it, and take tiles together.
+    bool isByPairs() { return getSchedule().getCtas() == 2; }
     /// True of an operand that is whole before the kernel begins.
     bool isStatic(::mlir::BlockArgument argument);
     /// SHA-256 of the kernel's text, less its certificate.
@@ -73,6 +75,13 @@ def Cta_ThreadIdOp : Cta_Op<"thread_id", [Pure]> {
   let assemblyFormat = "attr-dict";
 }
 
+def Cta_PairRankOp : Cta_Op<"pair_rank", [Pure]> {
+  let summary = "which CTA of its pair this is: 0 or 1, in a kernel that is run by pairs";
+  let results = (outs I32:$result);
+  let assemblyFormat = "attr-dict";
+  let hasVerifier = 1;
+}
+
 def Cta_TileRangeOp : Cta_Op<"tile_range", [SingleBlock, NoTerminator,
                                             HasParent<"KernelOp">]> {
   let summary = "gives each CTA its tiles: 0 <= tile < count, each exactly once";
@@ -80,6 +89,7 @@ def Cta_TileRangeOp : Cta_Op<"tile_range", [SingleBlock, NoTerminator,
     A contract over the grid: every tile index below `count` is handed to
     exactly one CTA, whatever the grid's size (>= 1). The plain scheduler walks
     number = CTA index, + grid size, ... The block argument is the tile's index.
+    In a kernel that is run by pairs a tile is handed to both CTAs of one pair.
 
     Without `group` that is the number. With it, tiles lie in rows of `columns`
     (`count` is a multiple of that), and number n is the n-th tile of a walk that

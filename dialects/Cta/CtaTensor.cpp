@@ -143,19 +143,33 @@ LogicalResult TensorCopyOp::verify() {
          << columns.getColumns();
 }
 
+int64_t TensorMmaOp::getColumnCount() {
+  auto kernel = (*this)->getParentOfType<KernelOp>();
+  return getB().getType().getRows() * (kernel.isByPairs() ? 2 : 1);
+}
+
 LogicalResult TensorMmaOp::verify() {
   DescriptorType a = getA().getType(), b = getB().getType();
   if (a.getRows() != 128)
     return emitOpError("expected 128 rows of a, got ") << a.getRows();
-  if (b.getRows() > getColumns().getType().getColumns())
+  int64_t columns = getColumnCount();
+  if (columns > getColumns().getType().getColumns())
     return emitOpError("expected a column for each of the ")
-           << b.getRows() << " rows of b, got "
+           << columns << " rows of b, got "
            << getColumns().getType().getColumns();
   int64_t end = 32 * (int64_t(getStep()) + 1);
   if (int64_t(getStep()) < 0 || a.getBytes() != b.getBytes() ||
       end > a.getBytes())
     return emitOpError("expected a step within rows that are as wide, got ")
            << int64_t(getStep()) << " of " << a << " and " << b;
+  return verifyGroup(*this);
+}
+
+LogicalResult PairWaitOp::verify() {
+  if (!(*this)->getParentOfType<KernelOp>().isByPairs())
+    return emitOpError("expected a kernel that is run by pairs of CTAs");
+  if (!getMine())
+    return emitOpError("expected `when`: one thread waits, or hands over");
   return verifyGroup(*this);
 }
 

@@ -96,6 +96,13 @@ def Cta_SmemDescOp : Cta_Op<"smem_desc", [StageRead, MemoryEffects<[MemRead]>]> 
 // The one thread of the group for which `mine` holds, or another of its warp in
 // its place; the same for all of them. What it asks for is done in its order:
 // a copy before the multiplies behind it, a multiply before the next one.
+//
+// In a kernel that is run by pairs the CTA of rank 0 asks for both, once the
+// other has handed its slot over (cta.pair_wait): a copy is made in each of
+// them, from its own slot to its own columns; a multiply is of the rows of a,
+// and of those of b, that both have, the second one's behind the first one's,
+// and leaves each the accumulators of its own rows of a; what is released or
+// published is so in both.
 
 def Cta_TensorCopyOp : Cta_Op<"tensor_copy", [StageRead, MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "all scale factors of a slot into the slot's columns";
@@ -123,7 +130,7 @@ def Cta_TensorMmaOp : Cta_Op<"tensor_mma"> {
   let summary = "128 x N x 64 e2m1 multiply with one ue4m3 scale per 16 elements of K";
   let description = [{
     Of both tiles bytes 32 * `step` to 32 * `step` + 31 of each row (tcgen05.mma
-    .kind::mxf4nvf4 .scale_vec::4X, one CTA). Row r has its four scale factors in
+    .kind::mxf4nvf4 .scale_vec::4X); by a pair, 256 x N x 64. Row r has its four scale factors in
     bytes 0 to 3 of lane r mod 32 of its scales' columns, in column `step` * 4 *
     ceil(rows / 128) + r div 32: each step begins with a copy of 512 bytes.
   }];
@@ -136,7 +143,35 @@ def Cta_TensorMmaOp : Cta_Op<"tensor_mma"> {
     $a `scaled` $sa `,` $b `scaled` $sb `,` $acc `in` $columns `at` $iteration
     `step` $step `when` $mine attr-dict `:` type($a) `,` type($b) `,` type($columns)
   }];
+  let extraClassDeclaration = [{
+    /// One for each row of b, of both CTAs where a pair multiplies.
+    int64_t getColumnCount();
+  }];
   let hasVerifier = 1;
+}
+
+class Cta_PairStep<string mnemonic> : Cta_Op<mnemonic> {
+  let assemblyFormat = "$ring `[` $iteration `]` (`when` $mine^)? attr-dict";
+  let arguments = (ins Cta_RingType:$ring, I32:$iteration, Optional<I1>:$mine);
+}
+
+def Cta_PairWaitOp : Cta_PairStep<"pair_wait"> {
+  let summary = "the slot of an iteration is whole in both CTAs of the pair";
+  let description = [{
+    Of what this thread has waited for: the CTA of rank 1 hands it over here, and
+    that of rank 0 waits for it. With its slot a CTA hands over the columns that
+    it has acquired.
+  }];
+  let hasVerifier = 1;
+}
+
+def Cta_PairArriveOp : Cta_PairStep<"pair_arrive"> {
+  let summary = "cta.pair_wait of the CTA of rank 1; made when a kernel is lowered";
+}
+
+def Cta_PairMeetOp : Cta_Op<"pair_meet", [HasParent<"KernelOp">]> {
+  let summary = "all threads of both CTAs of a pair meet; made when a kernel is lowered";
+  let assemblyFormat = "attr-dict";
 }
 
 def Cta_TensorReleaseOp : Cta_Op<"tensor_release"> {

@@ -19,7 +19,8 @@ def Cta_ScheduleAttr : Cta_Attr<"Schedule", "schedule"> {
     `fill` = "tma" has data copied by TMA, else it is by cp.async; `store` = "tma"
     has D leave by TMA, else it is stored from registers; `swap` = "ab" makes
     columns of D the rows of multiplies; `split` CTAs share the K steps of a tile;
-    tiles are walked over in groups of `group` rows of tiles.
+    tiles are walked over in groups of `group` rows of tiles; `ctas` = 2 has
+    clusters of two CTAs run the kernel, pairs that multiply a tile together.
     `#cta.schedule<plain, tile = [128, 128, 128], warps = [2, 4]>`
   }];
   let parameters = (ins "::mlir::StringAttr":$kind,
@@ -30,7 +31,8 @@ def Cta_ScheduleAttr : Cta_Attr<"Schedule", "schedule"> {
                         OptionalParameter<"::mlir::StringAttr">:$store,
                         OptionalParameter<"::mlir::StringAttr">:$swap,
                         DefaultValuedParameter<"int64_t", "1">:$split,
-                        DefaultValuedParameter<"int64_t", "1">:$group);
+                        DefaultValuedParameter<"int64_t", "1">:$group,
+                        DefaultValuedParameter<"int64_t", "1">:$ctas);
   let genVerifyDecl = 1;
   // What is the default is left out.
   let hasCustomAssemblyFormat = 1;

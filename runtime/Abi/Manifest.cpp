@@ -161,6 +161,7 @@ void fields(Archive &a, Manifest &v) {
   a.field("tile_m", v.tileM);
   a.field("tile_n", v.tileN);
   a.field("split", v.split);
+  a.field("cluster", v.cluster);
   a.field("parameters", v.parameters);
   a.field("tensor_maps", v.tensorMaps);
   a.field("preconditions", v.preconditions);
@@ -229,6 +230,8 @@ Status checkRanges(const Manifest &m) {
         expect(m.tileM >= 1 && m.tileM <= 4096, "tile_m", m.tileM),
         expect(m.tileN >= 1 && m.tileN <= 4096, "tile_n", m.tileN),
         expect(m.split >= 1 && m.split <= 64, "split", m.split),
+        expect(m.cluster == 1 || (m.cluster == 2 && m.split == 1), "cluster",
+               m.cluster),
         expect(m.dynamicShared >= 0 && m.dynamicShared <= (1 << 20),
                "dynamic_shared", m.dynamicShared)})
     if (!status)

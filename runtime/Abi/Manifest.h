@@ -103,7 +103,7 @@ struct Certificate {
 };
 
 struct Manifest {
-  static constexpr int64_t currentVersion = 5;
+  static constexpr int64_t currentVersion = 6;
 
   std::string key;            ///< SHA-256 of the request, hex
   std::string problem;        ///< the problem class, canonical line
@@ -123,6 +123,9 @@ struct Manifest {
   /// device holds at once. All bytes of the workspace are zero before a launch
   /// and after it.
   int64_t tileM = 0, tileN = 0, split = 1;
+  /// CTAs of a cluster, that take a tile together: 1 or 2. The grid is a
+  /// multiple.
+  int64_t cluster = 1;
   std::vector<KernelParameter> parameters;
   std::vector<TensorMap> tensorMaps;
   std::vector<Precondition> preconditions;

@@ -106,6 +106,43 @@ Expected<int64_t> Module::residentCtas(int64_t threads,
   return int64_t(count);
 }
 
+Expected<int64_t> Module::residentClusters(int64_t ctas, int64_t threads,
+                                           int64_t dynamicShared) const {
+  ContextScope scope(*gpu);
+  if (Status status = scope.status(); !status)
+    return status;
+  const Driver &api = gpu->driver();
+  if (!api.cuOccupancyMaxActiveClusters)
+    return Status::environment(fmt::format(
+        "the kernel is run by clusters of {} CTAs: expected a driver with "
+        "cuOccupancyMaxActiveClusters (CUDA 11.8), but '{}' has none",
+        ctas, api.path()));
+  CUlaunchAttribute cluster = {};
+  cluster.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+  cluster.value.clusterDim = {static_cast<unsigned>(ctas), 1, 1};
+  CUlaunchConfig config = {};
+  config.attrs = &cluster;
+  config.numAttrs = 1;
+  config.gridDimX = static_cast<unsigned>(ctas);
+  config.gridDimY = config.gridDimZ = 1;
+  config.blockDimX = static_cast<unsigned>(threads);
+  config.blockDimY = config.blockDimZ = 1;
+  config.sharedMemBytes = static_cast<unsigned>(dynamicShared);
+  int count = 0;
+  if (Status status =
+          api.check(api.cuOccupancyMaxActiveClusters(&count, function, &config),
+                    "cuOccupancyMaxActiveClusters",
+                    fmt::format("asked for clusters of {} CTAs", ctas));
+      !status)
+    return status;
+  if (count < 1)
+    return Status::environment(fmt::format(
+        "the kernel is run by clusters of {} CTAs: expected a device that "
+        "holds one at once, but {} with {} multiprocessors holds none",
+        ctas, gpu->chip(), gpu->multiprocessors()));
+  return int64_t(count);
+}
+
 Status Module::launch(const LaunchShape &shape, void *stream,
                       void **parameters) const {
   ContextScope scope(*gpu);

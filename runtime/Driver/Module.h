@@ -44,6 +44,12 @@ public:
   /// multiprocessor (at least 1). Errors: Environment if not even one fits.
   Expected<int64_t> residentCtas(int64_t threads, int64_t dynamicShared) const;
 
+  /// Of a kernel that is run by clusters of `ctas`: how many of them the device
+  /// holds at once (at least 1); residentCtas comes first. Errors: Environment
+  /// if it holds none, or if the driver cannot say.
+  Expected<int64_t> residentClusters(int64_t ctas, int64_t threads,
+                                     int64_t dynamicShared) const;
+
   /// Enqueues. Pushes and pops the context; allocates only for an error.
   Status launch(const LaunchShape &shape, void *stream,
                 void **parameters) const;

@@ -78,22 +78,36 @@ Kernel::load(std::shared_ptr<const driver::Device> device,
   auto module = loadModule(std::move(device), manifest, image);
   if (!module)
     return module.status();
-  Expected<int64_t> resident =
-      (*module)->residentCtas(manifest.threads, manifest.dynamicShared);
-  if (!resident)
-    return resident.status();
   auto kernel = std::make_shared<Kernel>();
   kernel->module = *module;
-  kernel->resident = *resident;
-  // The driver does not count tensor memory: a CTA that finds no room in it
-  // would wait for the last tile of another.
-  if (manifest.tensorColumns > 0)
-    kernel->resident = std::clamp<int64_t>(
-        Manifest::tensorColumnsOfAll / manifest.tensorColumns, 1, *resident);
+  if (Status status = kernel->readOccupancy(manifest); !status)
+    return status;
   kernel->split = std::max<int64_t>(manifest.split, 1);
   kernel->threads = static_cast<unsigned>(manifest.threads);
   kernel->dynamicShared = static_cast<unsigned>(manifest.dynamicShared);
   return std::shared_ptr<const Kernel>(std::move(kernel));
+}
+
+Status Kernel::readOccupancy(const Manifest &manifest) {
+  Expected<int64_t> ctas =
+      module->residentCtas(manifest.threads, manifest.dynamicShared);
+  if (!ctas)
+    return ctas.status();
+  resident = *ctas;
+  // The driver does not count tensor memory: a CTA that finds no room in it
+  // would wait for the last tile of another.
+  if (manifest.tensorColumns > 0)
+    resident = std::clamp<int64_t>(
+        Manifest::tensorColumnsOfAll / manifest.tensorColumns, 1, *ctas);
+  cluster = std::max<int64_t>(manifest.cluster, 1);
+  if (cluster == 1)
+    return Status::ok();
+  Expected<int64_t> atOnce = module->residentClusters(cluster, manifest.threads,
+                                                      manifest.dynamicShared);
+  if (!atOnce)
+    return atOnce.status();
+  clusters = *atOnce;
+  return Status::ok();
 }
 
 std::vector<Status> Kernel::whyNot(std::shared_ptr<const driver::Device> device,
@@ -113,18 +127,24 @@ std::vector<Status> Kernel::whyNot(std::shared_ptr<const driver::Device> device,
     return reasons; // it could not but fail
   auto module = loadModule(std::move(device), manifest, image);
   // What asks for too much finds no room either: once is enough.
-  if (add(module.status()) && fits)
-    add((*module)
-            ->residentCtas(manifest.threads, manifest.dynamicShared)
-            .status());
+  if (add(module.status()) && fits) {
+    Kernel kernel;
+    kernel.module = *module;
+    add(kernel.readOccupancy(manifest));
+  }
   return reasons;
 }
 
-/// No more than the device holds at once: parts of a tile wait for each other.
+/// No more than the device holds at once: parts of a tile wait for each other,
+/// and so do the CTAs of a cluster.
 unsigned Kernel::grid(int64_t tasks) const {
   int64_t room = module->device().multiprocessors() * resident;
   if (room < tasks && room > split)
     room -= room % split;
+  if (cluster > 1) {
+    room = std::min(room / cluster, clusters) * cluster;
+    tasks *= cluster;
+  }
   return static_cast<unsigned>(
       std::min<int64_t>({tasks, std::max<int64_t>(room, 1), INT32_MAX}));
 }

@@ -31,7 +31,8 @@ public:
 
   /// min(tasks, multiprocessors * resident CTAs); tasks > 0. Where tiles are
   /// split and CTAs go round, a multiple of the parts: then a part and the one
-  /// before it are a round's, on neighbouring CTAs.
+  /// before it are a round's, on neighbouring CTAs. Of a kernel that is run by
+  /// clusters, so many clusters, each of which does a task together.
   unsigned grid(int64_t tasks) const;
 
   int64_t residentCtas() const { return resident; }
@@ -44,7 +45,12 @@ private:
                  const Args &args) const;
 
   std::shared_ptr<const driver::Module> module;
+  /// Of the module: CTAs that a multiprocessor holds and, where it is run by
+  /// clusters, clusters that the device holds.
+  Status readOccupancy(const Manifest &manifest);
+
   int64_t resident = 1, split = 1;
+  int64_t cluster = 1, clusters = 0; ///< CTAs of one, and how many at once
   unsigned threads = 1, dynamicShared = 0;
 };
 

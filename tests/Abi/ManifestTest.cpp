@@ -50,6 +50,15 @@ TEST(Manifest, RoundTrip) {
   EXPECT_EQ(print(*parsed), text);
 }
 
+TEST(Manifest, RoundTripOfAPairOfCtas) {
+  Manifest m = sample();
+  m.split = 1;
+  m.cluster = 2;
+  auto parsed = parseManifest(print(m));
+  ASSERT_TRUE(parsed) << parsed.message();
+  EXPECT_EQ(*parsed, m);
+}
+
 TEST(Manifest, NamesUnprovenLemmas) {
   Manifest m = sample();
   EXPECT_EQ(m.certificate.unproven(), "L2");
@@ -71,14 +80,18 @@ TEST(Manifest, EveryFaultIsOneSentence) {
       {"[]", "expected a manifest as a JSON object"},
       {"{", "expected a manifest as a JSON object"},
       {"{}", "manifest field 'version': expected, but missing"},
-      {replaced("\"version\": 5", "\"version\": 2"),
-       "manifest field 'version': expected 5, got 2; rebuild the artefact"},
-      {replaced("\"version\": 5", "\"version\": 6"),
-       "manifest field 'version': expected 5, got 6; rebuild the artefact"},
+      {replaced("\"version\": 6", "\"version\": 2"),
+       "manifest field 'version': expected 6, got 2; rebuild the artefact"},
+      {replaced("\"version\": 6", "\"version\": 7"),
+       "manifest field 'version': expected 6, got 7; rebuild the artefact"},
       {replaced("\"split\": 4", "\"split\": 0"),
        "manifest field 'split': 0 is out of range"},
       {replaced("\"split\": 4", "\"split\": 65"),
        "manifest field 'split': 65 is out of range"},
+      {replaced("\"cluster\": 1", "\"cluster\": 3"),
+       "manifest field 'cluster': 3 is out of range"},
+      {replaced("\"cluster\": 1", "\"cluster\": 2"),
+       "manifest field 'cluster': 2 is out of range"}, // of parts of tiles
       {replaced("\"tensor_maps\"", "\"maps\""),
        "manifest field 'tensor_maps': expected, but missing"},
       {replaced("\"box_rows\": 128", "\"box_rows\": \"128\""),

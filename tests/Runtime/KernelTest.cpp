@@ -330,6 +330,23 @@ TEST_P(KernelLimits, AGraphKeepsTheTensorMapsOfItsLaunches) {
   EXPECT_EQ(destroy(graph), CUDA_SUCCESS);
 }
 
+/// A task is a cluster's, and clusters are whole.
+TEST_P(KernelLimits, TheGridIsWholeClusters) {
+  manifest.cluster = 2;
+  auto kernel = load(GetParam());
+  ASSERT_TRUE(kernel) << kernel.message();
+  EXPECT_EQ((*kernel)->grid(1), 2u);
+  EXPECT_EQ((*kernel)->grid(7), 14u);
+  int64_t places = gpu->multiprocessors() * (*kernel)->residentCtas();
+  EXPECT_EQ((*kernel)->grid(1 << 20), places / 2 * 2);
+  manifest.cluster = 16;
+  kernel = load(GetParam());
+  ASSERT_FALSE(kernel);
+  EXPECT_NE(kernel.message().find("asked for clusters of 16 CTAs"),
+            std::string::npos)
+      << kernel.message();
+}
+
 INSTANTIATE_TEST_SUITE_P(OneBox, KernelLimits, testing::Values(Box{64, 64}),
                          testing::PrintToStringParamName());
 

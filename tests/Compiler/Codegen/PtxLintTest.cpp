@@ -353,6 +353,57 @@ TEST(PtxLint, FindsEachFault) {
     expectFault(ptx, expected(), part);
 }
 
+const std::string pairStep =
+    elected + "@!%p1 bra $L__BB0_3;\n" +
+    "tcgen05.cp.cta_group::2.32x128b.warpx4 [%r1], %rd1;\n"
+    "tcgen05.commit.cta_group::2.mbarrier::arrive::one.shared::cluster"
+    ".multicast::cluster.b64 [%r1], %rs1;\n"
+    "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 %p2, [%r1], "
+    "%r2;\n"
+    "mapa.shared::cluster.u32 %r3, %r1, 0;\n"
+    "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [%r3];\n"
+    "$L__BB0_3:\n"
+    "barrier.cluster.arrive.release.aligned;\n"
+    "barrier.cluster.wait.acquire.aligned;\n"
+    "ret;";
+
+std::string ofPair(const std::string &from = "", const std::string &to = "") {
+  std::string text = with("ret;", pairStep);
+  text.replace(text.find("\n{"), 1, "\n.reqnctapercluster 2, 1, 1\n");
+  if (!from.empty())
+    text.replace(text.find(from), from.size(), to);
+  return text;
+}
+
+/// Of clusters of two CTAs all is of both, and one thread meets the other's.
+TEST(PtxLint, PairsOfCtas) {
+  PtxCounts counts = expected();
+  counts.byPairs = true;
+  counts.elections = counts.tensorCopies = counts.tensorCommits = 1;
+  counts.pairMeetings = counts.pairArrivals = counts.pairWaits = 1;
+  nybl::Status good = lintPtx(ofPair(), "gemm", counts);
+  EXPECT_TRUE(good) << good.message();
+  expectFault(ofPair(".reqnctapercluster 2, 1, 1", ""), counts,
+              "expected the PTX to ask for clusters of two CTAs");
+  expectFault(ofPair("2, 1, 1", "4, 1, 1"), counts,
+              "expected the PTX to ask for clusters of two CTAs");
+  expectFault(ofPair("cp.cta_group::2", "cp.cta_group::1"), counts,
+              "an operation on tensor memory that no kernel of ours makes");
+  expectFault(ofPair(".multicast::cluster.b64 [%r1], %rs1", ".b64 [%r1]"),
+              counts, "an operation on tensor memory that no kernel of ours");
+  expectFault(with("\n{", "\n.reqnctapercluster 2, 1, 1\n{"), expected(),
+              "expected the PTX to ask for no clusters of CTAs");
+  expectFault(ofPair("elect.sync _|%p1, 0xffffffff;", ""), counts,
+              "expected to be behind an elected thread's branch");
+  for (unsigned PtxCounts::*count :
+       {&PtxCounts::pairMeetings, &PtxCounts::pairArrivals,
+        &PtxCounts::pairWaits}) {
+    PtxCounts more = counts;
+    more.*count = 2;
+    expectFault(ofPair(), more, "expected 2 ");
+  }
+}
+
 /// What LLVM dropped or made twice.
 TEST(PtxLint, CountsAreThoseOfTheKernel) {
   expectFault(with("	bar.sync 	0;\n", ""), expected(),

@@ -295,6 +295,22 @@ TEST(Estimate, TensorMemoryByHand) {
   EXPECT_NEAR(e.sharedWavefronts, 2 * (4 * 64 + 32), 0.5);
 }
 
+/// Two CTAs have a tile of 256 x 256: each multiplies 128 x 256, with 128 rows
+/// of either operand in its shared memory, and the scale factors of 384. There
+/// are as many halves of tiles as CTAs of pairs.
+TEST(Estimate, PairsOfCtasByHand) {
+  const Chip &b200 = **findChip("sm_100a");
+  Schedule schedule = *parseSchedule(
+      "kind=tmem tile=256x256x256 warps=4x1 stages=4 fill=tma ctas=2");
+  KernelShape shape = describe(schedule, b200);
+  GemmProblem one = problem(256, 256);
+  Estimate e = estimate(one, 256, shape, b200, **findCard("", b200));
+  EXPECT_EQ(e.tiles, 2);
+  EXPECT_NEAR(e.tensorCycles, 4 * 128 / 0.78, 0.5);
+  EXPECT_NEAR(e.sharedWavefronts, 2 * (256 + 48), 0.5);
+  EXPECT_EQ(estimate(one, 1, shape, b200, **findCard("", b200)).tiles, 2);
+}
+
 /// No kernel of warps' multiplies is for such a chip.
 TEST(Candidates, TensorMemoryHasItsOwn) {
   const Chip &b200 = **findChip("sm_100a");

@@ -169,12 +169,28 @@ TEST(Schedule, TensorMemory) {
       {"kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma split=2", tensor,
        "expected fill=tma and no split"},
       {"kind=tmem tile=128x128x256 warps=4x1 stages=7 fill=tma", tensor,
-       "bytes of shared memory"}};
+       "bytes of shared memory"},
+      {"kind=tmem tile=256x256x256 warps=4x1 stages=4 fill=tma ctas=2", tensor,
+       nullptr},
+      {"kind=tmem tile=256x16x256 warps=4x1 stages=4 fill=tma ctas=2", family,
+       nullptr},
+      {"kind=tmem tile=256x256x256 warps=4x1 stages=6 fill=tma ctas=2", tensor,
+       "expected at most 512 columns of tensor memory, got 544"},
+      {"kind=tmem tile=256x24x256 warps=4x1 stages=4 fill=tma ctas=2", tensor,
+       "with N a multiple of 16"},
+      {"kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma ctas=2", tensor,
+       "or with ctas=2 tile=256xNxK"},
+      {"kind=tmem tile=128x256x256 warps=1x4 stages=4 fill=tma ctas=2 swap=ab",
+       tensor, "expected no swap=ab where ctas=2"},
+      {"kind=cooperative tile=128x128x128 warps=2x4 stages=2 ctas=2", warps,
+       "expected kind=tmem where ctas=2"}};
   auto groups = [](const char *text) {
     return parseSchedule(text)->consumers();
   };
   EXPECT_EQ(groups("kind=tmem tile=128x160x256 warps=4x1 stages=4"), 2);
   EXPECT_EQ(groups("kind=tmem tile=128x256x256 warps=4x1 stages=4"), 1);
+  EXPECT_EQ(groups("kind=tmem tile=256x256x256 warps=4x1 stages=4 ctas=2"), 1);
+  EXPECT_EQ(groups("kind=tmem tile=256x224x128 warps=4x1 stages=2 ctas=2"), 2);
   for (const Case &c : cases) {
     auto schedule = parseSchedule(c.text);
     ASSERT_TRUE(schedule) << c.text;

@@ -45,6 +45,19 @@ TEST(TensorMemory, OfSwappedOperands) {
   EXPECT_EQ(plan->allocated, 128);
 }
 
+/// Of 256 rows each CTA of a pair has 128, and of the columns all.
+TEST(TensorMemory, OfPairsOfCtas) {
+  Schedule s{"tmem", {256, 192, 128}, {4, 1}, 5};
+  s.ctas = 2;
+  auto plan = planTensorMemory(s, columnsOfTensorMemory);
+  ASSERT_TRUE(plan) << plan.message();
+  EXPECT_EQ(plan->map[0].columns, 192);
+  EXPECT_EQ(plan->accumulatorStages(), 2);
+  EXPECT_EQ(plan->map[1].columns, 8);
+  EXPECT_EQ(plan->map[2].columns, 16);
+  EXPECT_EQ(plan->used, 2 * 192 + 5 * (8 + 16));
+}
+
 TEST(TensorMemory, AccumulatorsHaveTwoStagesWhereTheyFit) {
   // 2 * 224 + 4 * (4 + 8) = 496 columns; with 256 it would be 560.
   auto two = plan(224, 64, 4);

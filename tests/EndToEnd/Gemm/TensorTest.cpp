@@ -4,38 +4,13 @@
 // the oracle bit for bit, with padding marked and races looked for, whichever
 // order warps run and copies and multiplies are done in.
 
-#include "tests/EndToEnd/Gemm/ScheduleFixture.h"
+#include "tests/EndToEnd/Gemm/TensorFixture.h"
 
 using namespace nybl;
 
 namespace {
 
-class TensorChosen : public road::ScheduleTest {
-protected:
-  /// Threads that copy scale factors cannot fence what is still on its way: who
-  /// waits for it does, before tcgen05.cp reads it.
-  void SetUp() override {
-    ScheduleTest::SetUp();
-    if (session)
-      session->extension<decltype(nyblEmuSetRaces)>("nyblEmuSetRaces")(
-          1, /*strictFences=*/0);
-  }
-  void expectOracle(const GemmProblem &p, int64_t rows,
-                    const std::string &schedule, int number,
-                    const std::vector<int> &orders) {
-    SCOPED_TRACE(print(p) + ", M = " + std::to_string(rows));
-    auto a = oracle::randomMatrix(rows, p.k, number);
-    auto b = oracle::randomMatrix(p.n, p.k, number + 1);
-    auto expected =
-        oracle::gemm(a, b, road::Options().alpha, p.d, oracle::Model::MmaSim);
-    ASSERT_TRUE(expected) << expected.message();
-    for (int policy : orders) {
-      setPolicy(policy, static_cast<uint64_t>(number));
-      EXPECT_EQ(run(p, a, b, schedule), expected->bytes)
-          << schedule << ", policy " << policy;
-    }
-  }
-};
+using TensorChosen = road::TensorScheduleTest;
 
 /// The parameter is the number of K steps.
 class Tensor : public TensorChosen, public testing::WithParamInterface<int> {};

@@ -8,6 +8,7 @@
 #include "tests/EndToEnd/Labels/LabelRun.h"
 
 #include <gtest/gtest.h>
+#include <regex>
 
 namespace nybl::labels {
 
@@ -71,6 +72,29 @@ inline std::string text(const Report &report) {
   for (const std::string &fault : report.faults)
     all += fault + "\n";
   return all;
+}
+
+inline constexpr int eachOne = -1;
+
+/// The PTX with `to` in the place of what matches: of each one, or of number
+/// `which` alone.
+inline Kernel changed(Kernel kernel, const std::string &from,
+                      const std::string &to, int which = eachOne) {
+  std::regex pattern(from);
+  std::string text;
+  auto at = kernel.ptx.cbegin();
+  int number = 0;
+  for (std::smatch found;
+       std::regex_search(at, kernel.ptx.cend(), found, pattern); ++number) {
+    text.append(at, found[0].first);
+    text +=
+        which == eachOne || which == number ? found.format(to) : found.str();
+    at = found[0].second;
+  }
+  text.append(at, kernel.ptx.cend());
+  EXPECT_TRUE(text != kernel.ptx) << "nothing matches " << from;
+  kernel.ptx = text;
+  return kernel;
 }
 
 /// Under the eager and the adversary schedule.

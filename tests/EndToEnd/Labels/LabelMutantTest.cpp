@@ -4,35 +4,10 @@
 
 #include "tests/EndToEnd/Labels/LabelCases.h"
 
-#include <regex>
-
 using namespace nybl;
 using namespace nybl::labels;
 
 namespace {
-
-constexpr int eachOne = -1;
-
-/// The PTX with `to` in the place of what matches: of each one, or of number
-/// `which` alone.
-Kernel changed(Kernel kernel, const std::string &from, const std::string &to,
-               int which = eachOne) {
-  std::regex pattern(from);
-  std::string text;
-  auto at = kernel.ptx.cbegin();
-  int number = 0;
-  for (std::smatch found;
-       std::regex_search(at, kernel.ptx.cend(), found, pattern); ++number) {
-    text.append(at, found[0].first);
-    text +=
-        which == eachOne || which == number ? found.format(to) : found.str();
-    at = found[0].second;
-  }
-  text.append(at, kernel.ptx.cend());
-  EXPECT_TRUE(text != kernel.ptx) << "nothing matches " << from;
-  kernel.ptx = text;
-  return kernel;
-}
 
 Kernel compiled(ScaleLayout sfa = ScaleLayout::T128x4) {
   Class c = makeClass(24, 48, sfa, ScaleLayout::T128x4);

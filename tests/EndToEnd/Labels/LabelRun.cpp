@@ -307,7 +307,10 @@ bool LabelRun::execute(Kind kind) {
       !check(recipe->pack(args, gpu->driver(), parameters)))
     return false;
   auto grid = static_cast<unsigned>(
-      isPart() ? 1 : std::min<int64_t>(recipe->tasks(launch.m), launch.grid));
+      isPart()
+          ? 1
+          : std::min<int64_t>(recipe->tasks(launch.m) * kernel.manifest.cluster,
+                              launch.grid));
   schedule(launch.policy, launch.seed);
   labels(kind == Kind::Labelled ? 15 : 0);
   count(kind == Kind::Bare);

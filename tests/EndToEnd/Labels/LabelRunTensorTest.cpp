@@ -67,6 +67,24 @@ TEST(LabelRunTensorColumns, EveryFactorArrivesWhereItBelongs) {
   }
 }
 
+/// Two CTAs multiply a tile: each has the factors of its own rows and of all
+/// columns, and what arrives at a multiply comes from both.
+TEST(LabelRunPairs, EveryFactorArrivesWhereItBelongs) {
+  int64_t number = 0;
+  for (const char *tile : {"256x32x128", "256x144x64"}) {
+    Class c = makeClass(number % 2 ? 24 : 40, 160, layouts[number % 3],
+                        layouts[number / 2], outputs[number % 3]);
+    c.schedule = std::string("kind=tmem stages=2 fill=tma warps=4x1 ctas=2 "
+                             "tile=") +
+                 tile;
+    Launch launch;
+    launch.m = number % 2 ? 130 : 257;
+    launch.grid = number % 2 ? 2 : 4;
+    ++number;
+    expectArrival(c, launch);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Rows, LabelRunTensor,
                          testing::Values<int64_t>(1, 33, 128, 129),
                          testing::PrintToStringParamName());
