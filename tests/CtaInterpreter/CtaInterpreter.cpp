@@ -39,7 +39,8 @@ CtaMachine::CtaMachine(cta::KernelOp kernel, const Launch &launch,
 Status CtaMachine::run() {
   for (cta = launch.firstCta; cta < launch.endCta; ++cta) {
     shared->clear();
-    *tensor = TensorMemory();
+    for (auto &memory : tensorOf)
+      *memory = TensorMemory();
     *outputs = {};
     Status status = execute(kernel.getBody().front());
     if (status.code() == ErrorCode::Refused) // and told as a fault
@@ -120,6 +121,10 @@ Status CtaMachine::executeCta(Operation &op) {
         (*shared)[o].assign(size * (ring ? ring.getStages() : 1), Cell());
         return Status::ok();
       })
+      .Case([&](cta::PairRankOp o) {
+        return numbers(o).assign(threads, rank), Status::ok();
+      })
+      .Case([&](cta::PairWaitOp o) { return executePairWait(o); })
       .Case([&](cta::BarrierOp) { return ++epoch, Status::ok(); })
       .Case<cta::RingPublishOp, cta::RingWaitOp, cta::RingAcquireOp,
             cta::RingReleaseOp>([&](auto o) {

@@ -14,8 +14,8 @@ namespace nybl::enumeration {
 
 struct Launch {
   int64_t m = 0;
-  /// Tiles go round: CTA c does c, c + ctas, ... Where they have parts, which
-  /// wait for each other, the first CTA does all.
+  /// Tiles go round: CTA c, or pair c of CTAs, does c, c + ctas, ... Where they
+  /// have parts, which wait for each other, the first CTA does all.
   int64_t ctas = 1;
   int64_t firstCta = 0, endCta = ctas; ///< those that are looked at
   /// Which role goes first where several can.

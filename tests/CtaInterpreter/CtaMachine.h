@@ -32,7 +32,7 @@ struct Registers {
 /// touch a byte in one epoch, one of them to write, race.
 struct Cell {
   static constexpr int nobody = -1, several = -2;
-  static constexpr int maxRoles = 4;
+  static constexpr int maxRoles = 8; ///< of both CTAs of a pair
   /// Of each role, and of what it asks for in tensor memory.
   static constexpr int clocks = 2 * maxRoles;
   Origin origin;
@@ -121,6 +121,10 @@ private:
   Status runRole(cta::TileRangeOp range, const RoleRunner &runner, int number);
   Status runTile(cta::TileRangeOp range, cta::RoleOp own);
   Status executeTurn(mlir::Operation &op);
+  /// The machine is that of a CTA of a pair.
+  Status enterCta(cta::TileRangeOp range, int number);
+  Status executePairWait(cta::PairWaitOp op);
+  int ctas() { return kernel.isByPairs() ? 2 : 1; }
   void checkClaims(cta::RoleOp own);
   Status executeRingStep(mlir::Operation &op);
   void checkTurn(mlir::Operation &op, mlir::Value ring, int64_t iteration,
@@ -191,21 +195,25 @@ private:
   // Multiply (CtaMultiply.cpp).
   void executeMma(cta::MmaOp op);
   void executeTensorMma(cta::TensorMmaOp op);
-  Slots tensorSlots(cta::TensorMmaOp op, mlir::Value data, mlir::Value scales,
-                    int64_t row);
+  void multiplyInto(cta::TensorMmaOp op, int ofRank);
+  /// Row `row` of data in one CTA, row `scaledRow` of scale factors in another.
+  Slots tensorSlots(cta::TensorMmaOp op, mlir::Value data, int64_t row,
+                    int dataRank, mlir::Value scales, int64_t scaledRow,
+                    int scaleRank);
 
   // What one thread asks for in tensor memory (CtaTensor.cpp).
   /// True if one thread does, of the warp that asked before.
   bool isAsked(mlir::Operation *op, mlir::Value mine);
   void executeTensorCopy(cta::TensorCopyOp op);
   void executeTensorLoad(cta::TensorLoadOp op);
+  void copyScales(cta::TensorCopyOp op, uint64_t slot, int ofRank);
   Origin readByTensor(mlir::Operation *op, mlir::Value stage, uint64_t slot,
-                      uint64_t offset);
+                      uint64_t offset, int ofRank);
   Origin tensorScale(cta::TensorMmaOp op, mlir::Value scales, int64_t column,
-                     int64_t lane, int64_t byte);
+                     int64_t lane, int64_t byte, int ofRank);
   /// Accumulators of an iteration, 128 for each column.
   TensorCell<Sum> *tensorSums(mlir::Operation *op, mlir::Value columns,
-                              mlir::Value iteration);
+                              mlir::Value iteration, int ofRank);
   void writeSum(cta::TensorMmaOp op, TensorCell<Sum> &cell);
   template <typename Content>
   bool isWriteOver(const TensorCell<Content> &cell) const;
@@ -250,6 +258,12 @@ private:
   std::shared_ptr<Shared> shared = std::make_shared<Shared>();
   std::shared_ptr<OutputStages> outputs = std::make_shared<OutputStages>();
   std::shared_ptr<TensorMemory> tensor = std::make_shared<TensorMemory>();
+  // Of both CTAs of a pair, of which this is one.
+  int rank = 0;
+  std::array<std::shared_ptr<Shared>, 2> sharedOf = {
+      shared, std::make_shared<Shared>()};
+  std::array<std::shared_ptr<TensorMemory>, 2> tensorOf = {
+      tensor, std::make_shared<TensorMemory>()};
   using Workspace = std::map<uint64_t, TileSums>;
   std::shared_ptr<Workspace> workspace = std::make_shared<Workspace>();
   std::vector<Operand> operands; ///< one for each argument of the kernel

@@ -121,25 +121,28 @@ static int64_t swizzledPlace(int64_t row, int64_t byte, int64_t rowBytes) {
   return row * rowBytes + chunk * 16 + byte % 16;
 }
 
-Slots CtaMachine::tensorSlots(cta::TensorMmaOp op, Value data, Value scales,
-                              int64_t row) {
+Slots CtaMachine::tensorSlots(cta::TensorMmaOp op, Value data, int64_t row,
+                              int dataRank, Value scales, int64_t scaledRow,
+                              int scaleRank) {
   constexpr int64_t blockBytes = 8, blocks = 4, lanes = 32;
   auto type = cast<cta::DescriptorType>(data.getType());
   Value stage = data.getDefiningOp<cta::SmemDescOp>().getStage();
   uint64_t slot = claimedSlot(op, stage.getDefiningOp<cta::AllocOp>().getRing(),
                               numbers(data)[asker], /*writes=*/false);
   int64_t step = op.getStep();
-  // What a step takes was copied 128 rows at a time, however few it has.
-  int64_t column = (step * llvm::alignTo(type.getRows(), 128) + row) / lanes;
+  int64_t copied = scales.getDefiningOp<cta::TensorCopyOp>().getStageBytes();
+  int64_t perStep = copied / 128 / (type.getBytes() / 32);
+  int64_t column = step * perStep + scaledRow / lanes;
   Slots slots;
   for (int64_t block = 0; block < blocks; ++block) {
     std::array<Origin, blockBytes> bytes;
     for (int64_t i = 0; i < blockBytes; ++i) {
       int64_t at = (step * blocks + block) * blockBytes + i;
-      bytes[i] = readByTensor(op, stage, slot,
-                              swizzledPlace(row, at, type.getBytes()));
+      bytes[i] = readByTensor(
+          op, stage, slot, swizzledPlace(row, at, type.getBytes()), dataRank);
     }
-    Origin scale = tensorScale(op, scales, column, row % lanes, block);
+    Origin scale =
+        tensorScale(op, scales, column, scaledRow % lanes, block, scaleRank);
     slots[block] = {op, blockOf(bytes), scale};
     observer.slot(slots[block]);
   }
@@ -149,18 +152,30 @@ Slots CtaMachine::tensorSlots(cta::TensorMmaOp op, Value data, Value scales,
 void CtaMachine::executeTensorMma(cta::TensorMmaOp op) {
   if (!isAsked(op, op.getMine()))
     return;
+  if (rank == 0)
+    for (int ofRank = 0; ofRank < ctas(); ++ofRank)
+      multiplyInto(op, ofRank);
+  numbers(op).assign(threads, 1);
+}
+
+/// The accumulators of one CTA, of its own rows of a and of all rows of b.
+void CtaMachine::multiplyInto(cta::TensorMmaOp op, int ofRank) {
   lastAsked = asked;
   std::vector<Slots> rows, columns;
   for (int64_t row = 0; row < op.getA().getType().getRows(); ++row)
-    rows.push_back(tensorSlots(op, op.getA(), op.getSa(), row));
-  for (int64_t row = 0; row < op.getB().getType().getRows(); ++row)
-    columns.push_back(tensorSlots(op, op.getB(), op.getSb(), row));
-  TensorCell<Sum> *cells = tensorSums(op, op.getColumns(), op.getIteration());
+    rows.push_back(
+        tensorSlots(op, op.getA(), row, ofRank, op.getSa(), row, ofRank));
+  int64_t each = op.getB().getType().getRows();
+  for (int64_t row = 0; row < each * ctas(); ++row)
+    columns.push_back(tensorSlots(op, op.getB(), row % each,
+                                  static_cast<int>(row / each), op.getSb(), row,
+                                  ofRank));
+  TensorCell<Sum> *cells =
+      tensorSums(op, op.getColumns(), op.getIteration(), ofRank);
   for (auto [column, ofColumn] : llvm::enumerate(columns))
     for (auto [row, ofRow] : llvm::enumerate(rows)) {
       TensorCell<Sum> &cell = cells[column * 128 + row];
       writeSum(op, cell);
       cell.content = addTerms(cell.content, ofRow, ofColumn);
     }
-  numbers(op).assign(threads, 1);
 }

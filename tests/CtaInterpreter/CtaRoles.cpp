@@ -4,6 +4,7 @@
 // shared memory of all. What came before what is known by vector clocks.
 
 #include "tests/CtaInterpreter/CtaRoles.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "tests/CtaInterpreter/CtaMachine.h"
 #include <numeric>
 #include <thread>
@@ -62,16 +63,18 @@ static bool has(cta::RoleOp role, Value ring) {
       .wasInterrupted();
 }
 
-static std::vector<RoleRunner> runnersOf(ArrayRef<cta::RoleOp> roles) {
+static std::vector<RoleRunner> runnersOf(ArrayRef<cta::RoleOp> roles,
+                                         int ctas) {
   std::vector<RoleRunner> runners;
-  for (cta::RoleOp role : roles)
-    for (int64_t group = 0; group < role.getGroups(); ++group)
-      runners.push_back({role, group});
+  for (int rank = 0; rank < ctas; ++rank)
+    for (cta::RoleOp role : roles)
+      for (int64_t group = 0; group < role.getGroups(); ++group)
+        runners.push_back({role, group, rank});
   return runners;
 }
 
-RoleTeam::RoleTeam(ArrayRef<cta::RoleOp> roles, bool lastFirst)
-    : runners(runnersOf(roles)),
+RoleTeam::RoleTeam(ArrayRef<cta::RoleOp> roles, int ctas, bool lastFirst)
+    : runners(runnersOf(roles, ctas)),
       turns(static_cast<int>(runners.size()), lastFirst) {
   auto kernel = roles.front()->getParentOfType<cta::KernelOp>();
   for (auto ring : kernel.getBody().getOps<cta::RingOp>())
@@ -79,9 +82,12 @@ RoleTeam::RoleTeam(ArrayRef<cta::RoleOp> roles, bool lastFirst)
       bool publishes =
           has<cta::RingPublishOp, cta::TensorPublishOp>(role, ring);
       bool releases = has<cta::RingReleaseOp, cta::TensorReleaseOp>(role, ring);
-      rings[ring].publishers += publishes;
-      rings[ring].releasers += releases;
-      rings[ring].isOfOneRole |= publishes && releases;
+      for (int rank = 0; rank < ctas; ++rank) {
+        RingState &state = rings[{ring, rank}];
+        state.publishers += publishes;
+        state.releasers += releases;
+        state.isOfOneRole |= publishes && releases;
+      }
     }
 }
 
@@ -96,11 +102,15 @@ static Status waitsForEver() {
 
 Status CtaMachine::executeRoles(cta::TileRangeOp range) {
   auto roles = llvm::to_vector(range.getBody().getOps<cta::RoleOp>());
-  team = std::make_shared<RoleTeam>(roles, launch.lastRoleFirst);
+  team = std::make_shared<RoleTeam>(roles, ctas(), launch.lastRoleFirst);
   const std::vector<RoleRunner> &runners = team->runners;
   if (runners.size() > Cell::maxRoles)
     return Status::invalid("the interpreter of Cta knows few roles");
+  *sharedOf[1] = *shared; // nobody has written it
   std::vector<CtaMachine> machines(runners.size(), *this);
+  for (size_t i = 0; i < runners.size(); ++i)
+    if (Status status = machines[i].enterCta(range, runners[i].rank); !status)
+      return status;
   std::vector<Status> results(runners.size(), Status::ok());
   std::vector<std::thread> hosts;
   for (size_t i = 0; i < runners.size(); ++i)
@@ -114,6 +124,21 @@ Status CtaMachine::executeRoles(cta::TileRangeOp range) {
       return result;
   if (team->turns.isStuck())
     observer.fault(range, "L3", "has roles that wait for ever");
+  return Status::ok();
+}
+
+/// What the frame has computed may depend on the rank.
+Status CtaMachine::enterCta(cta::TileRangeOp range, int number) {
+  if (number == 0)
+    return Status::ok();
+  rank = number;
+  shared = sharedOf[rank];
+  tensor = tensorOf[rank];
+  outputs = std::make_shared<OutputStages>();
+  for (Operation &op : *range->getBlock())
+    if (isa<cta::PairRankOp>(op) || isa<arith::ArithDialect>(op.getDialect()))
+      if (Status status = execute(op); !status)
+        return status;
   return Status::ok();
 }
 
@@ -181,7 +206,7 @@ static void join(Clock &clock, const Clock &other) {
 /// waited for the slot's iteration before this one itself.
 void CtaMachine::checkTurn(Operation &op, Value ring, int64_t iteration,
                            int64_t before) {
-  RingState &state = team->rings[ring];
+  RingState &state = team->rings[{ring, rank}];
   bool writes = isa<cta::RingAcquireOp>(op);
   auto lastOf = [&](int64_t number) -> int & {
     RingIteration &found = state.iterations[number];
@@ -194,7 +219,7 @@ void CtaMachine::checkTurn(Operation &op, Value ring, int64_t iteration,
 }
 
 Status CtaMachine::claim(Operation &op, Value ring, int64_t iteration) {
-  RingState &state = team->rings[ring];
+  RingState &state = team->rings[{ring, rank}];
   bool writes = isa<cta::RingAcquireOp>(op);
   Claim key{ring.getAsOpaquePointer(), writes};
   int64_t next =
@@ -226,14 +251,19 @@ Status CtaMachine::giveBack(Operation &op, Value ring, int64_t iteration) {
   bool writes = isa<cta::RingPublishOp, cta::TensorPublishOp>(op);
   if (!held.erase({{ring.getAsOpaquePointer(), writes}, iteration}))
     observer.fault(&op, "L3", "gives back an iteration that it does not have");
-  RingIteration &state = team->rings[ring].iterations[iteration];
+  bool asks = isa<cta::TensorPublishOp, cta::TensorReleaseOp>(op);
   Clock reached = seen;
-  if (isa<cta::TensorPublishOp, cta::TensorReleaseOp>(op))
+  if (asks)
     reached[tensorClock()] = asked++;
   else
     reached[role] = now++;
-  join(writes ? state.publishedAt : state.releasedAt, reached);
-  ++(writes ? state.published : state.released);
+  // What is asked for is the first CTA's, for both.
+  int end = asks ? (rank == 0 ? ctas() : 0) : rank + 1;
+  for (int of = asks ? 0 : rank; of < end; ++of) {
+    RingIteration &state = team->rings[{ring, of}].iterations[iteration];
+    join(writes ? state.publishedAt : state.releasedAt, reached);
+    ++(writes ? state.published : state.released);
+  }
   if (!team->turns.pass(role, [] { return true; }))
     return waitsForEver();
   return Status::ok();
@@ -261,6 +291,27 @@ Status CtaMachine::executeRingStep(Operation &op) {
              : giveBack(op, ring, iteration);
 }
 
+/// The CTA of rank 1 tells what it knows by its waits; that of rank 0 knows it
+/// too from here on.
+Status CtaMachine::executePairWait(cta::PairWaitOp op) {
+  Value ring = op.getRing();
+  isAsked(op, op.getMine());
+  auto iteration =
+      static_cast<int64_t>(iterationOf(ring, uniform(op, op.getIteration())));
+  claimedSlot(op, ring, iteration, /*writes=*/false);
+  auto &handed = team->handedOver;
+  std::pair key{ring.getAsOpaquePointer(), iteration};
+  if (rank == 1) {
+    handed[key] = seen;
+    return team->turns.pass(role, [] { return true; }) ? Status::ok()
+                                                       : waitsForEver();
+  }
+  if (!team->turns.pass(role, [&] { return handed.count(key) != 0; }))
+    return waitsForEver();
+  join(seen, handed[key]);
+  return Status::ok();
+}
+
 /// What the one before did in its turn comes before what this one does.
 Status CtaMachine::executeTurn(Operation &op) {
   if (role < 0) {
@@ -268,7 +319,7 @@ Status CtaMachine::executeTurn(Operation &op) {
     return Status::ok();
   }
   const RoleRunner &own = team->runners[role];
-  PassedTurns &passed = team->passed[own.role];
+  PassedTurns &passed = team->passed[{own.role, rank}];
   auto ready = [&] { return passed.count >= tileNumber; };
   bool passes = isa<cta::PassTurnOp>(op);
   hasTurn = !passes;

@@ -22,6 +22,7 @@ using Clock = std::vector<int>;
 struct RoleRunner {
   cta::RoleOp role;
   int64_t group = 0;
+  int rank = 0; ///< of the CTA in its pair
 };
 
 /// Each role, and each group of one, has a host thread, and one of them runs at
@@ -67,13 +68,17 @@ struct PassedTurns {
   Clock at;
 };
 
+/// Of a CTA, or of both of a pair.
 struct RoleTeam {
-  RoleTeam(llvm::ArrayRef<cta::RoleOp> roles, bool lastFirst);
+  RoleTeam(llvm::ArrayRef<cta::RoleOp> roles, int ctas, bool lastFirst);
 
   std::vector<RoleRunner> runners;
   RoleTurns turns;
-  llvm::DenseMap<mlir::Value, RingState> rings;
-  std::map<mlir::Operation *, PassedTurns> passed; ///< by role
+  /// Of each CTA its own: by rank.
+  llvm::DenseMap<std::pair<mlir::Value, int>, RingState> rings;
+  std::map<std::pair<mlir::Operation *, int>, PassedTurns> passed; ///< by role
+  /// Iterations that the CTA of rank 1 has handed over, and what it knew then.
+  std::map<std::pair<const void *, int64_t>, Clock> handedOver;
 };
 
 } // namespace nybl::enumeration

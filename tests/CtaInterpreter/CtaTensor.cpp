@@ -44,9 +44,9 @@ bool CtaMachine::isAsked(Operation *op, Value mine) {
 
 /// The copies that filled the stage are over for all threads.
 Origin CtaMachine::readByTensor(Operation *op, Value stage, uint64_t slot,
-                                uint64_t offset) {
+                                uint64_t offset, int ofRank) {
   auto alloc = stage.getDefiningOp<cta::AllocOp>();
-  std::vector<Cell> &cells = (*shared)[stage];
+  std::vector<Cell> &cells = (*sharedOf[ofRank])[stage];
   uint64_t size =
       cells.size() / alloc.getRing().getDefiningOp<cta::RingOp>().getStages();
   Cell &cell = cells[slot * size + offset];
@@ -60,7 +60,8 @@ Origin CtaMachine::readByTensor(Operation *op, Value stage, uint64_t slot,
   return cell.origin;
 }
 
-/// A copy waits for nothing that was asked for before it.
+/// A copy waits for nothing that was asked for before it. One CTA of a pair
+/// asks for both.
 void CtaMachine::executeTensorCopy(cta::TensorCopyOp op) {
   auto alloc = op.getColumns().getDefiningOp<cta::TensorAllocOp>();
   uint64_t slot =
@@ -68,12 +69,18 @@ void CtaMachine::executeTensorCopy(cta::TensorCopyOp op) {
                   iterationOf(alloc.getRing(), uniform(op, op.getIteration())),
                   /*writes=*/false);
   numbers(op).assign(threads, slot);
-  if (!isAsked(op, op.getMine()))
+  if (!isAsked(op, op.getMine()) || rank > 0)
     return;
   lastAsked = asked;
+  for (int ofRank = 0; ofRank < ctas(); ++ofRank)
+    copyScales(op, slot, ofRank);
+}
+
+void CtaMachine::copyScales(cta::TensorCopyOp op, uint64_t slot, int ofRank) {
+  auto alloc = op.getColumns().getDefiningOp<cta::TensorAllocOp>();
   auto ring = alloc.getRing().getDefiningOp<cta::RingOp>();
   int64_t size = op.getStageBytes();
-  auto &cells = tensor->scales[op.getColumns()];
+  auto &cells = tensorOf[ofRank]->scales[op.getColumns()];
   cells.resize(size * ring.getStages());
   for (int64_t at = 0; at < size; ++at) {
     int64_t lane = at % 512 / 16, column = at / 512 * 4 + at % 16 / 4;
@@ -81,7 +88,7 @@ void CtaMachine::executeTensorCopy(cta::TensorCopyOp op) {
         cells[slot * size + (column * lanesOfScales + lane) * 4 + at % 4];
     if (!isWriteOver(cell) || !areOver(cell.readClocks))
       observer.fault(op, "L3", "writes columns that are still in use");
-    cell.content = readByTensor(op, op.getStage(), slot, at);
+    cell.content = readByTensor(op, op.getStage(), slot, at, ofRank);
     cell.isWritten = true;
     cell.writeRole = role;
     cell.writeClock = asked;
@@ -89,11 +96,12 @@ void CtaMachine::executeTensorCopy(cta::TensorCopyOp op) {
 }
 
 Origin CtaMachine::tensorScale(cta::TensorMmaOp op, Value scales,
-                               int64_t column, int64_t lane, int64_t byte) {
+                               int64_t column, int64_t lane, int64_t byte,
+                               int ofRank) {
   auto copy = scales.getDefiningOp<cta::TensorCopyOp>();
   int64_t size = copy.getStageBytes(),
           at = (column * lanesOfScales + lane) * 4 + byte;
-  auto &cells = tensor->scales[copy.getColumns()];
+  auto &cells = tensorOf[ofRank]->scales[copy.getColumns()];
   if (at >= size || cells.empty()) {
     observer.fault(op, "L2", "takes scale factors from other columns");
     return {};
@@ -108,11 +116,11 @@ Origin CtaMachine::tensorScale(cta::TensorMmaOp op, Value scales,
 }
 
 TensorCell<Sum> *CtaMachine::tensorSums(Operation *op, Value columns,
-                                        Value iteration) {
+                                        Value iteration, int ofRank) {
   auto alloc = columns.getDefiningOp<cta::TensorAllocOp>();
   auto ring = alloc.getRing().getDefiningOp<cta::RingOp>();
   int64_t size = lanesOfSums * alloc.getColumns();
-  auto &cells = tensor->sums[columns];
+  auto &cells = tensorOf[ofRank]->sums[columns];
   cells.resize(size * ring.getStages());
   uint64_t slot =
       claimedSlot(op, ring, iterationOf(ring, uniform(op, iteration)),
@@ -137,7 +145,8 @@ void CtaMachine::writeSum(cta::TensorMmaOp op, TensorCell<Sum> &cell) {
 
 /// A warp reaches the 32 lanes of its number among four.
 void CtaMachine::executeTensorLoad(cta::TensorLoadOp op) {
-  TensorCell<Sum> *cells = tensorSums(op, op.getColumns(), op.getIteration());
+  TensorCell<Sum> *cells =
+      tensorSums(op, op.getColumns(), op.getIteration(), rank);
   for (int thread = 0; thread < threads; ++thread)
     for (auto [i, value] : llvm::enumerate(op.getValues())) {
       int64_t lane = (firstThread + thread) % lanesOfSums;

@@ -190,4 +190,73 @@ INSTANTIATE_TEST_SUITE_P(Edits, WrongTensor, testing::ValuesIn(tensorEdits),
                            return info.param.name;
                          });
 
+//===----------------------------------------------------------------------===//
+// Pairs of CTAs
+//===----------------------------------------------------------------------===//
+
+/// The CTA copies what the one of rank 0 does.
+void copyOfFirst(cta::KernelOp kernel, StringRef source) {
+  for (cta::CopyBoxOp copy : all<cta::CopyBoxOp>(kernel, source)) {
+    auto row = copy.getRow().getDefiningOp<arith::AddIOp>();
+    copy.getRowMutable().assign(row.getLhs());
+  }
+}
+
+/// Another number in the place of the rank.
+void setRank(cta::KernelOp kernel, bool turned) {
+  cta::PairRankOp rank = all<cta::PairRankOp>(kernel).front();
+  OpBuilder b(rank->getBlock(), std::next(rank->getIterator()));
+  Location loc = rank.getLoc();
+  Operation *number =
+      arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(turned));
+  if (turned)
+    number = arith::XOrIOp::create(b, loc, rank, number->getResult(0));
+  rank.getResult().replaceAllUsesExcept(number->getResult(0), number);
+}
+
+constexpr Edit pairEdits[] = {
+    {"NotHandedOver", "L3",
+     [](cta::KernelOp k) { dropLast<cta::PairWaitOp>(k); }},
+    {"HandedOverBeforeItIsWhole", "L3",
+     [](cta::KernelOp k) {
+       moveTo<cta::PairWaitOp, cta::RingWaitOp>(k, 0, false);
+     }},
+    {"HandedOverBehindACopy", "L3",
+     [](cta::KernelOp k) {
+       moveTo<cta::PairWaitOp, cta::TensorCopyOp>(k, 0, true);
+     }},
+    {"HandedOverBehindTheMultiplies", "L3",
+     [](cta::KernelOp k) {
+       moveTo<cta::PairWaitOp, cta::TensorReleaseOp>(k, 0, false);
+     }},
+    {"HandedOverByAnotherWarp", "L3",
+     [](cta::KernelOp k) { askBy<cta::PairWaitOp>(k, 32, 33); }},
+    {"AnotherSlotHandedOver", "L3",
+     [](cta::KernelOp k) { setIteration<cta::PairWaitOp>(k, 1); }},
+    {"SumsNotAcquired", "L3",
+     [](cta::KernelOp k) { all<cta::RingAcquireOp>(k).back().erase(); }},
+    {"RowsOfBOfTheFirst", "L2", [](cta::KernelOp k) { copyOfFirst(k, "b"); }},
+    {"RowsOfAOfTheFirst", "L2", [](cta::KernelOp k) { copyOfFirst(k, "a"); }},
+    {"BothTheFirst", "L4", [](cta::KernelOp k) { setRank(k, false); }},
+    {"TurnedRound", "L2", [](cta::KernelOp k) { setRank(k, true); }},
+};
+
+class WrongPair : public testing::TestWithParam<Edit> {};
+
+/// Three tiles for one pair.
+TEST_P(WrongPair, IsFoundAndNotProven) {
+  expectFound(GetParam(),
+              {"kind=tmem tile=256x32x128 warps=4x1 stages=2 fill=tma ctas=2",
+               /*k=*/224,
+               /*n=*/24,
+               {31, 560},
+               "sm_100a",
+               /*mayBeProven=*/false});
+}
+
+INSTANTIATE_TEST_SUITE_P(Edits, WrongPair, testing::ValuesIn(pairEdits),
+                         [](const testing::TestParamInfo<Edit> &info) {
+                           return info.param.name;
+                         });
+
 } // namespace
