@@ -254,6 +254,8 @@ private:
     unsigned bytes = 0;
     if (branch != Elected)
       fault(s, "expected one thread to copy in bulk");
+    if (!s.predicated)
+      fault(s, "expected a predicate: it copies where all is real");
     if (operands.size() != 4 || operands[2].trim().getAsInteger(10, bytes) ||
         bytes > bytesToCome)
       fault(s, "expected at most the bytes that its mbarrier expects, " +

@@ -78,14 +78,32 @@ LogicalResult TileRing::convertLoad(tile::LoadOp op, Value isStep) {
   return success();
 }
 
+LogicalResult TileRing::copyWord(tile::LoadScalesOp op, const Staged &to,
+                                 const Move &move, Value mine, Value unless) {
+  Value base = argument(op.getScales());
+  auto type = cast<cta::ScalesType>(base.getType());
+  std::array<Value, 4> inside;
+  for (int64_t i = 0; i < 4; ++i)
+    inside[i] =
+        isInside(move.row, move.block + i, type.getRows(), type.getBlocks());
+  FailureOr<Index> offset = scaleOffset(op, move.row.extend(), move.block);
+  if (failed(offset))
+    return failure();
+  cta::CopyScalesOp::create(builder, op.getLoc(), base, *offset, inside[0],
+                            inside[1], inside[2], inside[3], to.stage,
+                            iteration,
+                            to.scales.byteOf(move.tileRow, move.tileBlock),
+                            mine, unless, runsAhead(base));
+  return success();
+}
+
 /// Four at a time where four lie together, on a multiple of four bytes: so they
 /// do in tiles, and in rows of whole fours.
 LogicalResult TileRing::convertLoadScales(tile::LoadScalesOp op, Value isStep) {
   if (failed(checkLoad(op, op.getType().getSizes(), op.getColumn())))
     return failure();
   Staged to = stageFor(op, ring);
-  Value base = argument(op.getScales());
-  auto type = cast<cta::ScalesType>(base.getType());
+  auto type = cast<cta::ScalesType>(argument(op.getScales()).getType());
   if (type.getLayout().getValue() == StringRef(name(ScaleLayout::Linear)) &&
       type.getBlocks() % 4 != 0)
     return copyScales(op, to, isStep);
@@ -94,29 +112,21 @@ LogicalResult TileRing::convertLoadScales(tile::LoadScalesOp op, Value isStep) {
     whole = wholeAtoms(op);
     if (failed(copyAtoms(op, to, whole, isStep)))
       return failure();
-    if (areRowsWhole(op) && areBlocksWhole(op))
-      return success();
   }
   LogicalResult result = success();
-  size_t moves = 0; // where there are atoms, each is of one
+  int64_t moves = 0; // where there are atoms, each is of one
   forEachMove(
       to.rows, 4, firstRow(op, op.getRow()), coordinate(op.getColumn()),
       [&](Move move) {
-        std::array<Value, 4> inside;
-        for (int64_t i = 0; i < 4; ++i)
-          inside[i] = isInside(move.row, move.block + i, type.getRows(),
-                               type.getBlocks());
-        FailureOr<Index> offset =
-            scaleOffset(op, move.row.extend(), move.block);
-        result = LogicalResult(offset);
-        if (failed(offset))
-          return;
-        Value byAtom = whole.empty() ? Value() : whole[moves++ % whole.size()];
-        cta::CopyScalesOp::create(
-            builder, op.getLoc(), base, *offset, inside[0], inside[1],
-            inside[2], inside[3], to.stage, iteration,
-            to.scales.byteOf(move.tileRow, move.tileBlock),
-            both(move.mine, isStep), byAtom, runsAhead(base));
+        Value byAtom;
+        if (int64_t atoms = whole.size()) {
+          int64_t atom = moves++ % atoms;
+          if (wholenessOf(op, atom) == Whole::Always)
+            return;
+          byAtom = whole[atom];
+        }
+        if (succeeded(result))
+          result = copyWord(op, to, move, both(move.mine, isStep), byAtom);
       },
       &to.scales);
   return result;

@@ -40,16 +40,24 @@ private:
   mlir::LogicalResult convertLoad(tile::LoadOp op, mlir::Value isStep);
   mlir::LogicalResult convertLoadScales(tile::LoadScalesOp op,
                                         mlir::Value isStep);
-  /// Whether 128 rows at a time may be copied as a whole.
+  /// Four K blocks of a row.
+  mlir::LogicalResult copyWord(tile::LoadScalesOp op, const Staged &to,
+                               const Move &move, mlir::Value mine,
+                               mlir::Value unless);
+  /// Whether 128 rows at a time, an atom's, may be copied as a whole.
   bool isInAtoms(tile::LoadScalesOp op);
-  /// Of each 128 rows, i1: they are all real, and the step's K blocks too.
+  /// In which tiles and K steps all rows of a tile's atom are real, all K
+  /// blocks of a step, or both. What never happens is left out here: LLVM would
+  /// leave it out too, and the lint miss it.
+  enum class Whole { Never, Some, Always };
+  Whole rowsOfAtom(tile::LoadScalesOp op, int64_t atom);
+  Whole blocksOfStep(tile::LoadScalesOp op);
+  Whole wholenessOf(tile::LoadScalesOp op, int64_t atom);
+  /// Of each atom of a tile, i1: it is whole. Null where it never is.
   llvm::SmallVector<mlir::Value> wholeAtoms(tile::LoadScalesOp op);
   /// The last row of a tile's atom, and the last K block of a step.
   Index lastRowOf(tile::LoadScalesOp op, int64_t atom);
   Index lastBlockOf(tile::LoadScalesOp op);
-  /// They are real in every tile, and in every K step.
-  bool areRowsWhole(tile::LoadScalesOp op);
-  bool areBlocksWhole(tile::LoadScalesOp op);
   /// Those of `whole`.
   mlir::LogicalResult copyAtoms(tile::LoadScalesOp op, const Staged &to,
                                 mlir::ValueRange whole, mlir::Value isStep);

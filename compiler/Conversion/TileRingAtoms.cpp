@@ -30,6 +30,11 @@ static int64_t tileRowsOf(tile::LoadScalesOp op) {
   return *tile::constantSize(op.getType().getSizes()[0]);
 }
 
+/// Of the atoms in a tile.
+static int64_t atomsOf(tile::LoadScalesOp op) {
+  return tileRowsOf(op) / Atoms::atomRows;
+}
+
 /// Tiles are whole atoms, in memory and in the stage, and some may be real.
 bool TileRing::isInAtoms(tile::LoadScalesOp op) {
   auto [walk, side] = walkOf(op.getRow());
@@ -37,12 +42,36 @@ bool TileRing::isInAtoms(tile::LoadScalesOp op) {
     return false;
   auto type = cast<cta::ScalesType>(argument(op.getScales()).getType());
   int64_t step = *tile::constantSize(walk.getSteps()[side]);
-  bool fits =
-      type.getBlocks() >= tileK / kBlock &&
-      (type.getRows() == cta::dynamicRows || type.getRows() >= Atoms::atomRows);
-  return fits && step % Atoms::atomRows == 0 &&
-         tileRowsOf(op) % Atoms::atomRows == 0 &&
-         type.getLayout().getValue() == StringRef(name(ScaleLayout::T128x4));
+  return step % Atoms::atomRows == 0 && tileRowsOf(op) % Atoms::atomRows == 0 &&
+         type.getLayout().getValue() == StringRef(name(ScaleLayout::T128x4)) &&
+         wholenessOf(op, 0) != Whole::Never;
+}
+
+TileRing::Whole TileRing::rowsOfAtom(tile::LoadScalesOp op, int64_t atom) {
+  auto type = cast<cta::ScalesType>(argument(op.getScales()).getType());
+  auto [walk, side] = walkOf(op.getRow());
+  std::optional<int64_t> extent = tile::constantSize(walk.getExtents()[side]);
+  if (type.getRows() == cta::dynamicRows || !extent)
+    return Whole::Some;
+  int64_t step = *tile::constantSize(walk.getSteps()[side]);
+  int64_t end = (atom + 1) * Atoms::atomRows, rows = type.getRows();
+  int64_t lastTile = (*extent - 1) / step * step;
+  return end > rows              ? Whole::Never
+         : lastTile + end > rows ? Whole::Some
+                                 : Whole::Always;
+}
+
+TileRing::Whole TileRing::blocksOfStep(tile::LoadScalesOp op) {
+  auto type = cast<cta::ScalesType>(argument(op.getScales()).getType());
+  FailureOr<int64_t> steps = stepsOf(op->getParentOfType<tile::AccumulateOp>());
+  int64_t end = type.getBlocks() * kBlock;
+  return failed(steps) || tileK > end   ? Whole::Never
+         : *steps * split * tileK > end ? Whole::Some
+                                        : Whole::Always;
+}
+
+TileRing::Whole TileRing::wholenessOf(tile::LoadScalesOp op, int64_t atom) {
+  return std::min(rowsOfAtom(op, atom), blocksOfStep(op));
 }
 
 Index TileRing::lastRowOf(tile::LoadScalesOp op, int64_t atom) {
@@ -57,30 +86,14 @@ SmallVector<Value> TileRing::wholeAtoms(tile::LoadScalesOp op) {
   auto type = cast<cta::ScalesType>(argument(op.getScales()).getType());
   Index lastBlock = lastBlockOf(op);
   SmallVector<Value> whole;
-  for (int64_t i = 0; i < tileRowsOf(op) / Atoms::atomRows; ++i) {
+  for (int64_t i = 0; i < atomsOf(op); ++i) {
+    Value &value = whole.emplace_back();
+    if (wholenessOf(op, i) == Whole::Never)
+      continue;
     Index lastRow = lastRowOf(op, i);
-    whole.push_back(
-        isInside(lastRow, lastBlock, type.getRows(), type.getBlocks()));
+    value = isInside(lastRow, lastBlock, type.getRows(), type.getBlocks());
   }
   return whole;
-}
-
-bool TileRing::areRowsWhole(tile::LoadScalesOp op) {
-  auto type = cast<cta::ScalesType>(argument(op.getScales()).getType());
-  auto [walk, side] = walkOf(op.getRow());
-  std::optional<int64_t> extent = tile::constantSize(walk.getExtents()[side]);
-  if (type.getRows() == cta::dynamicRows || !extent)
-    return false;
-  int64_t step = *tile::constantSize(walk.getSteps()[side]);
-  int64_t lastTile = (*extent - 1) / step * step;
-  return lastTile + tileRowsOf(op) <= type.getRows();
-}
-
-bool TileRing::areBlocksWhole(tile::LoadScalesOp op) {
-  auto type = cast<cta::ScalesType>(argument(op.getScales()).getType());
-  FailureOr<int64_t> steps = stepsOf(op->getParentOfType<tile::AccumulateOp>());
-  return succeeded(steps) &&
-         *steps * split * tileK <= type.getBlocks() * kBlock;
 }
 
 LogicalResult TileRing::copyAtoms(tile::LoadScalesOp op, const Staged &to,
@@ -89,6 +102,8 @@ LogicalResult TileRing::copyAtoms(tile::LoadScalesOp op, const Staged &to,
   int64_t atoms = tileK / kBlock / Atoms::atomBlocks;
   Value mine = both(*thread < 1, isStep);
   for (auto [i, inside] : llvm::enumerate(whole)) {
+    if (!inside)
+      continue;
     int64_t firstRow = i * Atoms::atomRows;
     Index row = (coordinate(op.getRow()) + firstRow).extend();
     FailureOr<Index> offset =
@@ -106,17 +121,20 @@ LogicalResult TileRing::copyAtoms(tile::LoadScalesOp op, const Staged &to,
 
 Value TileRing::copiedInAtoms(tile::AccumulateOp op) {
   auto loads = op.getBody().front().getOps<tile::LoadScalesOp>();
-  if (!llvm::all_of(loads, [&](auto load) { return isInAtoms(load); }))
+  if (!llvm::all_of(loads, [&](tile::LoadScalesOp load) {
+        return isInAtoms(load) &&
+               wholenessOf(load, atomsOf(load) - 1) != Whole::Never;
+      }))
     return {};
   Value copied;
   for (tile::LoadScalesOp load : loads) {
     auto type = cast<cta::ScalesType>(argument(load.getScales()).getType());
-    int64_t atoms = tileRowsOf(load) / Atoms::atomRows;
-    for (int64_t i = 0; i < atoms && !areRowsWhole(load); ++i) {
-      Index last = lastRowOf(load, i);
-      copied = both(copied, last < rowsOf(type.getRows()));
-    }
-    if (!areBlocksWhole(load))
+    for (int64_t i = 0; i < atomsOf(load); ++i)
+      if (rowsOfAtom(load, i) == Whole::Some) {
+        Index last = lastRowOf(load, i);
+        copied = both(copied, last < rowsOf(type.getRows()));
+      }
+    if (blocksOfStep(load) == Whole::Some)
       copied = both(copied, lastBlockOf(load) < type.getBlocks());
   }
   return copied;

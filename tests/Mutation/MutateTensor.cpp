@@ -157,6 +157,62 @@ void otherLoads(Sites &sites) {
 }
 
 //===----------------------------------------------------------------------===//
+// Scale factors that are copied as a whole
+//===----------------------------------------------------------------------===//
+
+void otherAtoms(Sites &sites) {
+  for (auto atoms : all<cta::CopyScaleAtomsOp>(sites.kernel)) {
+    int64_t count = atoms.getAtoms(), apart = atoms.getApart();
+    for (int64_t number : {count - 1, count + 1, 2 * count})
+      sites.add(atoms, Twine(number) + " atoms",
+                [atoms, number]() mutable { atoms.setAtoms(number); });
+    sites.add(atoms, Twine(apart + 512) + " bytes apart",
+              [atoms, apart]() mutable { atoms.setApart(apart + 512); });
+    sites.add(atoms, "dropped", [atoms]() mutable { atoms.erase(); });
+  }
+}
+
+/// Who leaves what to whom: words to nobody or to the other operand's atoms,
+/// where these stand before.
+void otherChoice(Sites &sites) {
+  auto atoms = all<cta::CopyScaleAtomsOp>(sites.kernel);
+  for (auto words : all<cta::CopyScalesOp>(sites.kernel)) {
+    if (!words.getUnless())
+      continue;
+    sites.add(words, "copied in any case",
+              [words]() mutable { words.getUnlessMutable().clear(); });
+    sites.add(words, "dropped", [words]() mutable { words.erase(); });
+    for (auto other : atoms)
+      if (other.getInside() != words.getUnless() &&
+          other->getBlock() == words->getBlock() &&
+          other->isBeforeInBlock(words))
+        sites.add(words, "left to other atoms", [words, other]() mutable {
+          words.getUnlessMutable().assign(other.getInside());
+        });
+  }
+}
+
+/// Always, never, or for half of what is asked.
+void otherFence(Sites &sites) {
+  for (cta::RingWaitOp wait : all<cta::RingWaitOp>(sites.kernel)) {
+    if (!wait.getCopied())
+      continue;
+    sites.add(wait, "with a fence",
+              [wait]() mutable { wait.getCopiedMutable().clear(); });
+    sites.add(wait, "without a fence", [wait]() mutable {
+      Edit e(wait);
+      wait.getCopiedMutable().assign(e.truth(true));
+    });
+    for (Operation *op : sliceOf(wait.getCopied()))
+      if (auto both = dyn_cast<arith::AndIOp>(op))
+        for (unsigned half : {0u, 1u})
+          sites.add(wait, "without a fence by half", [both, half]() mutable {
+            both.getResult().replaceAllUsesWith(both->getOperand(half));
+          });
+  }
+}
+
+//===----------------------------------------------------------------------===//
 // Who asks, and when it is over
 //===----------------------------------------------------------------------===//
 
@@ -269,6 +325,9 @@ void nybl::mutation::addTensorOperators(std::vector<Operator> &operators) {
   operators.push_back({"tensor.resize-columns", Target::Tensor, resizeColumns});
   operators.push_back({"tensor.other-sums", Target::Tensor, otherSums});
   operators.push_back({"tensor.other-loads", Target::Tensor, otherLoads});
+  operators.push_back({"tensor.other-atoms", Target::Tensor, otherAtoms});
+  operators.push_back({"tensor.other-choice", Target::Tensor, otherChoice});
+  operators.push_back({"tensor.other-fence", Target::Tensor, otherFence});
   operators.push_back({"tensor.other-asker", Target::Tensor, otherAsker});
   operators.push_back({"tensor.other-release", Target::Tensor, otherRelease});
   operators.push_back({"tensor.move", Target::Tensor, moveOver});

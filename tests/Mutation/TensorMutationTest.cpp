@@ -18,9 +18,9 @@ struct Kernel {
 /// K steps of one, two and four multiplies; each layout on each side, linear
 /// ones by fours and byte by byte.
 const Kernel kernels[] = {
-    {"StepsOf64", "gemm n=136 k=160 sfa=128x4 sfb=8x4 d=bf16",
+    {"StepsOf64", "gemm n=136 k=160 sfa=128x4 sfb=128x4 d=bf16",
      "kind=tmem tile=128x128x64 warps=4x1 stages=3 fill=tma"},
-    {"StepsOf128", "gemm n=136 k=224 sfa=8x4 sfb=128x4 d=f32",
+    {"StepsOf128", "gemm n=136 k=224 sfa=8x4 sfb=8x4 d=f32",
      "kind=tmem tile=128x128x128 warps=4x1 stages=2 fill=tma"},
     {"StoredByTma", "gemm n=72 k=384 sfa=linear sfb=128x4 d=bf16",
      "kind=tmem tile=128x64x256 warps=4x1 stages=2 fill=tma store=tma"},

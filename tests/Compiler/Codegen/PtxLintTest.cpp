@@ -261,6 +261,8 @@ TEST(PtxLint, ScalesInBulkThatAreNotWhatWasProven) {
               "expected one thread to copy a box");
   expectFault(changed("@!%p1 bra $L__BB0_3;\n" + box, ""), counts,
               "expected one thread to copy in bulk");
+  expectFault(changed("@%p3 cp.async.bulk", "cp.async.bulk"), counts,
+              "expected a predicate: it copies where all is real");
   expectFault(changed("2048", "%r9"), counts, "expected a number of bytes");
   std::string missing =
       "expected a fence between the wait for what threads may "

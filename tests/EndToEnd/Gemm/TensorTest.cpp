@@ -103,6 +103,34 @@ TEST_F(TensorChosen, WholeScalesNeedNoFence) {
   expectOracle(p, 256, scheduleOf(128, 3), 1, road::allOrders);
 }
 
+/// A bulk copy takes 16 bytes; words take 4.
+TEST_F(TensorChosen, ScalesOffAlignmentAreRefused) {
+  GemmProblem p = road::problemOf(0, 256);
+  p.n = 136;
+  auto a = oracle::randomMatrix(5, p.k, 1);
+  auto b = oracle::randomMatrix(p.n, p.k, 2);
+  auto runAt = [&](ScaleLayout layout, uint64_t offset) {
+    p.sfa = p.sfb = layout;
+    road::Options options;
+    options.schedule = scheduleOf(128, 2);
+    options.scaleOffset = offset;
+    return road::gemm(*session, p, a, b, options);
+  };
+  road::Run words = runAt(ScaleLayout::T8x4, 4);
+  road::Run aligned = runAt(ScaleLayout::T128x4, 16);
+  EXPECT_TRUE(words.ok()) << words.error;
+  EXPECT_TRUE(aligned.ok()) << aligned.error;
+  EXPECT_EQ(aligned.d, words.d);
+  for (uint64_t offset : {4, 8}) {
+    road::Run refused = runAt(ScaleLayout::T128x4, offset);
+    EXPECT_EQ(refused.status, NYBL_REFUSED);
+    EXPECT_NE(
+        refused.error.find("a_scales.pointer: expected a multiple of 16 bytes"),
+        std::string::npos)
+        << refused.error;
+  }
+}
+
 /// What is chosen, for few rows and many.
 TEST_F(TensorChosen, IsChosenOnThisChip) {
   for (int64_t rows : {1, 128, 129}) {
