@@ -139,6 +139,14 @@ bool hasSetMaxRegister(cta::KernelOp kernel) {
   return result.wasInterrupted();
 }
 
+/// Two of its CTAs have no room beside each other in tensor memory.
+bool isAloneInTensorMemory(cta::KernelOp kernel) {
+  auto opens = kernel.getBody().getOps<cta::TensorOpenOp>();
+  return llvm::any_of(opens, [](cta::TensorOpenOp open) {
+    return 2 * int64_t(open.getColumns()) > columnsOfTensorMemory;
+  });
+}
+
 struct LowerKernel : Lowering<cta::KernelOp> {
   using Lowering::Lowering;
   LogicalResult matchAndRewrite(cta::KernelOp op, OpAdaptor,
@@ -161,8 +169,9 @@ struct LowerKernel : Lowering<cta::KernelOp> {
     if (op.isByPairs())
       function->setAttr(NVVM::NVVMDialect::getClusterDimAttrName(),
                         b.getDenseI32ArrayAttr({2, 1, 1}));
-    // ptxas heeds setmaxnreg only where it knows how many registers there are.
-    if (hasSetMaxRegister(op))
+    // ptxas heeds setmaxnreg only where it knows how many registers there are;
+    // and it would rather spill some than use those of CTAs that never come.
+    if (hasSetMaxRegister(op) || isAloneInTensorMemory(op))
       function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(),
                         b.getI32IntegerAttr(1));
     for (BlockArgument argument : op.getBody().getArguments())

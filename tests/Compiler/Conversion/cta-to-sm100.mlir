@@ -10,7 +10,8 @@
 // WRONG: expected a chip with tensor memory, got 'sm_120a'
 
 // 2 stages of 128 accumulators, and 3 slots of 8 and 8 columns of scale factors: 304, and so 512.
-// CHECK: llvm.func @gemm(
+// So no two CTAs are on a multiprocessor, and a thread may have the registers of both.
+// CHECK: llvm.func @gemm({{.*}}nvvm.minctasm = 1 : i32
 // CHECK: "@$1 tcgen05.alloc.cta_group::1.sync.aligned.shared::cta.b32 [$0], 512;"
 // CHECK: tcgen05.relinquish_alloc_permit
 // CHECK: "tcgen05.fence::before_thread_sync;"
