@@ -106,7 +106,7 @@ protected:
     bool few = details.multiprocessors <= 3;
     session->extension<decltype(nyblEmuSetRaces)>("nyblEmuSetRaces")(
         few, /*strictFences=*/few && !hasTensorMemory());
-    setPolicy(few ? road::allOrders[size_t(number) % road::allOrders.size()]
+    setPolicy(few ? road::allOrders[size_t(number) / 2 % road::allOrders.size()]
                   : NYBL_EMU_SCHEDULE_EAGER,
               static_cast<uint64_t>(number));
     // A comparison of vectors would print megabytes.
@@ -120,8 +120,14 @@ TEST_P(ManyTiles, IsThePlainScheduleBitForBit) {
   if (hasTensorMemory()) // many multiplies each: the kinds by turns
     return expectPlainOf(tensorSchedules[number % std::size(tensorSchedules)],
                          number);
-  for (const Schedule &schedule : schedules)
-    expectPlainOf(schedule, number++);
+  // On one, two and three multiprocessors each schedule has every second
+  // number of K steps, those that it has not on the next.
+  const char *sms = std::getenv("NYBL_EMU_SMS");
+  for (const Schedule &schedule : schedules) {
+    if (!sms || (number + std::atoi(sms)) % 2)
+      expectPlainOf(schedule, number);
+    ++number;
+  }
 }
 
 /// Three stages: one step, fewer than stages, as many, one more, twice as many

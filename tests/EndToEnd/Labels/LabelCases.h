@@ -97,16 +97,22 @@ inline Kernel changed(Kernel kernel, const std::string &from,
   return kernel;
 }
 
+/// Under the schedule policy of the launch.
+inline void expectArrivalOnce(const Kernel &kernel, const Launch &launch) {
+  Report report = run(kernel, launch);
+  EXPECT_TRUE(report.ok()) << "m=" << launch.m << " of "
+                           << print(kernel.problem) << ", "
+                           << kernel.manifest.schedule << ", policy "
+                           << launch.policy << "\n"
+                           << text(report);
+  EXPECT_GT(report.records, 0u);
+}
+
 /// Under the eager and the adversary schedule.
 inline void expectArrival(const Kernel &kernel, Launch launch) {
   for (int policy : {NYBL_EMU_SCHEDULE_EAGER, NYBL_EMU_SCHEDULE_ADVERSARY}) {
     launch.policy = policy;
-    Report report = run(kernel, launch);
-    EXPECT_TRUE(report.ok())
-        << "m=" << launch.m << " of " << print(kernel.problem) << ", "
-        << kernel.manifest.schedule << ", policy " << policy << "\n"
-        << text(report);
-    EXPECT_GT(report.records, 0u);
+    expectArrivalOnce(kernel, launch);
   }
 }
 

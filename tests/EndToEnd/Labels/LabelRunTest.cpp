@@ -13,13 +13,19 @@ namespace {
 
 class EveryResidue : public testing::TestWithParam<int64_t> {};
 
-/// 22 classes, which have but the divisor 2 in common with 128.
+/// 22 classes, which have but the divisor 2 in common with 128; each under the
+/// eager and the adversary schedule by turns.
 TEST_P(EveryResidue, ArrivesWhereItBelongs) {
   int64_t m = GetParam();
   Launch launch;
   launch.m = m;
   launch.seed = static_cast<uint64_t>(m);
-  expectArrival(classOf(m % 22), launch);
+  launch.policy =
+      m / 22 % 2 ? NYBL_EMU_SCHEDULE_EAGER : NYBL_EMU_SCHEDULE_ADVERSARY;
+  Class c = classOf(m % 22);
+  auto kernel = compileKernel(c.problem, c.schedule);
+  ASSERT_TRUE(kernel) << kernel.message();
+  expectArrivalOnce(*kernel, launch);
 }
 
 INSTANTIATE_TEST_SUITE_P(LabelRun, EveryResidue,
