@@ -172,8 +172,9 @@ Expected<Cubin> nybl::compiler::assemble(const PtxAs &ptxas,
   if (image.empty())
     return Status::environment("ptxas " + ptxas.version + " left no cubin");
   StringRef log = outcome->log;
+  std::string version = ptxasVersionIn(image);
   return Cubin{std::move(image), numberBefore(log, " registers"),
                numberBefore(log, " bytes spill stores") +
                    numberBefore(log, " bytes spill loads"),
-               numberBefore(log, " bytes smem")};
+               numberBefore(log, " bytes smem"), std::move(version)};
 }

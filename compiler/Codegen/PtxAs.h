@@ -17,6 +17,7 @@ Expected<PtxAs> findPtxAs(std::string_view given);
 struct Cubin {
   std::string image;
   int registers = -1, spillBytes = 0, staticSharedBytes = 0;
+  std::string version; ///< of the ptxas, as the image says; empty: it does not
 };
 
 /// What ptxas is told, but for the names of files. Part of a kernel's key.

@@ -75,6 +75,7 @@ private:
   Status proveKernel(cta::KernelOp kernel);
   Status compileToCertificate();
   Status compileToPtx();
+  Expected<PtxAs> ptxasToRun() const;
   Status compileToCubin();
 
   const AnyProblem &problemClass;
@@ -305,14 +306,35 @@ Status Compilation::compileToPtx() {
   return lint;
 }
 
+/// A program that was replaced since it told its version made another kernel.
+Status checkVersion(const PtxAs &ptxas, const Cubin &cubin) {
+  if (cubin.version.empty() || cubin.version == ptxas.version)
+    return Status::ok();
+  return Status::environment(
+      "expected a cubin of ptxas " + ptxas.version + ", as " + ptxas.path +
+      " was said to be, but its cubin is of " + cubin.version +
+      ": it was replaced meanwhile, so start the process that asks anew");
+}
+
+Expected<PtxAs> Compilation::ptxasToRun() const {
+  if (options.ptxasVersion.empty())
+    return findPtxAs(options.ptxas);
+  if (!isPtxAsVersion(options.ptxasVersion))
+    return Status::invalid("expected a version of ptxas, as 13.0.88, got '" +
+                           options.ptxasVersion + "'");
+  return PtxAs{options.ptxas, options.ptxasVersion};
+}
+
 Status Compilation::compileToCubin() {
-  Expected<PtxAs> ptxas = findPtxAs(options.ptxas);
+  Expected<PtxAs> ptxas = ptxasToRun();
   if (!ptxas)
     return ptxas.status();
   last = Clock::now();
   Expected<Cubin> cubin = assemble(*ptxas, artefact.ptx, chip.name);
   if (!cubin)
     return cubin.status();
+  if (Status status = checkVersion(*ptxas, *cubin); !status)
+    return status;
   lap("ptxas");
   artefact.cubin = std::move(cubin->image);
   manifest.ptxas = ptxas->version;

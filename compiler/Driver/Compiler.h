@@ -24,8 +24,10 @@ struct CompileOptions {
   /// what `text` holds. Compilation stops there; `manifest` and `cubin` run to
   /// the end.
   std::string emit = "cubin";
-  std::string dumpDir;     ///< numbered dumps after each phase; empty: none
-  std::string ptxas;       ///< path; empty: found
+  std::string dumpDir; ///< numbered dumps after each phase; empty: none
+  std::string ptxas;   ///< path; empty: found
+  /// What it told whoever asks, as "13.0.88"; empty: it is to tell.
+  std::string ptxasVersion;
   bool verifyEach = false; ///< the verifier after every pass
   /// A refuted kernel is compiled all the same, and its certificate says of
   /// each lemma that it is not proven, and why.

@@ -52,6 +52,7 @@ CompileOptions optionsOf(const NyblCompileRequest &request) {
   options.emit = request.emit ? request.emit : "cubin";
   options.dumpDir = orEmpty(request.dump_dir);
   options.ptxas = orEmpty(request.ptxas);
+  options.ptxasVersion = orEmpty(request.ptxas_version);
   options.verifyEach = request.verify_each != 0;
   options.keepRefuted = request.keep_refuted != 0;
   return options;
@@ -69,6 +70,10 @@ int compileRequest(const NyblCompileRequest *request,
     return fail(*owner, *result,
                 Status::invalid("expected a compile request with a problem and "
                                 "a chip, of this version's size"));
+  if (request->ptxas_version && !request->ptxas)
+    return fail(*owner, *result,
+                Status::invalid("expected the ptxas that a version is of, got "
+                                "a version alone"));
   Expected<Artefact> artefact = compile(request->problem, request->chip,
                                         optionsOf(*request), &owner->failure);
   if (!artefact) {

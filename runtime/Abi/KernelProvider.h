@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 #define NYBL_KERNEL_PROVIDER_MAGIC 0x4e59424cu /* "NYBL" */
-#define NYBL_KERNEL_PROVIDER_VERSION 5u
+#define NYBL_KERNEL_PROVIDER_VERSION 6u
 #define NYBL_KERNEL_PROVIDER_SYMBOL "nybl_kernel_provider"
 
 /* Bytes owned by the provider; released by release_result. Text is not
@@ -42,6 +42,10 @@ typedef struct NyblCompileRequest {
                                 "certificate" no PTX; both give a manifest */
   const char *dump_dir;      /* numbered dumps after each phase, or null */
   const char *ptxas;         /* path of ptxas or null: found by the provider */
+  const char *ptxas_version; /* "13.0.88", which that ptxas has told whoever
+                                asks, or null: the provider has it tell. Only
+                                together with ptxas. The cubin must not say
+                                another one */
   int verify_each;           /* verifier after every pass */
   int keep_refuted;          /* compile a refuted kernel all the same, with a
                                 certificate of unproven lemmas: to be looked at,

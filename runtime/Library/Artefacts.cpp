@@ -256,7 +256,9 @@ Expected<Artefact> Artefacts::compile(const Wish &wish, KernelRequest request,
   asked.template_text = wish.templateText;
   asked.dump_dir = wish.dumpDir;
   bool isForDriver = tools && tools->ptxasPath.empty();
-  asked.ptxas = tools && !isForDriver ? tools->ptxasPath.c_str() : wish.ptxas;
+  bool isKnown = tools && !isForDriver;
+  asked.ptxas = isKnown ? tools->ptxasPath.c_str() : wish.ptxas;
+  asked.ptxas_version = isKnown ? tools->ptxasVersion.c_str() : nullptr;
   asked.emit = isForDriver ? "ptx" : nullptr;
   asked.verify_each = wish.verifyEach;
   auto compilation = run(asked);

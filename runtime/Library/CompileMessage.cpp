@@ -14,10 +14,11 @@ namespace {
 
 /// All texts of a request, behind the folder and the flags.
 constexpr const char *NyblCompileRequest::*requestTexts[] = {
-    &NyblCompileRequest::problem,  &NyblCompileRequest::chip,
-    &NyblCompileRequest::schedule, &NyblCompileRequest::template_text,
-    &NyblCompileRequest::cta_text, &NyblCompileRequest::emit,
-    &NyblCompileRequest::dump_dir, &NyblCompileRequest::ptxas};
+    &NyblCompileRequest::problem,      &NyblCompileRequest::chip,
+    &NyblCompileRequest::schedule,     &NyblCompileRequest::template_text,
+    &NyblCompileRequest::cta_text,     &NyblCompileRequest::emit,
+    &NyblCompileRequest::dump_dir,     &NyblCompileRequest::ptxas,
+    &NyblCompileRequest::ptxas_version};
 constexpr size_t textCount = std::size(requestTexts);
 static_assert(sizeof(NyblCompileRequest) ==
                   sizeof(size_t) + textCount * sizeof(char *) + 2 * sizeof(int),

@@ -23,6 +23,8 @@ using namespace nybl;
 
 namespace {
 
+constexpr std::string_view versionCharacters = "0123456789.";
+
 void addFromPath(std::vector<std::string> &paths) {
   std::string path = environmentVariable("PATH");
   for (size_t begin = 0; begin < path.size();) {
@@ -107,15 +109,6 @@ std::string versionText(const std::string &path, std::chrono::seconds limit) {
   return text;
 }
 
-/// "Cuda compilation tools, release 13.0, V13.0.88" -> "13.0.88"
-std::string versionIn(const std::string &text) {
-  size_t at = text.find(", V");
-  if (at == text.npos)
-    return "";
-  std::string rest = text.substr(at + 3);
-  return rest.substr(0, rest.find_first_not_of("0123456789."));
-}
-
 /// The version of a program that is there; not asked again once it is known.
 std::string versionOf(const std::string &path, std::chrono::seconds limit) {
   static std::mutex mutex;
@@ -127,7 +120,7 @@ std::string versionOf(const std::string &path, std::chrono::seconds limit) {
       return found->second;
   }
   // Nobody who knows theirs waits for a program that hangs.
-  std::string version = versionIn(versionText(path, limit));
+  std::string version = ptxasVersionIn(versionText(path, limit));
   std::lock_guard lock(mutex);
   if (!version.empty())
     known.emplace(path, version);
@@ -162,4 +155,24 @@ Expected<PtxAs> nybl::findPtxAs(const std::string &given,
       fmt::format("no ptxas was found at {}; install CUDA's ptxas, or name it "
                   "with NYBL_PTXAS or --ptxas",
                   tried));
+}
+
+std::string nybl::ptxasVersionIn(std::string_view text) {
+  constexpr std::string_view before = "release ", between = ", V";
+  for (size_t at = text.find(before); at != text.npos;
+       at = text.find(before, at)) {
+    at += before.size();
+    size_t end = text.find_first_not_of(versionCharacters, at);
+    if (end == text.npos || !text.substr(end).starts_with(between))
+      continue;
+    std::string_view rest = text.substr(end + between.size());
+    return std::string(
+        rest.substr(0, rest.find_first_not_of(versionCharacters)));
+  }
+  return "";
+}
+
+bool nybl::isPtxAsVersion(std::string_view text) {
+  return !text.empty() && text.front() != '.' && text.back() != '.' &&
+         text.find_first_not_of(versionCharacters) == text.npos;
 }

@@ -8,6 +8,7 @@
 #include "runtime/Abi/Status.h"
 #include <chrono>
 #include <string>
+#include <string_view>
 
 namespace nybl {
 
@@ -27,6 +28,12 @@ constexpr std::chrono::seconds versionLimit(10);
 /// none is there, or "none" is named; else Environment.
 Expected<PtxAs> findPtxAs(const std::string &given, const std::string &compiler,
                           std::chrono::seconds limit = versionLimit);
+
+/// "... release 13.0, V13.0.88 ..." -> "13.0.88", which ptxas prints of itself,
+/// and writes into cubins; empty where there is nothing like it.
+std::string ptxasVersionIn(std::string_view text);
+/// Whether it looks like one: "13.0.88".
+bool isPtxAsVersion(std::string_view text);
 
 } // namespace nybl
 

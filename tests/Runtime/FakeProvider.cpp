@@ -263,9 +263,12 @@ int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
       makeManifest(*problem, wants("chip") ? "sm_1a" : request->chip);
   // Whoever names a ptxas is told which made the kernel.
   std::string_view emit = request->emit ? request->emit : "cubin";
-  if (auto ptxas = findPtxAs(request->ptxas ? request->ptxas : "-", "");
-      ptxas && emit != "ptx")
-    manifest.ptxas = wants("elsewhere") ? "1.0" : ptxas->version;
+  std::string ptxas = request->ptxas_version ? request->ptxas_version : "";
+  if (ptxas.empty())
+    if (auto found = findPtxAs(request->ptxas ? request->ptxas : "-", ""))
+      ptxas = found->version;
+  if (emit != "ptx")
+    manifest.ptxas = wants("elsewhere") && !ptxas.empty() ? "1.0" : ptxas;
   if (wants("refuted"))
     manifest.certificate.lemmas = {{"L1", false, "refuted", ""}};
   if (wants("unproven"))

@@ -142,6 +142,22 @@ TEST_F(OriginTest, EachScheduleAndPtxasHasItsOwn) {
   EXPECT_EQ(originOf(line, "other"), "compiler") << "with the older ptxas only";
 }
 
+/// Who asks has it tell, and tells whoever compiles.
+TEST_F(OriginTest, PtxasSaysItsVersionOnce) {
+  compile = NYBL_COMPILE_CHILD;
+  ptxas = folder / "counted";
+  writeText(ptxas, "#!/bin/sh\necho asked >> " + (folder / "log") +
+                       "\necho 'Cuda compilation tools, release 13.0, "
+                       "V13.0.88'\n");
+  chmod(ptxas.c_str(), 0700);
+  reopen();
+  for (const char *problem : {line, "gemm n=40 k=64 d=f32", five}) {
+    EXPECT_EQ(originOf(problem, nullptr, 5), "compiler");
+    EXPECT_NE(manifest.find("\"13.0.88\""), manifest.npos) << manifest;
+  }
+  EXPECT_EQ(contentOf(folder / "log"), "asked\n");
+}
+
 TEST_F(OriginTest, WhatIsDamagedIsCompiledAnew) {
   reopen();
   EXPECT_EQ(originOf(line), "compiler");

@@ -5,6 +5,7 @@
 // that compiles for others.
 
 #include "runtime/Library/ChildCompiler.h"
+#include "runtime/Support/PtxAs.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -116,6 +117,40 @@ TEST(Determinism, SameBytesFromTheProcessThatCompilesForOthers) {
     EXPECT_FALSE(made->cubin.empty());
     EXPECT_TRUE(made->manifest + made->ptx + made->cubin == compileOnce());
   }
+}
+
+/// The message where there is no kernel, else the kernel's bytes.
+std::string compiledWith(const char *ptxas, const char *version) {
+  NyblCompileRequest request = requestFor(blockScaled);
+  request.ptxas = ptxas;
+  request.ptxas_version = version;
+  NyblCompileResult result = {};
+  result.size = sizeof result;
+  std::string text;
+  if (provider()->compile(&request, &result) != 0)
+    text = {result.message.data, result.message.size};
+  else
+    for (const NyblBytes &bytes : {result.manifest, result.ptx, result.cubin})
+      text.append(bytes.data, bytes.size);
+  provider()->release_result(&result);
+  return text;
+}
+
+TEST(Determinism, WhoKnowsTheVersionOfPtxasGetsTheSameBytes) {
+  ASSERT_TRUE(provider());
+  auto ptxas = findPtxAs("", NYBL_BINARY_DIR "/lib/libnybl_jit.so");
+  ASSERT_TRUE(ptxas) << ptxas.message();
+  const char *path = ptxas->path.c_str();
+  EXPECT_TRUE(compiledWith(path, ptxas->version.c_str()) == compileOnce());
+  EXPECT_EQ(compiledWith(path, "12.8.61"),
+            "expected a cubin of ptxas 12.8.61, as " + ptxas->path +
+                " was said to be, but its cubin is of " + ptxas->version +
+                ": it was replaced meanwhile, so start the process that asks "
+                "anew");
+  EXPECT_EQ(compiledWith(path, "V13"),
+            "expected a version of ptxas, as 13.0.88, got 'V13'");
+  EXPECT_EQ(compiledWith(nullptr, "13.0.88"),
+            "expected the ptxas that a version is of, got a version alone");
 }
 
 /// By some threads at a time, and once more.
