@@ -68,6 +68,7 @@ public:
     Status status =
         driver::download(device, from.pointer, image.data(), image.size());
     add(name, "U8", {bytes}, std::move(image));
+    parts.back().tensor.layout = nybl::name(layout);
     return status;
   }
   /// One f32 of that convention.

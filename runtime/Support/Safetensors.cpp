@@ -17,6 +17,11 @@ using namespace nybl;
 using Json = nlohmann::json;
 
 static constexpr uint64_t maxHeader = 100'000'000;
+static constexpr const char *metadataName = "__metadata__";
+
+static std::string layoutKey(const std::string &tensor) {
+  return tensor + ".layout";
+}
 
 const char *nybl::dtypeOf(OutputType type) {
   return type == OutputType::BF16  ? "BF16"
@@ -76,11 +81,12 @@ public:
       return bad("its header names a tensor or a field of one twice");
     std::vector<Tensor> tensors;
     for (auto &[name, entry] : json.items()) {
-      if (name == "__metadata__")
+      if (name == metadataName)
         continue;
       if (Status status = readEntry(name, entry, tensors.emplace_back());
           !status)
         return status;
+      tensors.back().layout = layoutOf(name, json);
     }
     std::sort(tensors.begin(), tensors.end(),
               [](const Tensor &a, const Tensor &b) {
@@ -95,6 +101,17 @@ private:
   Status bad(const std::string &why) const {
     return Status::invalid(
         fmt::format("'{}' is no valid safetensors file: {}", path, why));
+  }
+
+  /// All other metadata are somebody else's.
+  static std::string layoutOf(const std::string &tensor, const Json &header) {
+    auto metadata = header.find(metadataName);
+    if (metadata == header.end() || !metadata->is_object())
+      return "";
+    auto found = metadata->find(layoutKey(tensor));
+    return found != metadata->end() && found->is_string()
+               ? found->get<std::string>()
+               : "";
   }
 
   static bool isCount(const Json &value) {
@@ -223,6 +240,8 @@ std::string nybl::printSafetensors(std::vector<Tensor> tensors) {
     header[tensor.name] = {{"dtype", tensor.dtype},
                            {"shape", tensor.shape},
                            {"data_offsets", {at, at + tensor.bytes.size()}}};
+    if (!tensor.layout.empty())
+      header[metadataName][layoutKey(tensor.name)] = tensor.layout;
     at += tensor.bytes.size();
     data.append(reinterpret_cast<const char *>(tensor.bytes.data()),
                 tensor.bytes.size());

@@ -19,7 +19,7 @@ uint64_t bytesOf(const Tensor &tensor) {
 bool isIn(const SafetensorsFile &file, const Tensor &tensor) {
   const Tensor *found = file.find(tensor.name);
   return found && found->dtype == tensor.dtype &&
-         found->shape == tensor.shape &&
+         found->layout == tensor.layout && found->shape == tensor.shape &&
          std::ranges::equal(found->bytes, tensor.bytes);
 }
 

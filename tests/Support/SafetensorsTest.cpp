@@ -57,6 +57,32 @@ TEST(Safetensors, RoundTripAndSameBytes) {
   EXPECT_NE(missing.message().find("which holds: "), std::string::npos);
 }
 
+TEST(Safetensors, TheLayoutOfATensorIsInTheMetadata) {
+  std::vector<uint8_t> bytes(8, 7);
+  Tensor scales{"s", "U8", {8}, bytes};
+  scales.layout = "8x4";
+  auto file = SafetensorsFile::parse(
+      printSafetensors({scales, {"t", "U8", {8}, bytes}}), "it");
+  ASSERT_TRUE(file) << file.message();
+  EXPECT_EQ(file->find("s")->layout, "8x4");
+  EXPECT_EQ(file->find("t")->layout, "");
+  // As others write it, beside what is theirs, and where it is no text.
+  for (auto [metadata, layout] :
+       {std::pair(R"({"format": "pt", "s.layout": "128x4"})", "128x4"),
+        {R"({"s.layout": 4})", ""},
+        {R"({"t.layout": "8x4"})", ""},
+        {R"("s.layout")", ""}}) {
+    auto other = SafetensorsFile::parse(
+        assemble(std::string(R"({"__metadata__": )") + metadata +
+                     R"(, "s": {"dtype": "U8", "shape": [2],)"
+                     R"( "data_offsets": [0, 2]}})",
+                 "ab"),
+        "other");
+    ASSERT_TRUE(other) << other.message();
+    EXPECT_EQ(other->find("s")->layout, layout) << metadata;
+  }
+}
+
 TEST(Safetensors, NoHalfFileIsLeft) {
   Folder folder;
   std::string missing = folder.file("no/such/folder/x");

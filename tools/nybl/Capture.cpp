@@ -38,6 +38,22 @@ Expected<const Tensor *> nybl::cli::readCodes(const SafetensorsFile &file,
       file.path(), count, k / 2, count, k, shapeOf(t)));
 }
 
+/// Sizes alone do not tell layouts apart: 121 rows are padded to 128 in two.
+static Status checkLayout(const SafetensorsFile &file, const Tensor &tensor,
+                          ScaleLayout layout) {
+  if (tensor.layout.empty() || tensor.layout == nybl::name(layout))
+    return Status::ok();
+  const char *key = tensor.name == "a_scale"   ? "sfa"
+                    : tensor.name == "b_scale" ? "sfb"
+                                               : "sf";
+  return Status::invalid(fmt::format(
+      "tensor '{}' in '{}': expected scale factors in {}, which the problem "
+      "line states, got a tensor that was made in {}, as the file's metadata "
+      "('{}.layout') says: say {}={}, or make it anew",
+      tensor.name, file.path(), nybl::name(layout), tensor.layout, tensor.name,
+      key, tensor.layout));
+}
+
 Expected<const Tensor *> nybl::cli::readScales(const SafetensorsFile &file,
                                                const char *name,
                                                ScaleLayout layout, int64_t rows,
@@ -51,6 +67,8 @@ Expected<const Tensor *> nybl::cli::readScales(const SafetensorsFile &file,
         "tensor '{}' in '{}': expected U8 or F8_E4M3, one byte a scale, "
         "got {}",
         name, file.path(), shapeOf(t)));
+  if (Status status = checkLayout(file, t, layout); !status)
+    return status;
   uint64_t bytes = static_cast<uint64_t>(byteSize(layout, rows, blocks));
   if (t.bytes.size() == bytes)
     return tensor;

@@ -59,6 +59,24 @@ Status checkRows(const Extent &rows, int64_t m, const char *name,
       name, path, m));
 }
 
+/// The word of the line that would take the tensor as it is.
+std::string wordFor(const Tensor &x, const QuantizeProblem &problem) {
+  for (OutputType type : {OutputType::BF16, OutputType::F16, OutputType::F32})
+    if (x.dtype == dtypeOf(type) && type != problem.x)
+      return fmt::format(": say x={}", name(type));
+  if (x.dtype != dtypeOf(problem.x) || x.shape.size() != 2)
+    return "";
+  if (problem.m.contains(x.shape[0]) && x.shape[1] == problem.k)
+    return ": a row has K gates and K numbers behind them where "
+           "fuse=silu_mul";
+  int64_t halves = problem.fuse == QuantizeFuse::SiluMul ? 2 : 1;
+  if (x.shape[1] != problem.xColumns())
+    return x.shape[1] > 0 && x.shape[1] % (kBlock * halves) == 0
+               ? fmt::format(": say k={}", x.shape[1] / halves)
+               : "";
+  return fmt::format(": say m={}, or m=? for any number of rows", x.shape[0]);
+}
+
 } // namespace
 
 nybl_scalar nybl::cli::globalOf(GlobalKind kind, std::optional<float> value) {
@@ -119,8 +137,9 @@ nybl::cli::readQuantizeCapture(const std::string &path,
       x.shape[1] != problem.xColumns() || !problem.m.contains(x.shape[0]))
     return Status::invalid(fmt::format(
         "tensor 'x' in '{}': expected {} [M, {}] with M in the problem line's "
-        "range, got {}",
-        path, dtypeOf(problem.x), problem.xColumns(), shapeOf(x)));
+        "range, got {}{}",
+        path, dtypeOf(problem.x), problem.xColumns(), shapeOf(x),
+        wordFor(x, problem)));
   QuantizeCapture capture;
   capture.m = x.shape[0];
   capture.x = {reinterpret_cast<const char *>(x.bytes.data()), x.bytes.size()};
@@ -184,8 +203,9 @@ Status nybl::cli::writeQuantized(const std::string &path,
     return t;
   };
   ScaleBox box = paddedBox(problem.sf, m, problem.blocks());
+  Tensor scales = tensor("q_scale", {box.rows, box.blocks}, output.scales);
+  scales.layout = name(problem.sf);
   return writeOutput(
-      path, printSafetensors(
-                {tensor("q", {m, problem.k / 2}, output.q),
-                 tensor("q_scale", {box.rows, box.blocks}, output.scales)}));
+      path, printSafetensors({tensor("q", {m, problem.k / 2}, output.q),
+                              std::move(scales)}));
 }

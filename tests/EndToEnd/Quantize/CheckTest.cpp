@@ -294,6 +294,7 @@ TEST_F(DequantizeCheck, WritesTheLaunchForRun) {
   EXPECT_TRUE(std::equal(codes.begin(), codes.end(), q->bytes.begin(),
                          q->bytes.end(),
                          [](char a, uint8_t b) { return uint8_t(a) == b; }));
+  EXPECT_EQ(scales->layout, "8x4");
   ASSERT_EQ(scales->bytes.size(), factors.size());
   EXPECT_EQ(std::memcmp(scales->bytes.data(), factors.data(), factors.size()),
             0);
