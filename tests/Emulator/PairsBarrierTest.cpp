@@ -152,6 +152,24 @@ const Pair waiting[] = {
   W: mbarrier.try_wait.parity.shared.b64 %p1, [%bar], 0;
   @!%p1 bra W;
   ld.shared.b128 %q, [%sm];)"},
+    {"a request after one that has failed",
+     {1},
+     FindingKind::AsyncMisuse,
+     "no further request",
+     R"(
+  .reg .b128 %q;
+  mbarrier.init.shared.b64 [%bar], 1;
+  mbarrier.arrive.expect_tx.shared.b64 _, [%bar], 16;
+  clusterlaunchcontrol.try_cancel.async.shared::cta.mbarrier::complete_tx::bytes.b128 [%sm], [%bar];
+  W: mbarrier.try_wait.parity.shared.b64 %p1, [%bar], 0;
+  @!%p1 bra W;
+  ld.shared.b128 %q, [%sm];
+  clusterlaunchcontrol.query_cancel.is_canceled.pred.b128 %p2, %q;
+  <<||@!%p2 ret;>>
+  mbarrier.arrive.expect_tx.shared.b64 _, [%bar], 16;
+  clusterlaunchcontrol.try_cancel.async.shared::cta.mbarrier::complete_tx::bytes.b128 [%sm], [%bar];
+  V: mbarrier.try_wait.parity.shared.b64 %p1, [%bar], 1;
+  @!%p1 bra V;)"},
     {"a relaxed wait", {64}, FindingKind::Race, "store", R"(
   @%first mbarrier.init.shared.b64 [%bar], 32;
   bar.sync 0;

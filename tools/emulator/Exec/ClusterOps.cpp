@@ -141,6 +141,10 @@ void tryCancel(Warp &w, const Instr &in) {
     if (w.cta.failed())
       return;
     uint64_t at = addressOf(w, in, lane);
+    if (w.cta.toldNone)
+      return w.report(FindingKind::AsyncMisuse, lane, at,
+                      "expected no further request of a CTA that has seen one "
+                      "fail: what that does is undefined");
     Place to = resolve(w, in.space, lane, at, 16);
     if (!to.data)
       return;
@@ -192,6 +196,7 @@ void queryCancel(Warp &w, const Instr &in) {
     if (in.mode == 0) {
       uint32_t &p = w.predicate(in.d);
       p = (p & ~(1u << i)) | uint32_t(canceled) << i;
+      w.cta.toldNone |= !canceled;
       return;
     }
     if (!canceled && !w.cta.failed())

@@ -326,6 +326,7 @@ struct Cta {
   uint64_t bytesInFlight = 0, mostBytesInFlight = 0;
   unsigned threads = 0;
   bool triggered = false; ///< griddepcontrol.launch_dependents, or ended
+  bool toldNone = false;  ///< it has seen that nothing was left to cancel
   bool ended = false;
 
   bool failed() const { return !reports.empty(); }
