@@ -350,6 +350,8 @@ private:
       ++counts.arrivals;
     else if (s.op == "mbarrier.expect_tx.relaxed.cta.shared::cta.b64")
       expect(s);
+    else if (s.op == "mbarrier.arrive.expect_tx.shared.b64")
+      ++counts.answersExpected;
     else if (s.op == "mbarrier.try_wait.parity.shared.b64")
       ++counts.mbarrierWaits;
     else
@@ -368,6 +370,25 @@ private:
       return "";
     bool commits = op.starts_with("tcgen05.commit.") && counts.byPairs;
     return (before + "cta_group::1" + after + (commits ? ".b64" : "")).str();
+  }
+
+  /// Cluster launch control: one thread asks, and all warps take what it is
+  /// told. A CTA is named only where there is one.
+  void launchControl(const Statement &s) {
+    bool asks = s.op == "clusterlaunchcontrol.try_cancel.async.shared::cta."
+                        "mbarrier::complete_tx::bytes.b128";
+    bool names =
+        s.op == "clusterlaunchcontrol.query_cancel.get_first_ctaid::x.b32.b128";
+    if (asks)
+      ++counts.cancellations;
+    else if (s.op == "clusterlaunchcontrol.query_cancel.is_canceled.pred.b128")
+      ++counts.answers;
+    else if (!names)
+      fault(s, "an operation of launch control that no kernel of ours makes");
+    if (asks && !s.predicated)
+      fault(s, "expected one thread to ask for a tile");
+    if (names && !s.predicated)
+      fault(s, "expected a predicate: not every answer names a tile");
   }
 
   /// Tensor memory. What one thread asks for it alone asks for, by a predicate
@@ -476,6 +497,8 @@ private:
       mbarrier(s);
     else if (family == "tcgen05")
       tensorStep(s);
+    else if (family == "clusterlaunchcontrol")
+      launchControl(s);
     else if (s.op == "elect.sync" || s.op == "vote.sync.any.pred")
       wholeWarp(s);
     else if (family == "call")
@@ -624,6 +647,9 @@ static std::string findMiscount(const PtxCounts &found,
       {"bulk copies", found.bulkCopies, expected.bulkCopies},
       {"expectations of mbarriers", found.expectations, expected.expectations},
       {"elections of a thread", found.elections, expected.elections},
+      {"requests for a tile", found.cancellations, expected.cancellations},
+      {"answers to expect", found.answersExpected, expected.answersExpected},
+      {"answers to take", found.answers, expected.answers},
       {"mbarriers", found.mbarriers, expected.mbarriers},
       {"arrivals at mbarriers", found.arrivals, expected.arrivals},
       {"arrivals of copies", found.copyArrivals, expected.copyArrivals},

@@ -37,6 +37,9 @@ struct PtxCounts {
   unsigned boxStores = 0, pairs = 0, boxGroups = 0, boxReads = 0, boxWaits = 0,
            proxyFences = 0;
   unsigned choiceFences = 0; ///< of the fences, those with a predicate
+  /// Of cluster launch control: requests for a tile, the mbarriers that are
+  /// told of an answer, and answers that are taken.
+  unsigned cancellations = 0, answersExpected = 0, answers = 0;
   unsigned warpBarriers = 0; ///< a warp's lanes meet
   /// Of the workspace: counters that are waited for and handed on; four sums
   /// that are read and left.

@@ -106,9 +106,11 @@ int64_t arrivalsOf(cta::RingOp ring, StringRef attribute) {
   return warps ? warps.getInt() : 1; // nobody ever arrives
 }
 
-/// One mbarrier for each number of arrivals, of which each takes so many.
-Value placeBarriers(OpBuilder &b, Operation *op, ArrayRef<int64_t> arrivals,
-                    StringRef name) {
+} // namespace
+
+Value nybl::compiler::placeBarriers(OpBuilder &b, Operation *op,
+                                    ArrayRef<int64_t> arrivals,
+                                    StringRef name) {
   Location loc = op->getLoc();
   auto pointer = LLVM::LLVMPointerType::get(b.getContext(), sharedSpace);
   Value barriers = sharedArray(b, loc, op->getParentOfType<ModuleOp>(),
@@ -130,6 +132,8 @@ Value placeBarriers(OpBuilder &b, Operation *op, ArrayRef<int64_t> arrivals,
   NVVM::BarrierOp::create(b, loc);
   return barriers;
 }
+
+namespace {
 
 struct LowerRing : Lowering<cta::RingOp> {
   using Lowering::Lowering;
@@ -241,9 +245,29 @@ private:
 
 } // namespace
 
+Value nybl::compiler::fullBarrier(OpBuilder &b, Location loc, int64_t slots,
+                                  Value barriers, Value iteration) {
+  return Step(b, loc, slots, barriers, iteration).full();
+}
+
 Value nybl::compiler::fullBarrier(OpBuilder &b, Location loc, cta::RingOp ring,
                                   Value barriers, Value iteration) {
-  return Step(b, loc, ring.getStages(), barriers, iteration).full();
+  return fullBarrier(b, loc, ring.getStages(), barriers, iteration);
+}
+
+void nybl::compiler::waitFree(OpBuilder &b, Location loc, int64_t slots,
+                              Value barriers, Value iteration) {
+  Step(b, loc, slots, barriers, iteration).waitEmpty();
+}
+
+void nybl::compiler::waitWhole(OpBuilder &b, Location loc, int64_t slots,
+                               Value barriers, Value iteration) {
+  Step(b, loc, slots, barriers, iteration).waitFull();
+}
+
+void nybl::compiler::letGo(OpBuilder &b, Location loc, int64_t slots,
+                           Value barriers, Value iteration) {
+  Step(b, loc, slots, barriers, iteration).arriveEmpty();
 }
 
 Value nybl::compiler::emptyBarrier(OpBuilder &b, Location loc, cta::RingOp ring,

@@ -6,6 +6,7 @@
 
 #include "compiler/Conversion/CtaRoles.h"
 #include "compiler/Conversion/CtaShared.h"
+#include "compiler/Conversion/CtaTileLoop.h"
 #include "compiler/Conversion/Index.h"
 #include "compiler/Conversion/TileOrder.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -38,16 +39,6 @@ private:
     return arith::ConstantOp::create(builder, location,
                                      builder.getI32IntegerAttr(value));
   }
-  /// An empty loop over the numbers of this CTA's tiles, or of their parts: the
-  /// CTA's index, + the grid's size, ..., or of these each `groups`-th from
-  /// number `group` on.
-  scf::ForOp makeLoop(ValueRange carried, int64_t groups = 1,
-                      Value group = Value());
-  /// Who takes tiles: this CTA among those of the grid, or its pair.
-  Value workerIndex();
-  Value workers();
-  /// How many tiles, or parts of tiles, the grid has to do.
-  Value tasks();
   /// The index of the tile that has this number and, where it has parts, the
   /// part: what the range's arguments are.
   SmallVector<Value> argumentsAt(Value number);
@@ -61,12 +52,17 @@ private:
   void fillAhead(cta::RoleOp role);
   void cloneAhead(scf::ForOp loop, IRMapping &mapping);
   void cloneIfKnown(Operation &op, IRMapping &mapping);
-  void skipFilled(scf::ForOp tiles);
-  void expandTile(cta::RoleOp role, scf::ForOp loop, Value own);
-  /// Rings start at this group's first tile, and so do turns.
-  SmallVector<Value> firstCounts(cta::RoleOp role, Value group);
-  /// The loop's counts go on to the group's next tile.
-  void countOn(cta::RoleOp role, scf::ForOp loop);
+  void skipFilled(const TileLoop &tiles);
+  void expandTile(cta::RoleOp role, const TileLoop &loop, Value own);
+  /// Rings start at this loop's first tile, and so do turns.
+  SmallVector<Value> firstCounts(cta::RoleOp role, const TileWalker &walker);
+  /// What is done in the loop is of its counts' iterations and turns.
+  void useCounts(cta::RoleOp role, const TileLoop &loop);
+  /// The loop's counts go on to its next tile.
+  SmallVector<Value> countOn(cta::RoleOp role, const TileLoop &loop,
+                             const TileWalker &walker);
+  /// One of the range's.
+  bool isFiller(cta::RoleOp role);
   /// What take_turn and pass_turn wait for and arrive at.
   void placeTurns(cta::RoleOp role);
   void numberTurns(Operation *root, Value number);
@@ -74,7 +70,7 @@ private:
   void shiftOutput(Operation *root, Value group);
   /// Behind what it does for the last tile.
   void releaseGrid();
-  void awaitReleases(cta::RoleOp role, scf::ForOp tiles);
+  void awaitReleases(cta::RoleOp role, ResultRange counts);
   void setRegisters(cta::RoleOp role);
   /// Iterations of `ring` are `base` later.
   void shiftIterations(Operation *root, Value ring, Value base);
@@ -84,43 +80,8 @@ private:
   bool byPairs;         ///< of CTAs
   OpBuilder builder;
   Location location;
+  std::unique_ptr<TileScheduler> scheduler;
 };
-
-Value TileRangeExpander::tasks() {
-  if (!range.getPart())
-    return range.getCount();
-  Value parts = number(range.getParts());
-  return arith::MulIOp::create(builder, location, range.getCount(), parts);
-}
-
-Value TileRangeExpander::workerIndex() {
-  Type i32 = builder.getI32Type();
-  if (byPairs)
-    return NVVM::ClusterIdXOp::create(builder, location, i32);
-  return NVVM::BlockIdXOp::create(builder, location, i32);
-}
-
-Value TileRangeExpander::workers() {
-  Type i32 = builder.getI32Type();
-  if (byPairs)
-    return NVVM::ClusterDimXOp::create(builder, location, i32);
-  return NVVM::GridDimXOp::create(builder, location, i32);
-}
-
-scf::ForOp TileRangeExpander::makeLoop(ValueRange carried, int64_t groups,
-                                       Value group) {
-  Value first = workerIndex();
-  Value step = workers();
-  Value count = tasks();
-  // The number cannot wrap: count is proven (L6) to leave room for `groups`
-  // grids more.
-  if (groups > 1) {
-    Value skipped = arith::MulIOp::create(builder, location, group, step);
-    first = arith::AddIOp::create(builder, location, first, skipped);
-    step = arith::MulIOp::create(builder, location, step, number(groups));
-  }
-  return scf::ForOp::create(builder, location, first, count, step, carried);
-}
 
 /// Parts of a tile follow one another.
 SmallVector<Value> TileRangeExpander::argumentsAt(Value number) {
@@ -145,15 +106,14 @@ void TileRangeExpander::run() {
   range.walk([&](cta::SumPartsOp sum) {
     sum->setAttr(partsOfTile, builder.getI64IntegerAttr(range.getParts()));
   });
+  scheduler = makeScheduler(range, builder);
   if (range.getBody().getOps<cta::RoleOp>().empty()) {
-    scf::ForOp loop = makeLoop({});
-    Block *into = loop.getBody();
-    builder.setInsertionPointToStart(into);
-    SmallVector<Value> arguments = argumentsAt(loop.getInductionVar());
+    TileLoop loop = scheduler->open({}, {});
+    SmallVector<Value> arguments = argumentsAt(loop.number);
     for (auto [old, value] : llvm::zip(body.getArguments(), arguments))
       old.replaceAllUsesWith(value);
-    into->getOperations().splice(into->getTerminator()->getIterator(),
-                                 body.getOperations());
+    builder.getInsertionBlock()->getOperations().splice(
+        builder.getInsertionPoint(), body.getOperations());
   } else {
     // All threads see barriers made before any has a role.
     for (auto role : range.getBody().getOps<cta::RoleOp>())
@@ -261,12 +221,12 @@ static SmallVector<cta::RingOp> ringsOf(cta::TileRangeOp range) {
 
 /// What the other CTA of a pair lets go of comes from outside: nobody leaves
 /// before it is there, as no slot is filled before.
-void TileRangeExpander::awaitReleases(cta::RoleOp role, scf::ForOp tiles) {
+void TileRangeExpander::awaitReleases(cta::RoleOp role, ResultRange counts) {
   llvm::SmallSetVector<Operation *, 4> filled;
   role.walk([&](cta::RingPublishOp op) {
     filled.insert(op.getRing().getDefiningOp());
   });
-  for (auto [ring, next] : llvm::zip(ringsOf(range), tiles.getResults())) {
+  for (auto [ring, next] : llvm::zip(ringsOf(range), counts)) {
     if (!filled.contains(ring))
       continue;
     Value begin = number(0), end = number(ring.getStages()), one = number(1);
@@ -307,48 +267,51 @@ void TileRangeExpander::numberTurns(Operation *root, Value number) {
 }
 
 SmallVector<Value> TileRangeExpander::firstCounts(cta::RoleOp role,
-                                                  Value group) {
+                                                  const TileWalker &walker) {
   SmallVector<Value> counts;
+  Value turn = scheduler->firstTurn(walker);
   for (cta::RingOp ring : ringsOf(range)) {
     Value first = number(0);
-    if (group) {
+    if (turn) {
       int64_t rounds = 2 * int64_t(ring.getStages());
       int64_t steps = int64_t(ring.getSteps().value_or(0)) % rounds;
-      Index before = Index(builder, group) * steps;
+      Index before = Index(builder, turn) * steps;
       first = before % rounds;
     }
     counts.push_back(first);
   }
-  if (group)
-    counts.push_back(group);
+  if (role.getTurns())
+    counts.push_back(turn ? turn : number(0));
   return counts;
 }
 
-void TileRangeExpander::countOn(cta::RoleOp role, scf::ForOp loop) {
-  int64_t groups = role.getGroups();
+void TileRangeExpander::useCounts(cta::RoleOp role, const TileLoop &loop) {
+  for (auto [ring, base] : llvm::zip(ringsOf(range), loop.counts))
+    shiftIterations(loop.op, ring, base);
+  if (role.getTurns())
+    numberTurns(loop.op, loop.counts.back());
+}
+
+SmallVector<Value> TileRangeExpander::countOn(cta::RoleOp role,
+                                              const TileLoop &loop,
+                                              const TileWalker &walker) {
+  int64_t turns = scheduler->turnsInRound(walker);
   SmallVector<Value> next;
   auto add = [&](Value base, int64_t more, int64_t rounds) {
     next.push_back((Index(builder, base) + more % rounds) % rounds);
   };
-  Block::BlockArgListType bases = loop.getRegionIterArgs();
-  for (auto [ring, base] : llvm::zip(ringsOf(range), bases)) {
-    shiftIterations(loop, ring, base);
-    add(base, groups * int64_t(ring.getSteps().value_or(0)),
+  for (auto [ring, base] : llvm::zip(ringsOf(range), loop.counts))
+    add(base, turns * int64_t(ring.getSteps().value_or(0)),
         2 * int64_t(ring.getStages()));
-  }
-  if (role.getTurns()) {
-    numberTurns(loop, bases.back());
-    add(bases.back(), groups, 2 * groups);
-  }
-  if (!next.empty())
-    scf::YieldOp::create(builder, location, next);
+  if (role.getTurns())
+    add(loop.counts.back(), turns, 2 * role.getGroups());
+  return next;
 }
 
-void TileRangeExpander::expandTile(cta::RoleOp role, scf::ForOp loop,
+void TileRangeExpander::expandTile(cta::RoleOp role, const TileLoop &loop,
                                    Value own) {
   IRMapping mapping;
-  mapping.map(range.getBody().getArguments(),
-              argumentsAt(loop.getInductionVar()));
+  mapping.map(range.getBody().getArguments(), argumentsAt(loop.number));
   mapping.map(role.getBody().getArgument(0), own);
   for (Operation &op : range.getBody().front())
     if (!isa<cta::RoleOp>(op))
@@ -432,8 +395,8 @@ void TileRangeExpander::fillAhead(cta::RoleOp role) {
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPoint(wait);
   Value own = enter(role);
-  Value first = workerIndex();
-  Value hasTile = Index(builder, first) < Index(builder, tasks());
+  Value first = scheduler->workerIndex();
+  Value hasTile = Index(builder, first) < Index(builder, scheduler->tasks());
   auto branch = scf::IfOp::create(builder, location, hasTile);
   builder.setInsertionPointToStart(branch.thenBlock());
   IRMapping mapping;
@@ -451,17 +414,16 @@ void TileRangeExpander::fillAhead(cta::RoleOp role) {
 
 /// In the CTA's first tile, which the loop over tiles begins with, the first
 /// steps are there already.
-void TileRangeExpander::skipFilled(scf::ForOp tiles) {
-  tiles.walk([&](scf::ForOp loop) {
+void TileRangeExpander::skipFilled(const TileLoop &tiles) {
+  tiles.op->walk([&](scf::ForOp loop) {
     int64_t steps = stepsAhead(loop);
     if (!wait || !steps)
       return;
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(loop);
     Value filled = number(steps), none = number(0);
-    Value isFirst =
-        arith::CmpIOp::create(builder, location, arith::CmpIPredicate::eq,
-                              tiles.getInductionVar(), tiles.getLowerBound());
+    Value isFirst = arith::CmpIOp::create(
+        builder, location, arith::CmpIPredicate::eq, tiles.number, tiles.first);
     Value begin =
         arith::SelectOp::create(builder, location, isFirst, filled, none);
     // Of copies that one value is for, one value again.
@@ -488,6 +450,12 @@ void TileRangeExpander::skipFilled(scf::ForOp tiles) {
   });
 }
 
+bool TileRangeExpander::isFiller(cta::RoleOp role) {
+  auto roles = range.getBody().getOps<cta::RoleOp>();
+  auto first = llvm::find_if(roles, publishes);
+  return role == (first == roles.end() ? *roles.begin() : *first);
+}
+
 void TileRangeExpander::expand(cta::RoleOp role) {
   countArrivals<cta::RingPublishOp>(role, publishingWarps);
   countArrivals<cta::RingReleaseOp>(role, releasingWarps);
@@ -496,24 +464,23 @@ void TileRangeExpander::expand(cta::RoleOp role) {
   OpBuilder::InsertionGuard guard(builder);
   Value own = enter(role);
   setRegisters(role);
-  Value group;
+  TileWalker walker{role.getGroups(), {}, isFiller(role) ? own : Value()};
   if (role.getTurns()) {
-    group = Index(builder, own) / role.getThreads();
+    walker.group = Index(builder, own) / role.getThreads();
     own = Index(builder, own) % role.getThreads();
   }
-  SmallVector<Value> counts = firstCounts(role, group);
-  scf::ForOp loop = makeLoop(counts, role.getGroups(), group);
-  builder.setInsertionPointToStart(loop.getBody());
+  SmallVector<Value> counts = firstCounts(role, walker);
+  TileLoop loop = scheduler->open(walker, counts);
   expandTile(role, loop, own);
   skipFilled(loop);
-  countOn(role, loop);
-  if (group)
-    shiftOutput(loop, group);
-  builder.setInsertionPointAfter(loop);
+  useCounts(role, loop);
+  if (walker.group)
+    shiftOutput(loop.op, walker.group);
+  scheduler->close(loop, walker, [&] { return countOn(role, loop, walker); });
   if (publishes(role))
     releaseGrid();
   if (byPairs && publishes(role))
-    awaitReleases(role, loop);
+    awaitReleases(role, loop.op->getResults());
 }
 
 } // namespace

@@ -8,9 +8,9 @@
 
 namespace nybl::compiler {
 
-/// Tile ranges become loops over the numbers of a CTA's tiles: CTA index, +
-/// grid size, ..., one for each role, in a branch for the role's warps; the
-/// groups of a role take these numbers by turns. Iterations of rings between
+/// Tile ranges become loops over the numbers of a CTA's tiles (CtaTileLoop.h),
+/// one for each role, in a branch for the role's warps; the groups of a role
+/// take these numbers by turns. Iterations of rings between
 /// roles count on from tile to tile, modulo twice the stages: enough to tell
 /// slot and parity; and so do turns. A ring gets attributes: how many warps
 /// publish and release it; cta.sum_parts gets one: how many parts a tile has.

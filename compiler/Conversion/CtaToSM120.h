@@ -43,6 +43,26 @@ mlir::Value sharedArray(mlir::OpBuilder &builder, mlir::Location loc,
                         mlir::ModuleOp module, int64_t bytes,
                         llvm::StringRef name);
 
+/// One mbarrier for each number of arrivals, of which each takes so many in a
+/// phase, in shared memory under a name of the module's that begins so; all
+/// threads meet once they are made.
+mlir::Value placeBarriers(mlir::OpBuilder &builder, mlir::Operation *op,
+                          llvm::ArrayRef<int64_t> arrivals,
+                          llvm::StringRef name);
+
+/// Steps of a ring of so many slots, whose barriers are full[slots],
+/// empty[slots]: all threads wait until an iteration's slot is free, or whole;
+/// each warp lets go of it; what tells that it is whole.
+void waitFree(mlir::OpBuilder &builder, mlir::Location loc, int64_t slots,
+              mlir::Value barriers, mlir::Value iteration);
+void waitWhole(mlir::OpBuilder &builder, mlir::Location loc, int64_t slots,
+               mlir::Value barriers, mlir::Value iteration);
+void letGo(mlir::OpBuilder &builder, mlir::Location loc, int64_t slots,
+           mlir::Value barriers, mlir::Value iteration);
+mlir::Value fullBarrier(mlir::OpBuilder &builder, mlir::Location loc,
+                        int64_t slots, mlir::Value barriers,
+                        mlir::Value iteration);
+
 /// Of a ring between roles: what tells that an iteration is whole.
 mlir::Value fullBarrier(mlir::OpBuilder &builder, mlir::Location loc,
                         cta::RingOp ring, mlir::Value barriers,

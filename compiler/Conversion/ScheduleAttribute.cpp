@@ -15,7 +15,7 @@ cta::ScheduleAttr nybl::compiler::attributeOf(mlir::MLIRContext *context,
   return cta::ScheduleAttr::get(
       context, word(s.kind.c_str(), true), s.tile, s.warps, s.stages,
       word("tma", s.byTma), word("tma", s.storesByTma), word("ab", s.swapped),
-      s.split, s.group, s.ctas);
+      s.split, s.group, s.ctas, word("clc", s.takesOver));
 }
 
 Schedule nybl::compiler::scheduleOf(cta::ScheduleAttr attribute) {
@@ -30,5 +30,6 @@ Schedule nybl::compiler::scheduleOf(cta::ScheduleAttr attribute) {
   schedule.split = attribute.getSplit();
   schedule.group = attribute.getGroup();
   schedule.ctas = attribute.getCtas();
+  schedule.takesOver = bool(attribute.getScheduler());
   return schedule;
 }

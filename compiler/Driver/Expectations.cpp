@@ -4,6 +4,7 @@
 
 #include "compiler/Driver/Expectations.h"
 #include "compiler/Conversion/CtaShared.h"
+#include "compiler/Conversion/CtaTileLoop.h"
 
 using namespace nybl;
 using namespace nybl::compiler;
@@ -131,6 +132,24 @@ static void countTensorMemory(cta::KernelOp kernel, PtxCounts &counts) {
   counts.tensorFencesBefore += 2;
 }
 
+/// Where tiles are taken over from CTAs that have not begun, one thread asks,
+/// when the ring of answers has room, and each role has an own copy of taking
+/// them.
+static void countAnswers(cta::KernelOp kernel, PtxCounts &counts) {
+  if (!takesOver(kernel))
+    return;
+  unsigned roles = 0;
+  kernel.walk([&](cta::RoleOp) { ++roles; });
+  counts.mbarriers += 2 * answerSlots;
+  ++counts.barriers, ++counts.elections;
+  ++counts.cancellations, ++counts.answersExpected;
+  counts.answers += roles;
+  counts.mbarrierWaits += 1 + roles;
+  counts.proxyFences += roles;
+  counts.arrivals += roles;
+  counts.warpBarriers += roles;
+}
+
 /// Four registers of an accumulator at a time.
 static void countSums(mlir::Operation *op, PtxCounts &counts) {
   auto sum = llvm::dyn_cast<cta::SumPartsOp>(op);
@@ -209,6 +228,7 @@ PtxCounts nybl::compiler::countInstructions(cta::KernelOp kernel) {
   });
   countTensorMemory(kernel, counts);
   countPairs(kernel, counts);
+  countAnswers(kernel, counts);
   counts.aheadFrom = parametersAhead(kernel);
   return counts;
 }
@@ -227,6 +247,8 @@ static int64_t barrierBytes(cta::KernelOp kernel) {
             ? llvm::alignTo((kernel.isByPairs() ? 3 : 2) * 8 * ring.getStages(),
                             alignment)
             : 0;
+  if (takesOver(kernel)) // and answers with their barriers
+    bytes += alignment + llvm::alignTo(answerSlots * answerBytes, alignment);
   // So is where tensor memory lies.
   if (!kernel.getBody().getOps<cta::TensorAllocOp>().empty())
     bytes += alignment;

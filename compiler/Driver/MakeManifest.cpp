@@ -110,6 +110,20 @@ static Certificate makeCertificate(cta::CertificateAttr attribute) {
   return result;
 }
 
+/// What a launch gives for stages. A CTA that begins and finds no room in
+/// tensor memory waits for the end of another: nobody could take over its tile.
+/// So of such kernels no more CTAs fit a multiprocessor than have room there.
+static int64_t dynamicSharedOf(cta::KernelOp kernel, const Manifest &manifest,
+                               const Chip &chip) {
+  if (!usesDynamicShared(kernel))
+    return 0;
+  int64_t bytes = stageBytes(kernel);
+  if (!manifest.takesOver || manifest.tensorColumns == 0)
+    return bytes;
+  int64_t ctas = Manifest::tensorColumnsOfAll / manifest.tensorColumns;
+  return std::max<int64_t>(bytes, chip.sharedPerMultiprocessor / (ctas + 1));
+}
+
 Manifest nybl::compiler::makeManifest(cta::KernelOp kernel,
                                       const AnyProblem &problemClass,
                                       const Chip &chip,
@@ -125,17 +139,18 @@ Manifest nybl::compiler::makeManifest(cta::KernelOp kernel,
   manifest.ptxVersion =
       std::to_string(chip.ptxMajor) + "." + std::to_string(chip.ptxMinor);
   manifest.threads = kernel.getThreads();
-  manifest.dynamicShared = usesDynamicShared(kernel) ? stageBytes(kernel) : 0;
   manifest.tileM = schedule.tile[0];
   manifest.tileN = schedule.tile[1];
   manifest.split = schedule.split;
   manifest.cluster = schedule.ctas;
+  manifest.takesOver = schedule.takesOver;
   addParameters(manifest, kernel, problemClass);
   // Columns that are not the plan's are an error here and when it is lowered.
   if (auto plan = tensorMemoryOf(kernel); succeeded(plan)) {
     manifest.tensorColumns = plan->allocated;
     manifest.tensorMemory = plan->map;
   }
+  manifest.dynamicShared = dynamicSharedOf(kernel, manifest, chip);
   manifest.certificate = makeCertificate(*kernel.getCertificate());
   // The proof is for more rows than a class of few may have.
   int64_t most =

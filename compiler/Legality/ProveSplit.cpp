@@ -47,6 +47,11 @@ LogicalResult nybl::compiler::proveRoom(Proof &proof, int64_t rows,
                                         int64_t columns) {
   cta::ScheduleAttr schedule = proof.kernel.getSchedule();
   ArrayRef<int64_t> tile = schedule.getTile();
+  if (schedule.getScheduler() && (rows != tile[0] || columns != tile[1]))
+    return proof.kernel.emitError("not proven: expected tiles of ")
+           << tile[0] << " x " << tile[1]
+           << ", for each of which a launch has a CTA, got " << rows << " x "
+           << columns;
   WalkResult result = proof.kernel.walk([&](cta::SumPartsOp sum) -> WalkResult {
     int64_t parts = sum->getParentOfType<cta::TileRangeOp>().getParts();
     if (rows == tile[0] && columns == tile[1] && parts == schedule.getSplit())

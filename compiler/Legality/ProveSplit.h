@@ -14,6 +14,8 @@ mlir::LogicalResult proveOwnSums(cta::SumPartsOp sum);
 
 /// L1 too: a launch makes room for the tiles and parts that the schedule names,
 /// so they must be the kernel's, which stores `rows` x `columns` for each tile.
+/// And where CTAs take over tiles of those that have not begun, it has a CTA
+/// for each tile that the schedule names.
 mlir::LogicalResult proveRoom(Proof &proof, int64_t rows, int64_t columns);
 
 /// L3 of the workspace: in which order parts add and hand on. The number of

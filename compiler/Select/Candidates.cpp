@@ -69,6 +69,7 @@ bool isSensible(const Schedule &s) {
   return (s.hasRoles() ||
           (!s.swapped && !s.storesByTma && s.split == 1 && s.group == 1)) &&
          !(s.swapped && s.storesByTma) && // both are for whole sectors
+         (!s.takesOver || s.group > 1) && // both are for many tiles
          (fewRows ? s.group == 1 : s.split == 1);
 }
 
@@ -102,6 +103,8 @@ std::vector<Schedule> tensorCandidates(Predicate isValid) {
   space.cross({false, true},
               [](Schedule &s, bool byTma) { s.storesByTma = byTma; });
   space.cross({1, 8}, [](Schedule &s, int64_t group) { s.group = group; });
+  space.cross({false, true},
+              [](Schedule &s, bool takesOver) { s.takesOver = takesOver; });
   space.keepIf(isSensible);
   space.keepIf(isValid);
   return space.all;
@@ -153,6 +156,8 @@ std::vector<Schedule> nybl::compiler::candidates(const GemmProblem &problem,
   space.keepIf(isValid);
   space.cross({1, 4}, [](Schedule &s, int64_t split) { s.split = split; });
   space.cross({1, 8}, [](Schedule &s, int64_t group) { s.group = group; });
+  space.cross({false, true},
+              [](Schedule &s, bool takesOver) { s.takesOver = takesOver; });
   space.keepIf(isSensible);
   space.keepIf(isValid);
   return space.all;

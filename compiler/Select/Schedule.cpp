@@ -39,6 +39,8 @@ std::string nybl::compiler::print(const Schedule &s) {
     text += fmt::format(" group={}", s.group);
   if (s.ctas != 1)
     text += fmt::format(" ctas={}", s.ctas);
+  if (s.takesOver)
+    text += " scheduler=clc";
   return text;
 }
 
@@ -106,6 +108,9 @@ parseValue(std::string_view key, std::string_view value, Schedule &s) {
   if (key == "ctas")
     return ParsedValue{parseProduct(value, one(s.ctas)) && s.ctas <= 2,
                        "1 or 2"};
+  if (key == "scheduler")
+    return ParsedValue{parseChoice(value, "static", "clc", s.takesOver),
+                       "clc or static"};
   return std::nullopt;
 }
 
@@ -118,7 +123,7 @@ static Status parseWord(std::string_view word, Schedule &schedule) {
   if (!parsed)
     return Status::invalid(fmt::format(
         "at '{}' of the schedule: unknown key '{}', expected kind, tile, "
-        "warps, stages, fill, store, swap, split, group or ctas",
+        "warps, stages, fill, store, swap, split, group, ctas or scheduler",
         word, key));
   if (parsed->good)
     return Status::ok();
@@ -222,6 +227,31 @@ static Status validateShared(const Schedule &s, const Chip &chip,
                   print(s), limit, chip.name, shared));
 }
 
+/// Parts of a tile wait for each other, so all CTAs of a grid with parts begin
+/// at once, and there is nobody to take over from.
+static Status validateScheduler(const Schedule &s, const Chip &chip) {
+  auto refuse = [&](std::string why) {
+    return Status::invalid(fmt::format("schedule '{}': {}", print(s), why));
+  };
+  if (!s.takesOver)
+    return Status::ok();
+  if (!chip.clusterLaunchControl)
+    return refuse(fmt::format("{} has no cluster launch control, which "
+                              "scheduler=clc needs: use scheduler=static",
+                              chip.name));
+  if (!s.hasRoles())
+    return refuse("expected roles (kind=cooperative, kind=pingpong, kind=tmem) "
+                  "where scheduler=clc: a producer asks for tiles ahead");
+  if (s.ctas != 1)
+    return refuse(
+        "expected ctas=1 where scheduler=clc: a tile is taken over by "
+        "one CTA, not by a pair");
+  if (s.split != 1)
+    return refuse("expected no split where scheduler=clc: parts of a tile wait "
+                  "for each other, so their CTAs must all have begun");
+  return Status::ok();
+}
+
 /// 128 rows are the lanes of tensor memory, 32 for each warp of a group; of
 /// columns there may be 8 to 256 (PTX ISA, tcgen05.mma .kind::mxf4nvf4). A
 /// thread takes a row, some columns at a time.
@@ -312,6 +342,8 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
   if (s.ctas != 1 && !s.inTensorMemory())
     return refuse("expected kind=tmem where ctas=2: no other multiply is of "
                   "two CTAs");
+  if (Status status = validateScheduler(s, chip); !status)
+    return status;
   Status status = s.inTensorMemory() ? validateTensorMemory(s, chip)
                                      : validateWarps(s, chip);
   if (!status)

@@ -36,6 +36,10 @@ struct Schedule {
   int64_t group = 1; ///< rows of tiles that are walked over together, column
                      ///< by column
   int64_t ctas = 1;  ///< that multiply a tile together: 2 in tensor memory
+  /// The grid has a CTA for each tile, and whoever runs takes over those of
+  /// CTAs that have not begun, by cluster launch control; where there are
+  /// roles. Else tiles are shared out by the CTA's index.
+  bool takesOver = false;
 
   bool inTensorMemory() const { return kind == "tmem"; }
   bool hasRoles() const {
@@ -61,7 +65,7 @@ struct Schedule {
 
 /// "kind=plain tile=128x128x128 warps=2x4"; parseSchedule(print(s)) == s. What
 /// is not the default follows: " stages=3 fill=tma store=tma swap=ab split=2
-/// group=8 ctas=2".
+/// group=8 ctas=2 scheduler=clc".
 std::string print(const Schedule &schedule);
 
 /// Keys in any order; one left out keeps its default (two stages where

@@ -104,7 +104,7 @@ static ParseResult parseNumbers(AsmParser &parser, StringRef key,
 }
 
 Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
-  StringAttr kind, fill, store, swap;
+  StringAttr kind, fill, store, swap, scheduler;
   SmallVector<int64_t> tile, warps;
   int64_t stages = 1, split = 1, group = 1, ctas = 1;
   if (parser.parseLess() || parser.parseAttribute(kind) ||
@@ -116,10 +116,11 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
     SMLoc at = parser.getCurrentLocation();
     if (parser.parseKeyword(&key) || parser.parseEqual())
       return {};
-    StringAttr *word = key == "fill"    ? &fill
-                       : key == "store" ? &store
-                       : key == "swap"  ? &swap
-                                        : nullptr;
+    StringAttr *word = key == "fill"        ? &fill
+                       : key == "store"     ? &store
+                       : key == "swap"      ? &swap
+                       : key == "scheduler" ? &scheduler
+                                            : nullptr;
     int64_t *number = key == "stages"  ? &stages
                       : key == "split" ? &split
                       : key == "group" ? &group
@@ -127,7 +128,7 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
                                        : nullptr;
     if (!word && !number)
       return parser.emitError(at, "expected stages, fill, store, swap, split, "
-                                  "group or ctas, got '")
+                                  "group, ctas or scheduler, got '")
                  << key << "'",
              Attribute();
     if (word ? failed(parser.parseAttribute(*word))
@@ -138,7 +139,7 @@ Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
     return {};
   return parser.getChecked<ScheduleAttr>(parser.getContext(), kind, tile, warps,
                                          stages, fill, store, swap, split,
-                                         group, ctas);
+                                         group, ctas, scheduler);
 }
 
 void ScheduleAttr::print(AsmPrinter &printer) const {
@@ -154,7 +155,7 @@ void ScheduleAttr::print(AsmPrinter &printer) const {
       printer << ", " << key << " = " << number;
   for (auto [key, word] :
        {std::pair("fill", getFill()), std::pair("store", getStore()),
-        std::pair("swap", getSwap())})
+        std::pair("swap", getSwap()), std::pair("scheduler", getScheduler())})
     if (word)
       printer << ", " << key << " = " << word;
   printer << ">";
@@ -185,7 +186,8 @@ LogicalResult ScheduleAttr::verify(EmitError emitError, StringAttr kind,
                                    ArrayRef<int64_t> warps, int64_t stages,
                                    StringAttr fill, StringAttr store,
                                    StringAttr swap, int64_t split,
-                                   int64_t group, int64_t ctas) {
+                                   int64_t group, int64_t ctas,
+                                   StringAttr scheduler) {
   bool plain = kind.getValue() == "plain";
   bool hasRoles = kind.getValue() == "cooperative" ||
                   kind.getValue() == "pingpong" || kind.getValue() == "tmem";
@@ -195,12 +197,17 @@ LogicalResult ScheduleAttr::verify(EmitError emitError, StringAttr kind,
                        << kind.getValue();
   if (failed(verifyWord(emitError, "fill", fill, "tma")) ||
       failed(verifyWord(emitError, "store", store, "tma")) ||
-      failed(verifyWord(emitError, "swap", swap, "ab")))
+      failed(verifyWord(emitError, "swap", swap, "ab")) ||
+      failed(verifyWord(emitError, "scheduler", scheduler, "clc")))
     return failure();
   if ((fill || store) && !hasRoles)
     return emitError() << "expected a schedule with roles where TMA fills or "
                           "stores, got "
                        << kind.getValue();
+  if (scheduler && (!hasRoles || split != 1))
+    return emitError() << "expected a schedule with roles and no split where "
+                          "the scheduler is clc, got "
+                       << kind << " and a split of " << split;
   if (plain ? stages != 1 : stages < 2 || stages > 8)
     return emitError() << "expected 1 stage of a plain schedule, 2 to 8 of the "
                           "others, got "
@@ -215,10 +222,10 @@ LogicalResult ScheduleAttr::verify(EmitError emitError, StringAttr kind,
   if (split > 64)
     return emitError() << "expected a split into at most 64 parts, got "
                        << split;
-  bool mayPair = kind.getValue() == "tmem" && !swap && split == 1;
+  bool mayPair = kind.getValue() == "tmem" && !swap && split == 1 && !scheduler;
   if (ctas != 1 && (ctas != 2 || !mayPair))
     return emitError() << "expected one CTA, or two of the schedule tmem "
-                          "without swap and split, got "
+                          "without swap, split and scheduler, got "
                        << ctas;
   return success();
 }

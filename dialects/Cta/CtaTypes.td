@@ -20,7 +20,10 @@ def Cta_ScheduleAttr : Cta_Attr<"Schedule", "schedule"> {
     has D leave by TMA, else it is stored from registers; `swap` = "ab" makes
     columns of D the rows of multiplies; `split` CTAs share the K steps of a tile;
     tiles are walked over in groups of `group` rows of tiles; `ctas` = 2 has
-    clusters of two CTAs run the kernel, pairs that multiply a tile together.
+    clusters of two CTAs run the kernel, pairs that multiply a tile together;
+    `scheduler` = "clc" has a CTA take over the tiles of CTAs that have not begun,
+    by cluster launch control, else it takes each tile that is a grid's size
+    further.
     `#cta.schedule<plain, tile = [128, 128, 128], warps = [2, 4]>`
   }];
   let parameters = (ins "::mlir::StringAttr":$kind,
@@ -32,7 +35,8 @@ def Cta_ScheduleAttr : Cta_Attr<"Schedule", "schedule"> {
                         OptionalParameter<"::mlir::StringAttr">:$swap,
                         DefaultValuedParameter<"int64_t", "1">:$split,
                         DefaultValuedParameter<"int64_t", "1">:$group,
-                        DefaultValuedParameter<"int64_t", "1">:$ctas);
+                        DefaultValuedParameter<"int64_t", "1">:$ctas,
+                        OptionalParameter<"::mlir::StringAttr">:$scheduler);
   let genVerifyDecl = 1;
   // What is the default is left out.
   let hasCustomAssemblyFormat = 1;

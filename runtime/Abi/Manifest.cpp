@@ -162,6 +162,7 @@ void fields(Archive &a, Manifest &v) {
   a.field("tile_n", v.tileN);
   a.field("split", v.split);
   a.field("cluster", v.cluster);
+  a.field("takes_over", v.takesOver);
   a.field("parameters", v.parameters);
   a.field("tensor_maps", v.tensorMaps);
   a.field("preconditions", v.preconditions);
@@ -236,6 +237,16 @@ Status checkRanges(const Manifest &m) {
                "dynamic_shared", m.dynamicShared)})
     if (!status)
       return status;
+  if (m.takesOver && m.split != 1)
+    return Status::invalid(fmt::format(
+        "manifest field 'takes_over': expected false where tiles are split, "
+        "for their CTAs wait for each other, got true and a split of {}",
+        m.split));
+  if (m.takesOver && m.cluster != 1)
+    return Status::invalid(fmt::format(
+        "manifest field 'takes_over': expected false where clusters take tiles "
+        "together, got true and clusters of {}",
+        m.cluster));
   return Status::ok();
 }
 

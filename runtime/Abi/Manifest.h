@@ -126,6 +126,10 @@ struct Manifest {
   /// CTAs of a cluster, that take a tile together: 1 or 2. The grid is a
   /// multiple.
   int64_t cluster = 1;
+  /// A CTA goes on with the tiles of CTAs that have not begun, instead of with
+  /// those that are a grid's size further: then the grid has exactly one CTA a
+  /// tile. Tiles have no parts then.
+  bool takesOver = false;
   std::vector<KernelParameter> parameters;
   std::vector<TensorMap> tensorMaps;
   std::vector<Precondition> preconditions;

@@ -83,6 +83,7 @@ Kernel::load(std::shared_ptr<const driver::Device> device,
   if (Status status = kernel->readOccupancy(manifest); !status)
     return status;
   kernel->split = std::max<int64_t>(manifest.split, 1);
+  kernel->takesOver = manifest.takesOver;
   kernel->threads = static_cast<unsigned>(manifest.threads);
   kernel->dynamicShared = static_cast<unsigned>(manifest.dynamicShared);
   return std::shared_ptr<const Kernel>(std::move(kernel));
@@ -138,7 +139,8 @@ std::vector<Status> Kernel::whyNot(std::shared_ptr<const driver::Device> device,
 /// No more than the device holds at once: parts of a tile wait for each other,
 /// and so do the CTAs of a cluster.
 unsigned Kernel::grid(int64_t tasks) const {
-  int64_t room = module->device().multiprocessors() * resident;
+  int64_t room =
+      takesOver ? tasks : module->device().multiprocessors() * resident;
   if (room < tasks && room > split)
     room -= room % split;
   if (cluster > 1) {

@@ -32,7 +32,8 @@ public:
   /// min(tasks, multiprocessors * resident CTAs); tasks > 0. Where tiles are
   /// split and CTAs go round, a multiple of the parts: then a part and the one
   /// before it are a round's, on neighbouring CTAs. Of a kernel that is run by
-  /// clusters, so many clusters, each of which does a task together.
+  /// clusters, so many clusters, each of which does a task together. Where CTAs
+  /// take over tiles of those that have not begun: tasks.
   unsigned grid(int64_t tasks) const;
 
   int64_t residentCtas() const { return resident; }
@@ -51,6 +52,7 @@ private:
 
   int64_t resident = 1, split = 1;
   int64_t cluster = 1, clusters = 0; ///< CTAs of one, and how many at once
+  bool takesOver = false;
   unsigned threads = 1, dynamicShared = 0;
 };
 

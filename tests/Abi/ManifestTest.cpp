@@ -92,6 +92,9 @@ TEST(Manifest, EveryFaultIsOneSentence) {
        "manifest field 'cluster': 3 is out of range"},
       {replaced("\"cluster\": 1", "\"cluster\": 2"),
        "manifest field 'cluster': 2 is out of range"}, // of parts of tiles
+      {replaced("\"takes_over\": false", "\"takes_over\": true"),
+       "manifest field 'takes_over': expected false where tiles are split, for "
+       "their CTAs wait for each other, got true and a split of 4"},
       {replaced("\"tensor_maps\"", "\"maps\""),
        "manifest field 'tensor_maps': expected, but missing"},
       {replaced("\"box_rows\": 128", "\"box_rows\": \"128\""),

@@ -185,7 +185,7 @@ void otherSchedule(Sites &sites) {
                   kernel.setScheduleAttr(cta::ScheduleAttr::get(
                       kernel.getContext(), s.getKind(), tile, s.getWarps(),
                       s.getStages(), s.getFill(), s.getStore(), s.getSwap(),
-                      s.getSplit(), s.getGroup()));
+                      s.getSplit(), s.getGroup(), s.getScheduler()));
                 });
     }
 }

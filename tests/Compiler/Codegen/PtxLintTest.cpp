@@ -73,6 +73,41 @@ TEST(PtxLint, SilentOnGoodPtxAndCounts) {
   EXPECT_TRUE(lintPtx(good, "gemm", expected()));
 }
 
+const std::string answers =
+    "@%p1 mbarrier.arrive.expect_tx.shared.b64 _, [%r1], 16;\n"
+    "	@%p1 clusterlaunchcontrol.try_cancel.async.shared::cta.mbarrier::"
+    "complete_tx::bytes.b128 [%r2], [%r1];\n"
+    "	ld.shared.b128 answer, [%r2];\n"
+    "	clusterlaunchcontrol.query_cancel.is_canceled.pred.b128 %p2, answer;\n"
+    "	@%p2 clusterlaunchcontrol.query_cancel.get_first_ctaid::x.b32.b128 "
+    "%r3, "
+    "answer;\n"
+    "	ret;";
+
+/// One thread asks, an answer is expected, and is asked whether it names a
+/// tile.
+TEST(PtxLint, LaunchControlThatIsNotWhatWasProven) {
+  PtxCounts counts = expected();
+  counts.cancellations = counts.answersExpected = counts.answers = 1;
+  EXPECT_TRUE(lintPtx(with("ret;", answers), "gemm", counts));
+  auto changed = [](const std::string &from, const std::string &to) {
+    std::string text = answers;
+    size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return with("ret;", text.replace(at, from.size(), to));
+  };
+  expectFault(with("ret;", answers), expected(),
+              "expected 0 requests for a tile, got 1");
+  expectFault(changed("@%p1 cluster", "cluster"), counts,
+              "expected one thread to ask for a tile");
+  expectFault(changed("@%p2 cluster", "cluster"), counts,
+              "not every answer names a tile");
+  expectFault(changed("@%p1 mbarrier", "// "), counts,
+              "expected 1 answers to expect, got 0");
+  expectFault(changed("is_canceled.pred", "get_first_ctaid::y.b32"), counts,
+              "an operation of launch control that no kernel of ours makes");
+}
+
 const std::string parts =
     "turn_0:\n"
     "	ld.acquire.gpu.global.b32 turn, [%rd1];\n"

@@ -443,6 +443,31 @@ TEST(Compiler, SharedMemoryIsWhatTheScheduleSays) {
 
 /// Scale words of one, two and four groups of 32 rows: one load each for A and
 /// for B.
+/// Where tiles are taken over, no CTA begins that finds no room in tensor
+/// memory; nothing is added for those that find it.
+TEST(Compiler, CtasThatTakeOverFindTensorMemory) {
+  auto manifestOf = [](const std::string &schedule) {
+    CompileOptions options;
+    options.schedule = schedule;
+    options.emit = "manifest";
+    auto artefact = compile("gemm n=256 k=256", "sm_100a", options);
+    EXPECT_TRUE(artefact) << artefact.message();
+    return *parseManifest(artefact->manifest);
+  };
+  int64_t all = (*findChip("sm_100a"))->sharedPerMultiprocessor;
+  for (const std::string &tile : {"128x32x128", "128x128x128", "128x256x256"}) {
+    std::string schedule =
+        "kind=tmem tile=" + tile + " warps=4x1 stages=2 fill=tma";
+    Manifest still = manifestOf(schedule);
+    Manifest taken = manifestOf(schedule + " scheduler=clc");
+    int64_t room = Manifest::tensorColumnsOfAll / taken.tensorColumns;
+    EXPECT_FALSE(still.takesOver);
+    EXPECT_TRUE(taken.takesOver);
+    EXPECT_EQ(all / (taken.dynamicShared + taken.staticShared), room) << tile;
+    EXPECT_GE(taken.dynamicShared, still.dynamicShared);
+  }
+}
+
 TEST(Compiler, PackedScalesAreOneLoad) {
   const std::tuple<const char *, int, int, int> table[] = {
       {"tile=64x64x64 warps=2x2", 2, 0, 0},

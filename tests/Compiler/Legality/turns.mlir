@@ -40,6 +40,11 @@
 // Tiles that do not lie in rows of so many.
 // RUN: sed -e 's/columns = 1 /columns = 2 /' %s | not nybl-opt - -prove-non-interference 2>&1 | FileCheck %s -check-prefix=COLUMNS
 // COLUMNS: not proven: expected a multiple of 2 tiles, that lie in rows of so many
+
+// Where tiles are taken over from CTAs that have not begun, a launch has a CTA for each of the schedule's.
+// RUN: sed -e 's/group = 2>/group = 2, scheduler = "clc">/' %s | nybl-opt - -prove-non-interference | FileCheck %s
+// RUN: sed -e 's/group = 2>/group = 2, scheduler = "clc">/;s/<"pingpong", tile = \[32,/<"pingpong", tile = [64,/' %s | not nybl-opt - -prove-non-interference 2>&1 | FileCheck %s -check-prefix=GRID
+// GRID: not proven: expected tiles of 64 x 32, for each of which a launch has a CTA, got 32 x 32
 module {
   cta.kernel @gemm(%arg0: !cta.matrix<?, 40>, %arg1: i64, %arg2: !cta.scales<?, 5, "128x4">, %arg3: !cta.matrix<24, 40>, %arg4: i64, %arg5: !cta.scales<24, 5, "128x4">, %arg6: !cta.matrix<?, 96>, %arg7: i64, %arg8: !cta.scalar, %arg9: f32, %arg10: i32, %arg11: i32) sources ["a", "a.stride", "sfa", "b", "b.stride", "sfb", "d", "d.stride", "alpha", "alpha.value", "alpha.reciprocal", "m"] threads 384 schedule #cta.schedule<"pingpong", tile = [32, 32, 64], warps = [2, 2], stages = 2, group = 2> {
     cta.grid_wait

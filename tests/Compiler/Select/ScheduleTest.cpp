@@ -23,8 +23,10 @@ TEST(Schedule, RoundTrip) {
   EXPECT_EQ(*parseSchedule(print(ring)), ring);
   EXPECT_EQ(parseSchedule("kind=multistage")->stages, 2);
   const char *all = "kind=pingpong tile=128x128x128 warps=2x2 stages=3 "
-                    "fill=tma store=tma swap=ab split=2 group=8";
+                    "fill=tma store=tma swap=ab split=2 group=8 "
+                    "scheduler=clc";
   EXPECT_EQ(print(*parseSchedule(all)), all);
+  EXPECT_EQ(*parseSchedule("scheduler=static"), Schedule());
 }
 
 TEST(Schedule, ErrorsNameTheWord) {
@@ -32,7 +34,7 @@ TEST(Schedule, ErrorsNameTheWord) {
        {"tile=64x64", "tile=64x64x64x64", "tile=0x64x64", "tile=-1x64x64",
         "tile=99999x64x64", "warps=2", "kind=fast", "stages=x", "tile", "=",
         "fill=all", "store=", "swap=ba", "split=0", "group=-1",
-        "tile=64x64xa"}) {
+        "scheduler=dynamic", "tile=64x64xa"}) {
     auto parsed = parseSchedule(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_NE(parsed.message().find("at '" + std::string(text) + "'"),
@@ -61,6 +63,30 @@ TEST(Schedule, Limits) {
         "kind=multistage stages=9 tile=16x16x64 warps=1x1", "split=65",
         "kind=multistage stages=3"}) // 66 KiB
     EXPECT_FALSE(validate(*parseSchedule(text), chip)) << text;
+}
+
+/// Whoever asks for tiles is a role of its own, on chips that answer; parts of
+/// tiles begin all at once.
+TEST(Schedule, LaunchControl) {
+  auto refusal = [](const char *chip, const char *text) {
+    return validate(*parseSchedule(text), **findChip(chip)).message();
+  };
+  const std::string roles = "kind=cooperative tile=64x64x64 warps=2x2 ",
+                    tensor = "kind=tmem tile=128x128x128 warps=4x1 stages=2 "
+                             "fill=tma ",
+                    clc = "scheduler=clc";
+  EXPECT_EQ(refusal("sm_120a", (roles + clc).c_str()), "");
+  EXPECT_EQ(refusal("sm_100a", (tensor + clc).c_str()), "");
+  auto expectRefusal = [&](const char *chip, const std::string &text,
+                           const char *part) {
+    std::string why = refusal(chip, text.c_str());
+    EXPECT_NE(why.find(part), why.npos) << why;
+  };
+  expectRefusal("sm_90a", roles + clc, "sm_90a has no cluster launch control");
+  expectRefusal("sm_120a", "kind=plain " + clc, "expected roles");
+  expectRefusal("sm_120a", "kind=multistage tile=64x64x64 warps=2x2 " + clc,
+                "expected roles");
+  expectRefusal("sm_120a", roles + clc + " split=2", "expected no split");
 }
 
 /// What leaves by TMA lies in shared memory first, some rows of it if all would

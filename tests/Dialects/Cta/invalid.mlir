@@ -256,6 +256,21 @@ cta.kernel @turn_without_groups() sources [] threads 64 schedule #cta.schedule<"
 
 // -----
 
+// expected-error @below {{expected scheduler = "clc" of a schedule, or none, got "dynamic"}}
+func.func private @scheduler() attributes {schedule = #cta.schedule<"cooperative", tile = [16, 16, 64], warps = [1, 1], stages = 2, scheduler = "dynamic">}
+
+// -----
+
+// expected-error @below {{expected a schedule with roles and no split where the scheduler is clc, got "multistage" and a split of 1}}
+func.func private @nobody_asks() attributes {schedule = #cta.schedule<"multistage", tile = [16, 16, 64], warps = [1, 1], stages = 2, scheduler = "clc">}
+
+// -----
+
+// expected-error @below {{expected a schedule with roles and no split where the scheduler is clc, got "cooperative" and a split of 2}}
+func.func private @all_at_once() attributes {schedule = #cta.schedule<"cooperative", tile = [16, 16, 64], warps = [1, 1], stages = 2, split = 2, scheduler = "clc">}
+
+// -----
+
 cta.kernel @order_without_columns() sources [] threads 64 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
   %count = arith.constant 1 : i32
   // expected-error @below {{expected both `columns` and `group`, or neither}}

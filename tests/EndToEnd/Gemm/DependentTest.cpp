@@ -125,6 +125,7 @@ constexpr const char *roles[] = {
     "kind=cooperative tile=32x32x64 warps=2x2 stages=3",
     "kind=cooperative tile=64x32x64 warps=4x1 fill=tma store=tma",
     "kind=pingpong tile=32x32x64 warps=2x2 stages=3",
+    "kind=cooperative tile=32x32x64 warps=2x2 stages=3 scheduler=clc",
     "kind=pingpong tile=64x32x64 warps=4x1 fill=tma store=tma"};
 
 INSTANTIATE_TEST_SUITE_P(

@@ -37,13 +37,16 @@ constexpr Schedule schedules[] = {
      32, 3},
     {"kind=pingpong tile=64x32x256 warps=4x1 stages=3 split=2 group=2", 64, 32,
      2},
+    {"kind=pingpong tile=64x32x256 warps=4x1 stages=3 fill=tma scheduler=clc",
+     64, 32},
 };
 
 /// Of chips with tensor memory.
 constexpr Schedule tensorSchedules[] = {
     {"kind=tmem tile=128x128x256 warps=4x1 stages=2 fill=tma", 128, 128},
-    {"kind=tmem tile=128x128x128 warps=4x1 stages=3 fill=tma group=4", 128,
-     128},
+    {"kind=tmem tile=128x128x128 warps=4x1 stages=3 fill=tma group=4 "
+     "scheduler=clc",
+     128, 128},
     {"kind=tmem tile=128x128x64 warps=4x1 stages=4 fill=tma", 128, 128},
     {"kind=tmem tile=128x16x128 warps=4x1 stages=3 fill=tma store=tma", 128,
      16},
