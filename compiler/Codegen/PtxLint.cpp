@@ -3,6 +3,7 @@
 // The lint: statement by statement, on text.
 
 #include "compiler/Codegen/PtxLint.h"
+#include "compiler/Codegen/PtxThreads.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringRef.h"
@@ -118,6 +119,7 @@ public:
       line(++number, text.split("//").first.trim());
     if (!waited)
       wait(); // it never comes
+    checkThreads();
     if (!found)
       faults.push_back(("the PTX has no entry '" + kernel + "'").str());
     else if (inPairs != counts.byPairs)
@@ -148,6 +150,33 @@ private:
     checkWaited(s);
     ahead.push_back({Origins::namesIn(s.operands), faults.back()});
     faults.resize(before);
+  }
+
+  /// Who does it is looked at when all instructions have been followed.
+  enum class Who { AnyElected, ElectedOfOneWarp, WholeWarps };
+  void expect(Who who, const Statement &s, StringRef predicate) {
+    expectations.push_back({who, s.line, s.text.str(), predicate.str()});
+  }
+  /// The predicate that it stands under; who is behind a branch of the elected
+  /// one was looked at there.
+  void expect(Who who, const Statement &s) {
+    if (s.predicated && branch != Elected)
+      expect(who, s, StringRef(s.text).ltrim("@!").split(' ').first);
+  }
+
+  void checkThreads() {
+    for (const auto &[who, line, text, predicate] : expectations) {
+      Statement s{line, text, {}, {}, true};
+      if (who == Who::WholeWarps) {
+        if (counts.elections && threads.partsWarp(predicate))
+          fault(s, "this parts a warp, and elections take whole warps");
+      } else if (!threads.isElected(predicate)) {
+        fault(s, "expected the predicate of an elected thread");
+      } else if (who == Who::ElectedOfOneWarp &&
+                 !threads.isElectedOfOneWarp(predicate)) {
+        fault(s, "expected a thread that is elected in one warp alone");
+      }
+    }
   }
 
   void wait() {
@@ -233,6 +262,7 @@ private:
       ++counts.boxStores;
       if (!s.predicated)
         fault(s, "expected one thread to store a box");
+      expect(Who::AnyElected, s);
       checkWaited(s);
     } else if (s.op == "cp.async.bulk.commit_group") {
       ++counts.boxGroups;
@@ -282,6 +312,7 @@ private:
       ++counts.boxes;
       if (!s.predicated && branch != Elected)
         fault(s, "expected one thread to copy a box");
+      expect(Who::ElectedOfOneWarp, s);
       checkCopy(s);
       return;
     }
@@ -310,7 +341,7 @@ private:
   }
 
   /// What bulk copies bring is what was expected of them.
-  void expect(const Statement &s) {
+  void expectBytes(const Statement &s) {
     ++counts.expectations;
     if (bytesMissing)
       fault(s, "expected " + std::to_string(bytesToCome) +
@@ -349,9 +380,9 @@ private:
     else if (s.op == "mbarrier.arrive.shared.b64")
       ++counts.arrivals;
     else if (s.op == "mbarrier.expect_tx.relaxed.cta.shared::cta.b64")
-      expect(s);
+      expectBytes(s), expect(Who::ElectedOfOneWarp, s);
     else if (s.op == "mbarrier.arrive.expect_tx.shared.b64")
-      ++counts.answersExpected;
+      ++counts.answersExpected, expect(Who::ElectedOfOneWarp, s);
     else if (s.op == "mbarrier.try_wait.parity.shared.b64")
       ++counts.mbarrierWaits;
     else
@@ -387,6 +418,8 @@ private:
       fault(s, "an operation of launch control that no kernel of ours makes");
     if (asks && !s.predicated)
       fault(s, "expected one thread to ask for a tile");
+    if (asks)
+      expect(Who::ElectedOfOneWarp, s);
     if (names && !s.predicated)
       fault(s, "expected a predicate: not every answer names a tile");
   }
@@ -440,6 +473,8 @@ private:
     if (s.predicated != (kind->predicated && !isAlone))
       fault(s, s.predicated ? "expected no predicate"
                             : "expected a predicate: not all threads do it");
+    if (kind->commits)
+      expect(Who::ElectedOfOneWarp, s);
     if (kind->branched && branch != Elected)
       fault(s, "expected to be behind an elected thread's branch: not all "
                "threads do it");
@@ -460,6 +495,8 @@ private:
 
   /// All lanes take part.
   void wholeWarp(const Statement &s) {
+    if (isAlone)
+      fault(s, "one thread is here alone, and elections take whole warps");
     if (s.predicated || s.operands.rsplit(',').second.trim() != "0xffffffff")
       fault(s, "expected all lanes of a warp to take part");
   }
@@ -477,6 +514,8 @@ private:
     counts.warpBarriers += s.op.starts_with("bar.warp.");
     counts.multiplies += family == "mma";
     counts.elections += s.op == "elect.sync";
+    threads.follow(s.op, s.operands);
+    isAlone = branch == Elected;
     counts.pairs += s.op == "st.shared.b32" || s.op == "st.shared.v2.b32";
     followElection(s);
     if (family == "bra")
@@ -523,6 +562,10 @@ private:
     bool parts = branch == Elects && s.predicated;
     bool isElected = parts && predicate == elected;
     bool areOthers = parts && predicate == others;
+    if (isElected || areOthers)
+      expect(Who::ElectedOfOneWarp, s, elected);
+    else
+      expect(Who::WholeWarps, s);
     if ((branch == Any || branch == Elects) && !isElected)
       labels.insert(StringRef(s.operands).trim().str());
     if (!s.predicated)
@@ -593,6 +636,7 @@ private:
   Labels &labels;
   /// Who is here: any, any behind an election, the elected one, or nobody.
   enum { Any, Elects, Elected, Nobody } branch = Any;
+  bool isAlone = false;        ///< the elected one was, ahead of this
   std::string elected, others; ///< predicates
   bool lanesMet = false;       ///< of a warp, since they left sums
   bool isFenced = false;       ///< since the last wait, whoever came here
@@ -600,6 +644,13 @@ private:
   unsigned bytesToCome = 0;    ///< that a barrier expects
   bool bytesMissing = false;   ///< some came, in bulk
   Origins origins;
+  PtxThreads threads;
+  struct Expectation {
+    Who who;
+    unsigned line;
+    std::string text, predicate;
+  };
+  std::vector<Expectation> expectations;
   /// Copies before the wait: names in their operands, and what to say of them.
   std::vector<std::pair<std::vector<std::string>, std::string>> ahead;
 };

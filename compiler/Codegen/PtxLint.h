@@ -65,7 +65,9 @@ struct PtxCounts {
 /// store of global memory without a predicate, before griddepcontrol.wait,
 /// widened, or into the register of its address; a copy without a source size
 /// in a register, or before griddepcontrol.wait from an address that is made of
-/// other parameters than counts.aheadFrom; local memory; a call.
+/// other parameters than counts.aheadFrom; local memory; a call; what one
+/// thread is to do, by another than one that is elected, or by one of each warp
+/// where it is to be one warp's; an election where a warp may have parted.
 std::vector<std::string>
 findPtxFaults(std::string_view ptx, std::string_view kernel, PtxCounts &counts);
 

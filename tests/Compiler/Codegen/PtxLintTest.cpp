@@ -73,41 +73,6 @@ TEST(PtxLint, SilentOnGoodPtxAndCounts) {
   EXPECT_TRUE(lintPtx(good, "gemm", expected()));
 }
 
-const std::string answers =
-    "@%p1 mbarrier.arrive.expect_tx.shared.b64 _, [%r1], 16;\n"
-    "	@%p1 clusterlaunchcontrol.try_cancel.async.shared::cta.mbarrier::"
-    "complete_tx::bytes.b128 [%r2], [%r1];\n"
-    "	ld.shared.b128 answer, [%r2];\n"
-    "	clusterlaunchcontrol.query_cancel.is_canceled.pred.b128 %p2, answer;\n"
-    "	@%p2 clusterlaunchcontrol.query_cancel.get_first_ctaid::x.b32.b128 "
-    "%r3, "
-    "answer;\n"
-    "	ret;";
-
-/// One thread asks, an answer is expected, and is asked whether it names a
-/// tile.
-TEST(PtxLint, LaunchControlThatIsNotWhatWasProven) {
-  PtxCounts counts = expected();
-  counts.cancellations = counts.answersExpected = counts.answers = 1;
-  EXPECT_TRUE(lintPtx(with("ret;", answers), "gemm", counts));
-  auto changed = [](const std::string &from, const std::string &to) {
-    std::string text = answers;
-    size_t at = text.find(from);
-    EXPECT_NE(at, std::string::npos) << from;
-    return with("ret;", text.replace(at, from.size(), to));
-  };
-  expectFault(with("ret;", answers), expected(),
-              "expected 0 requests for a tile, got 1");
-  expectFault(changed("@%p1 cluster", "cluster"), counts,
-              "expected one thread to ask for a tile");
-  expectFault(changed("@%p2 cluster", "cluster"), counts,
-              "not every answer names a tile");
-  expectFault(changed("@%p1 mbarrier", "// "), counts,
-              "expected 1 answers to expect, got 0");
-  expectFault(changed("is_canceled.pred", "get_first_ctaid::y.b32"), counts,
-              "an operation of launch control that no kernel of ours makes");
-}
-
 const std::string parts =
     "turn_0:\n"
     "	ld.acquire.gpu.global.b32 turn, [%rd1];\n"
@@ -209,10 +174,22 @@ TEST(PtxLint, CopiesAheadOfTheWaitAreOfStaticOperands) {
               "expected 0 copies before griddepcontrol.wait, got 1");
 }
 
-const std::string elected = "elect.sync _|%p1, 0xffffffff;\n";
+/// One thread of the warp that has the group's first.
+std::string electedOf(const std::string &group) {
+  return "mov.u32 %r7, %tid.x;\n" + group +
+         "setp.eq.b32 %p6, %r8, 0;\n"
+         "vote.sync.any.pred any, %p6, 0xffffffff;\n"
+         "elect.sync _|%p1, 0xffffffff;\n"
+         "and.pred %p1, %p1, any;\n";
+}
+const std::string elected = electedOf("and.b32 %r8, %r7, 127;\n");
 const std::string fence = "fence.proxy.async.shared::cta;\n";
 const std::string tensorCopy =
     fence + "tcgen05.cp.cta_group::1.32x128b.warpx4 [%r1], %rd1;";
+
+const std::string commit =
+    "tcgen05.commit.cta_group::1.mbarrier::arrive::one.shared::cluster.b64 "
+    "[%r1];";
 
 const std::string boxStore =
     "cp.async.bulk.tensor.2d.global.shared::cta.tile.bulk_group "
@@ -222,13 +199,14 @@ TEST(PtxLint, SilentOnStoresByTmaAndCountsThem) {
   std::string stores = with("ret;", "cp.async.bulk.wait_group.read 0;\n"
                                     "	bar.warp.sync -1;\n"
                                     "	st.shared.b32 [%rd1], %r1;\n"
-                                    "	fence.proxy.async.shared::cta;\n"
-                                    "	@%p1 " +
-                                        boxStore +
+                                    "	fence.proxy.async.shared::cta;\n" +
+                                        electedOf("and.b32 %r8, %r7, 31;\n") +
+                                        "	@%p1 " + boxStore +
                                         "\n	cp.async.bulk.commit_group;\n"
                                         "	cp.async.bulk.wait_group 0;\n"
                                         "	ret;");
   PtxCounts counts = expected();
+  counts.elections = 1;
   unsigned PtxCounts::*const each[] = {
       &PtxCounts::boxReads,    &PtxCounts::warpBarriers, &PtxCounts::pairs,
       &PtxCounts::proxyFences, &PtxCounts::boxStores,    &PtxCounts::boxGroups,
@@ -315,6 +293,48 @@ TEST(PtxLint, ScalesInBulkThatAreNotWhatWasProven) {
   expectFault(with("ret;", inBulk), counts, "expected 1 bulk copies, got 3");
 }
 
+const std::string answers =
+    "@%p1 mbarrier.arrive.expect_tx.shared.b64 _, [%r1], 16;\n"
+    "	@%p1 clusterlaunchcontrol.try_cancel.async.shared::cta.mbarrier::"
+    "complete_tx::bytes.b128 [%r2], [%r1];\n"
+    "	ld.shared.b128 answer, [%r2];\n"
+    "	clusterlaunchcontrol.query_cancel.is_canceled.pred.b128 %p2, answer;\n"
+    "	@%p2 clusterlaunchcontrol.query_cancel.get_first_ctaid::x.b32.b128 "
+    "%r3, "
+    "answer;\n"
+    "	ret;";
+
+/// One thread asks, an answer is expected, and is asked whether it names a
+/// tile.
+TEST(PtxLint, LaunchControlThatIsNotWhatWasProven) {
+  PtxCounts counts = expected();
+  counts.cancellations = counts.answersExpected = counts.answers = 1;
+  counts.elections = 1;
+  const std::string whole = elected + answers;
+  auto status = lintPtx(with("ret;", whole), "gemm", counts);
+  EXPECT_TRUE(status) << status.message();
+  auto changed = [&](const std::string &from, const std::string &to) {
+    std::string text = whole;
+    size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return with("ret;", text.replace(at, from.size(), to));
+  };
+  PtxCounts none = counts;
+  none.cancellations = 0;
+  expectFault(with("ret;", whole), none,
+              "expected 0 requests for a tile, got 1");
+  expectFault(changed("@%p1 cluster", "cluster"), counts,
+              "expected one thread to ask for a tile");
+  expectFault(changed("and.b32 %r8, %r7, 127", "and.b32 %r8, %r7, 31"), counts,
+              "expected a thread that is elected in one warp alone");
+  expectFault(changed("@%p2 cluster", "cluster"), counts,
+              "not every answer names a tile");
+  expectFault(changed("@%p1 mbarrier", "// "), counts,
+              "expected 1 answers to expect, got 0");
+  expectFault(changed("is_canceled.pred", "get_first_ctaid::y.b32"), counts,
+              "an operation of launch control that no kernel of ours makes");
+}
+
 TEST(PtxLint, FindsEachFault) {
   const std::pair<std::string, std::string> table[] = {
       {with("@%p2 ld.global.b8", "ld.global.b8"), "without a predicate"},
@@ -377,6 +397,30 @@ TEST(PtxLint, FindsEachFault) {
                         tensorCopy + "\n@%p2 bra $L__BB0_2;\n$L__BB0_3:\nret;"),
        "expected 0 elections of a thread, got 1"},
       {with("ret;", elected + "@!%p1 bra $L__BB0_3;\n" + tensorCopy),
+       "expected 0 elections of a thread, got 1"},
+      // Who is elected is of one warp, and that is whole.
+      {with("ret;", elected + "@!%p1 bra $L__BB0_3;\n" + elected),
+       "one thread is here alone"},
+      {with("ret;", electedOf("and.b32 %r8, %r7, 31;\n") +
+                        "@!%p1 bra $L__BB0_3;\n" + tensorCopy),
+       "expected a thread that is elected in one warp alone"},
+      {with("ret;", electedOf("rem.u32 %r8, %r7, 40;\n") +
+                        "@!%p1 bra $L__BB0_3;\n" + tensorCopy),
+       "expected a thread that is elected in one warp alone"},
+      {with("ret;", "elect.sync _|%p1, 0xffffffff;\n@!%p1 bra $L__BB0_3;\n" +
+                        tensorCopy),
+       "expected the predicate of an elected thread"},
+      {with("ret;", elected + "@%p6 " + commit),
+       "expected the predicate of an elected thread"},
+      {with("ret;", electedOf("and.b32 %r8, %r7, 63;\n") + "@%p1 " + commit),
+       "expected a thread that is elected in one warp alone"},
+      {with("ret;", elected + "@%p6 " + boxStore),
+       "expected the predicate of an elected thread"},
+      {with("ret;", elected + "setp.lt.u32 %p5, %r7, 40;\n"
+                              "@%p5 bra $L__BB0_4;\n"),
+       "this parts a warp"},
+      {with("ret;", elected + "setp.lt.u32 %p5, %r7, 64;\n"
+                              "@%p5 bra $L__BB0_4;\n"),
        "expected 0 elections of a thread, got 1"},
       {with("	griddepcontrol.wait;\n",
             "	cp.async.ca.shared.global [%r1], [%rd1], 8, %r2;\n"
