@@ -28,9 +28,9 @@ int64_t offsetOf(cta::AllocOp stage);
 /// All stages; mbarriers are apart.
 int64_t stageBytes(cta::KernelOp kernel);
 
-/// The plan of the kernel's schedule, which has a place for each of its
-/// cta.tensor_alloc, in their order; an empty one where there are none. Fails
-/// with a diagnostic.
+/// The plan of the kernel's schedule, with a place for each of its
+/// cta.tensor_alloc, in their order: what it holds follows from what is copied
+/// there. An empty one where there are none. Fails with a diagnostic.
 mlir::FailureOr<TensorMemoryPlan> tensorMemoryOf(cta::KernelOp kernel);
 
 } // namespace nybl::compiler

@@ -443,6 +443,39 @@ TEST(Compiler, SharedMemoryIsWhatTheScheduleSays) {
 
 /// Scale words of one, two and four groups of 32 rows: one load each for A and
 /// for B.
+/// Columns are an operand's whose scale factors are copied there, in whatever
+/// order a kernel asks for them: of as many columns for each, and of others.
+TEST(Compiler, ColumnsOfScaleFactorsAreNamedByWhatIsCopiedThere) {
+  for (const std::string &tile : {"128x128x128", "128x256x128"}) {
+    CompileOptions options;
+    options.schedule = "kind=tmem tile=" + tile +
+                       " warps=4x1 stages=2 "
+                       "fill=tma";
+    options.emit = "cta";
+    auto kernel = make("gemm n=256 k=256", "sm_100a", options);
+    ASSERT_TRUE(kernel) << kernel.message();
+    std::string text = kernel->text;
+    const std::string op = "cta.tensor_alloc";
+    size_t sums = text.find(op), first = text.find(op, sums + 1);
+    size_t second = text.find(op, first + 1);
+    first = text.rfind('\n', first), second = text.rfind('\n', second);
+    size_t end = text.find('\n', second + 1);
+    text = text.substr(0, first) + text.substr(second, end - second) +
+           text.substr(first, second - first) + text.substr(end);
+    CompileOptions swapped;
+    swapped.ctaText = text;
+    swapped.emit = "manifest";
+    auto artefact = make("gemm n=256 k=256", "sm_100a", swapped);
+    ASSERT_TRUE(artefact) << artefact.message();
+    auto columns = parseManifest(artefact->manifest)->tensorMemory;
+    ASSERT_EQ(columns.size(), 3u);
+    EXPECT_EQ(columns[1].holds, "scale factors of b");
+    EXPECT_EQ(columns[1].columns, tile == "128x256x128" ? 16 : 8);
+    EXPECT_EQ(columns[2].holds, "scale factors of a");
+    EXPECT_EQ(columns[2].first, columns[1].end());
+  }
+}
+
 /// Where tiles are taken over, no CTA begins that finds no room in tensor
 /// memory; nothing is added for those that find it.
 TEST(Compiler, CtasThatTakeOverFindTensorMemory) {
