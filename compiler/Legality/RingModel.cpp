@@ -2,7 +2,8 @@
 //
 // A state is how far each of four warps is: 2 i before it has a claim on
 // iteration i, 2 i + 1 while it has. States are reached from the first, breadth
-// first.
+// first. Where one thread reads by what it asks for, that is the last of the
+// four: it has a claim once it is asked for.
 
 #include "compiler/Legality/RingModel.h"
 #include "llvm/ADT/DenseSet.h"
@@ -22,9 +23,9 @@ public:
   std::optional<std::string> run();
 
 private:
-  /// Writers 0 and 1, readers 2 and 3.
+  /// Writers 0 and 1, readers 2 and 3; of these one asks and one is asked for.
   using State = std::array<int64_t, 4>;
-  static constexpr unsigned warps = 4;
+  static constexpr unsigned warps = 4, asker = 2, asked = 3;
   static bool isWriter(unsigned warp) { return warp < 2; }
 
   int64_t phases(const State &state, bool full, int64_t slot) const;
@@ -32,10 +33,10 @@ private:
   std::optional<std::string> wrongClaim(const State &state,
                                         unsigned warp) const;
   /// One number for states that are the same but for which warp is which.
-  static uint64_t pack(State state) {
+  uint64_t pack(State state) const {
     if (state[0] < state[1])
       std::swap(state[0], state[1]);
-    if (state[2] < state[3])
+    if (state[2] < state[3] && !protocol.isAsked)
       std::swap(state[2], state[3]);
     return uint64_t(state[0]) << 48 | uint64_t(state[1]) << 32 |
            uint64_t(state[2]) << 16 | uint64_t(state[3]);
@@ -49,6 +50,10 @@ private:
 /// of the slot's iterations that is behind it.
 int64_t RingExplorer::phases(const State &state, bool full,
                              int64_t slot) const {
+  if (!full && protocol.isAsked) {
+    int64_t done = state[protocol.releasesEarly ? asker : asked] / 2;
+    return (done - slot + stages - 1) / stages / protocol.releasers;
+  }
   std::array<int64_t, 2> arrived;
   for (unsigned i = 0; i < 2; ++i) {
     int64_t done = state[full ? i : 2 + i] / 2; // iterations
@@ -65,6 +70,8 @@ int64_t RingExplorer::phases(const State &state, bool full,
 bool RingExplorer::mayMove(const State &state, unsigned warp) const {
   if (state[warp] % 2 == 1)
     return true; // publish and release wait for nobody
+  if (protocol.isAsked && warp == asked)
+    return state[asked] < state[asker] / 2 * 2;
   int64_t iteration = state[warp] / 2;
   int64_t slot = iteration % stages, round = iteration / stages;
   int64_t shift =

@@ -59,7 +59,10 @@ public:
   LogicalResult run();
 
   std::vector<Claim> claims; ///< in their order
-  Value sums;                ///< the ring of its accumulators, or null
+  /// Of the rings that it reads: whether what one thread has asked for lets go
+  /// of their slots, or its warps do.
+  llvm::SmallDenseMap<Value, bool> isAsked;
+  Value sums; ///< the ring of its accumulators, or null
 
 private:
   LogicalResult trace(Block &block);
@@ -272,6 +275,9 @@ LogicalResult RoleTracer::close(Operation *op, Value ring, Value iteration,
     return refute(op) << (writes ? "this publishes what was not acquired"
                                  : "this releases what was not waited for");
   current.reset();
+  if (!writes && isAsked.try_emplace(ring, byTensor).first->second != byTensor)
+    return op->emitError("not proven: expected all slots of a ring to be let "
+                         "go of by threads, or all by what one has asked for");
   return success();
 }
 
@@ -409,13 +415,17 @@ LogicalResult checkIterations(cta::RingOp ring, ArrayRef<Claim> claims,
          << (writes ? "acquired" : "waited for") << " in a tile, got " << next;
 }
 
+/// What is lowered of a ring whose slots one thread's commits let go of is that
+/// thread's steps alone (gatherAsked).
 LogicalResult checkRing(cta::RingOp ring, ArrayRef<Claim> writer,
-                        ArrayRef<Claim> reader) {
+                        ArrayRef<Claim> reader, bool isAsked) {
   if (failed(checkIterations(ring, writer, true)) ||
       failed(checkIterations(ring, reader, false)))
     return failure();
-  if (std::optional<std::string> wrong =
-          exploreRing({int64_t(ring.getStages())}))
+  RingProtocol protocol{int64_t(ring.getStages())};
+  protocol.isAsked = isAsked;
+  protocol.releasers = isAsked ? 1 : protocol.releasers;
+  if (std::optional<std::string> wrong = exploreRing(protocol))
     return ring.emitError("not proven: ") << *wrong;
   return checkPairs(ring, /*beginsReady=*/false);
 }
@@ -443,6 +453,7 @@ FailureOr<size_t> nybl::compiler::proveRoleOrder(Proof &proof) {
     return failure();
   std::vector<Claim> writer, reader;
   llvm::SmallDenseSet<Value> sums;
+  llvm::SmallDenseMap<Value, bool> isAsked;
   for (auto role : (*ranges.begin()).getBody().getOps<cta::RoleOp>()) {
     RoleTracer tracer(role, proof);
     if (failed(tracer.run()))
@@ -463,6 +474,8 @@ FailureOr<size_t> nybl::compiler::proveRoleOrder(Proof &proof) {
       return role.emitError("not proven: expected one role that writes rings "
                             "and one that reads them");
     claims = std::move(tracer.claims);
+    if (!writes)
+      isAsked = std::move(tracer.isAsked);
   }
   bool sameOrder =
       llvm::equal(writer, reader, [](const Claim &a, const Claim &b) {
@@ -474,7 +487,7 @@ FailureOr<size_t> nybl::compiler::proveRoleOrder(Proof &proof) {
     if (!ring.getSteps())
       return ring.emitError("not proven: expected a ring with its `steps` in a "
                             "tile between roles");
-    if (failed(checkRing(ring, writer, reader)))
+    if (failed(checkRing(ring, writer, reader, isAsked.lookup(ring))))
       return failure();
   }
   if (!sameOrder)

@@ -53,6 +53,40 @@ TEST_P(RingModel, OneWarpIsNotAllThatRelease) {
               "all");
 }
 
+/// One thread reads, by what it asks for; the other warps of its group are
+/// idle.
+class AskedRingModel : public RingModel {
+protected:
+  void SetUp() override {
+    protocol.isAsked = true;
+    protocol.releasers = 1;
+  }
+};
+
+TEST_P(AskedRingModel, Holds) {
+  EXPECT_EQ(exploreRing(protocol).value_or(""), "");
+}
+
+TEST_P(AskedRingModel, IdleWarpsThatAreExpectedToRelease) {
+  protocol.releasers = 2;
+  expectFound("all warps wait");
+}
+
+TEST_P(AskedRingModel, ReleasedWhenItIsAskedFor) {
+  protocol.releasesEarly = true;
+  expectFound("iteration " + std::to_string(GetParam()) +
+              " is acquired before the slot's iteration before is released by "
+              "all");
+}
+
+TEST_P(AskedRingModel, AskedForBeforeItIsWhole) {
+  protocol.readerParity = 1;
+  expectFound("iteration 0 is read before it is published by all");
+}
+
+INSTANTIATE_TEST_SUITE_P(Stages, AskedRingModel, testing::Range<int64_t>(1, 9),
+                         testing::PrintToStringParamName());
+
 INSTANTIATE_TEST_SUITE_P(Stages, RingModel, testing::Range<int64_t>(1, 9),
                          testing::PrintToStringParamName());
 
