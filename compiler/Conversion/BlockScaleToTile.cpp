@@ -26,15 +26,20 @@ namespace nybl::compiler {
 
 namespace {
 
-/// The operands of the problem as a template declares them: M is a name.
+/// The operands of the problem as a template declares them: M is a name, and so
+/// are N and K of a generic one.
 SmallVector<tile::Bindings::Argument> operandsOf(block_scale::GemmOp gemm,
                                                  const GemmProblem &problem) {
   MLIRContext *context = gemm.getContext();
   Builder builder(context);
   Attribute m =
       tile::NameAttr::get(context, builder.getStringAttr(tile::freeDimension));
-  Attribute n = builder.getI64IntegerAttr(problem.n);
-  Attribute k = builder.getI64IntegerAttr(problem.k);
+  auto size = [&](StringRef name, int64_t value) -> Attribute {
+    if (problem.isGeneric())
+      return tile::NameAttr::get(context, builder.getStringAttr(name));
+    return builder.getI64IntegerAttr(value);
+  };
+  Attribute n = size("N", problem.n), k = size("K", problem.k);
   Type element = gemm.getA().getType().getElement();
   Type scale = gemm.getA().getType().getScale();
   auto matrix = [&](Attribute rows, Attribute columns, Type type) -> Type {
@@ -55,9 +60,16 @@ SmallVector<tile::Bindings::Argument> operandsOf(block_scale::GemmOp gemm,
 tile::Bindings bind(block_scale::GemmOp gemm, const GemmProblem &problem,
                     const Schedule &schedule) {
   tile::Bindings bindings;
-  bindings.numbers = {{"N", problem.n},         {"K", problem.k},
-                      {"BM", schedule.tile[0]}, {"BN", schedule.tile[1]},
-                      {"BK", schedule.tile[2]}, {"stages", schedule.stages}};
+  bindings.numbers = {{"BM", schedule.tile[0]},
+                      {"BN", schedule.tile[1]},
+                      {"BK", schedule.tile[2]},
+                      {"stages", schedule.stages}};
+  if (problem.isGeneric()) {
+    bindings.free = {"N", "K"};
+  } else {
+    bindings.numbers["N"] = problem.n;
+    bindings.numbers["K"] = problem.k;
+  }
   bindings.arguments = operandsOf(gemm, problem);
   if (problem.staticWeights)
     bindings.staticSources = {"b", "sfb"};

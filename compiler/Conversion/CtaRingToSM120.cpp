@@ -19,7 +19,7 @@ namespace {
 constexpr int64_t mbarrierBytes = 8;
 
 cta::RingOp ringOf(Value ring) { return ring.getDefiningOp<cta::RingOp>(); }
-bool isBetweenRoles(Value ring) { return ringOf(ring).getSteps().has_value(); }
+bool isBetweenRoles(Value ring) { return ringOf(ring).isBetweenRoles(); }
 
 /// What a step of a ring computes with: barriers lie as full[stages],
 /// empty[stages] and, where the CTAs of a pair hand slots over, pair[stages].
@@ -139,7 +139,7 @@ struct LowerRing : Lowering<cta::RingOp> {
   using Lowering::Lowering;
   LogicalResult matchAndRewrite(cta::RingOp op, OpAdaptor,
                                 ConversionPatternRewriter &b) const override {
-    if (!op.getSteps()) { // nothing is left of it but its slots
+    if (!op.isBetweenRoles()) { // nothing is left of it but its slots
       auto pointer = LLVM::LLVMPointerType::get(getContext(), sharedSpace);
       b.replaceOpWithNewOp<LLVM::ZeroOp>(op, pointer);
       return success();

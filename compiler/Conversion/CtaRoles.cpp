@@ -54,6 +54,8 @@ private:
   void cloneIfKnown(Operation &op, IRMapping &mapping);
   void skipFilled(const TileLoop &tiles);
   void expandTile(cta::RoleOp role, const TileLoop &loop, Value own);
+  /// Iterations of so many tiles, as far as slots and parities go.
+  Index timesSteps(Value tiles, cta::RingOp ring, int64_t rounds);
   /// Rings start at this loop's first tile, and so do turns.
   SmallVector<Value> firstCounts(cta::RoleOp role, const TileWalker &walker);
   /// What is done in the loop is of its counts' iterations and turns.
@@ -85,6 +87,11 @@ private:
 
 /// Parts of a tile follow one another.
 SmallVector<Value> TileRangeExpander::argumentsAt(Value number) {
+  if (range.getAcross()) {
+    Index at(builder, number), across(builder, range.getAcross());
+    Value row = at / across;
+    return {row, at % across};
+  }
   if (!range.getPart())
     return {tileAt(number)};
   int64_t parts = range.getParts();
@@ -266,6 +273,15 @@ void TileRangeExpander::numberTurns(Operation *root, Value number) {
   });
 }
 
+Index TileRangeExpander::timesSteps(Value tiles, cta::RingOp ring,
+                                    int64_t rounds) {
+  if (!ring.getFreeSteps())
+    return Index(builder, tiles) *
+           (int64_t(ring.getSteps().value_or(0)) % rounds);
+  Index steps = Index(builder, ring.getFreeSteps()) % rounds;
+  return Index(builder, tiles) * steps;
+}
+
 SmallVector<Value> TileRangeExpander::firstCounts(cta::RoleOp role,
                                                   const TileWalker &walker) {
   SmallVector<Value> counts;
@@ -274,8 +290,7 @@ SmallVector<Value> TileRangeExpander::firstCounts(cta::RoleOp role,
     Value first = number(0);
     if (turn) {
       int64_t rounds = 2 * int64_t(ring.getStages());
-      int64_t steps = int64_t(ring.getSteps().value_or(0)) % rounds;
-      Index before = Index(builder, turn) * steps;
+      Index before = timesSteps(turn, ring, rounds);
       first = before % rounds;
     }
     counts.push_back(first);
@@ -300,9 +315,15 @@ SmallVector<Value> TileRangeExpander::countOn(cta::RoleOp role,
   auto add = [&](Value base, int64_t more, int64_t rounds) {
     next.push_back((Index(builder, base) + more % rounds) % rounds);
   };
-  for (auto [ring, base] : llvm::zip(ringsOf(range), loop.counts))
-    add(base, turns * int64_t(ring.getSteps().value_or(0)),
-        2 * int64_t(ring.getStages()));
+  for (auto [ring, base] : llvm::zip(ringsOf(range), loop.counts)) {
+    int64_t rounds = 2 * int64_t(ring.getStages());
+    if (ring.getFreeSteps()) {
+      Index more = timesSteps(number(turns), ring, rounds);
+      next.push_back((Index(builder, base) + more) % rounds);
+    } else {
+      add(base, turns * int64_t(ring.getSteps().value_or(0)), rounds);
+    }
+  }
   if (role.getTurns())
     add(loop.counts.back(), turns, 2 * role.getGroups());
   return next;

@@ -42,6 +42,9 @@ Value TileScheduler::workers() {
 }
 
 Value TileScheduler::tasks() {
+  if (range.getAcross())
+    return arith::MulIOp::create(builder, location, range.getCount(),
+                                 range.getAcross());
   if (!range.getPart())
     return range.getCount();
   Value parts = number(range.getParts());

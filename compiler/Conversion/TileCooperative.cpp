@@ -59,11 +59,15 @@ LogicalResult TileCooperative::fillSteps(tile::AccumulateOp op) {
   if (*steps == 0)
     return success();
   Location loc = op.getLoc();
-  ring = cta::RingOp::create(frameBuilder, loc, stages,
-                             builder.getI64IntegerAttr(*steps));
+  bool isFree = *steps == freeSteps;
+  Value zero = number(0), count = stepCount(*steps), one = number(1);
+  ring = cta::RingOp::create(
+      frameBuilder, loc, cta::RingType::get(builder.getContext()),
+      builder.getI64IntegerAttr(stages),
+      isFree ? IntegerAttr() : builder.getI64IntegerAttr(*steps),
+      isFree ? count : Value());
   rings[op] = ring;
-  auto loop =
-      scf::ForOp::create(builder, loc, number(0), number(*steps), number(1));
+  auto loop = scf::ForOp::create(builder, loc, zero, count, one);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
   return fill(op, index(loop.getInductionVar()), /*isStep=*/Value());
@@ -97,8 +101,8 @@ FailureOr<ValueRange> TileCooperative::convertSteps(tile::AccumulateOp op,
                                                     const Fragments &inits) {
   Location loc = op.getLoc();
   ring = rings.at(op);
-  auto loop = scf::ForOp::create(builder, loc, number(0), number(steps),
-                                 number(1), inits);
+  Value zero = number(0), count = stepCount(steps), one = number(1);
+  auto loop = scf::ForOp::create(builder, loc, zero, count, one, inits);
   passTurn(op);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToEnd(loop.getBody());

@@ -60,17 +60,42 @@ Value TileEmitter::argument(Value tileArgument, StringRef suffix) {
   return kernel.argumentFor((sourceOf(tileArgument) + suffix).str());
 }
 
-std::optional<int64_t> compiler::convertRows(Attribute size) {
-  auto name = dyn_cast<tile::NameAttr>(size);
-  if (name && name.getName() == tile::freeDimension)
+std::optional<int64_t> compiler::convertRows(Attribute size, StringRef name) {
+  if (tile::isFree(size, name))
     return cta::dynamicRows;
   std::optional<int64_t> rows = tile::constantSize(size);
   return rows && *rows > 0 && *rows <= maxExtent ? rows : std::nullopt;
 }
 
 Index TileEmitter::rowsOf(int64_t rows) {
-  return rows == cta::dynamicRows ? index(kernel.argumentFor("m"))
-                                  : number(rows);
+  return rows == cta::dynamicRows ? size("m") : number(rows);
+}
+
+Value TileEmitter::isRow(Index row, Value operand) {
+  auto matrix = dyn_cast<cta::MatrixType>(operand.getType());
+  int64_t rows = matrix ? matrix.getRows()
+                        : cast<cta::ScalesType>(operand.getType()).getRows();
+  if (rows != cta::dynamicRows)
+    return row < rowsOf(rows);
+  StringRef source = kernel.sourceOf(cast<BlockArgument>(operand));
+  return row < size(source == "b" || source == "sfb" ? "n" : "m");
+}
+
+Value TileEmitter::isColumn(Index column, Value d, int64_t elementBytes) {
+  auto type = cast<cta::MatrixType>(d.getType());
+  if (type.hasFreeRowBytes())
+    return column < size("n");
+  return column < type.getRowBytes() / elementBytes;
+}
+
+Value TileEmitter::isBlock(Index block, Value operand) {
+  constexpr int64_t blockBytes = kBlock / 2;
+  auto matrix = dyn_cast<cta::MatrixType>(operand.getType());
+  auto scales = dyn_cast<cta::ScalesType>(operand.getType());
+  if (matrix ? matrix.hasFreeRowBytes() : scales.hasFreeBlocks())
+    return block < size("k.blocks");
+  return block <
+         (matrix ? matrix.getRowBytes() / blockBytes : scales.getBlocks());
 }
 
 LogicalResult TileEmitter::convertTopLevel(Operation &op) {
@@ -85,22 +110,27 @@ LogicalResult TileEmitter::convertForeachTile(tile::ForeachTileOp op) {
   std::optional<int64_t> columns = tile::constantSize(op.getExtents()[1]);
   std::optional<int64_t> stepM = tile::constantSize(op.getSteps()[0]);
   std::optional<int64_t> stepN = tile::constantSize(op.getSteps()[1]);
-  if (!columns || stepM != tileM || stepN != tileN)
+  bool isFree = tile::isFree(op.getExtents()[1], "N");
+  if ((!columns && !isFree) || stepM != tileM || stepN != tileN)
     return op.emitOpError("expected tiles of the schedule, ")
            << tileM << " x " << tileN << ", over a static number of columns";
   std::optional<int64_t> rows = convertRows(op.getExtents()[0]);
-  if (!rows || *columns < 1 || *columns > maxExtent)
+  if (!rows || (columns && (*columns < 1 || *columns > maxExtent)))
     return op.emitOpError("expected M or a number of rows, and at least one "
                           "column, to walk over");
+  Index tileRows = (rowsOf(*rows) + (tileM - 1)) / tileM;
+  if (isFree)
+    return convertTilesOfAnyN(op, tileRows);
   int64_t tilesN = (*columns + tileN - 1) / tileN;
-  Index count = (rowsOf(*rows) + (tileM - 1)) / tileM * tilesN;
+  Index count = tileRows * tilesN;
   if (ctas > 1)
     rank = index(cta::PairRankOp::create(builder, location));
   bool grouped = group > 1;
   auto attribute = [&](int64_t value) {
     return grouped ? builder.getI64IntegerAttr(value) : IntegerAttr();
   };
-  auto range = cta::TileRangeOp::create(builder, location, count, split,
+  auto range = cta::TileRangeOp::create(builder, location, count,
+                                        /*across=*/Value(), split,
                                         attribute(tilesN), attribute(group));
   frameBuilder.setInsertionPoint(range);
   Block *body = new Block();
@@ -114,6 +144,30 @@ LogicalResult TileEmitter::convertForeachTile(tile::ForeachTileOp op) {
               (*tileIndex / tilesN * tileM).value());
   mapping.map(op.getBody().getArgument(1),
               (*tileIndex % tilesN * tileN).value());
+  return convertTile(op);
+}
+
+/// Products of two unknowns have no place in the proof: tiles come by row and
+/// column.
+LogicalResult TileEmitter::convertTilesOfAnyN(tile::ForeachTileOp op,
+                                              Index tileRows) {
+  if (split > 1 || group > 1)
+    return op.emitOpError("expected a schedule without split and group where N "
+                          "is free");
+  Index across = (size("n") + (tileN - 1)) / tileN;
+  auto range =
+      cta::TileRangeOp::create(builder, location, tileRows, across,
+                               /*parts=*/1, IntegerAttr(), IntegerAttr());
+  frameBuilder.setInsertionPoint(range);
+  Block *body = new Block();
+  range.getBody().push_back(body);
+  Type i32 = builder.getI32Type();
+  Index row = index(body->addArgument(i32, location));
+  Index column = index(body->addArgument(i32, location));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToEnd(body);
+  mapping.map(op.getBody().getArgument(0), (row * tileM).value());
+  mapping.map(op.getBody().getArgument(1), (column * tileN).value());
   return convertTile(op);
 }
 

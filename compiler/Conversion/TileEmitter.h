@@ -25,9 +25,10 @@ constexpr int64_t maxTileRows = 4096;
 /// thread holds: ptxas takes half a minute for as many divisions.
 constexpr int64_t maxElementOps = 4096;
 
-/// Rows as Cta says them: a number, or dynamicRows for M itself. Nothing for
-/// any other size: an expression over M is not M.
-std::optional<int64_t> convertRows(mlir::Attribute size);
+/// Rows as Cta says them: a number, or dynamicRows for the free dimension
+/// `name` itself. Nothing for any other size: an expression over M is not M.
+std::optional<int64_t> convertRows(mlir::Attribute size,
+                                   llvm::StringRef name = tile::freeDimension);
 
 /// One thread's copy of some K blocks of a row.
 struct Move {
@@ -85,8 +86,8 @@ protected:
     mlir::ValueRange words{}; ///< of scale factors, that were read last
   };
 
-  /// A schedule's own: the K loop of `steps` > 0 steps, its results the
-  /// registers of the accumulators that begin as `inits`.
+  /// A schedule's own: the K loop of `steps` > 0 steps, or freeSteps of them,
+  /// its results the registers of the accumulators that begin as `inits`.
   virtual mlir::FailureOr<mlir::ValueRange>
   convertSteps(tile::AccumulateOp op, int64_t steps,
                const Fragments &inits) = 0;
@@ -101,6 +102,8 @@ protected:
   void placeThreads(Index number, int64_t count);
   void placeAllThreads();
   mlir::LogicalResult convertForeachTile(tile::ForeachTileOp op);
+  mlir::LogicalResult convertTilesOfAnyN(tile::ForeachTileOp op,
+                                         Index tileRows);
   mlir::LogicalResult convertInTile(mlir::Operation &op);
   mlir::LogicalResult cloneArithmetic(mlir::Operation &op);
   mlir::LogicalResult convertParam(tile::ParamOp op);
@@ -126,6 +129,7 @@ protected:
                    mlir::Value column, llvm::function_ref<void(Move)> emit,
                    const ScaleMap *stage = nullptr);
   /// i1: row and K block are real.
+  mlir::Value isInside(Index row, Index block, mlir::Value operand);
   mlir::Value isInside(Index row, Index block, int64_t rows, int64_t blocks);
   /// i1: both; either may be null.
   mlir::Value both(mlir::Value a, mlir::Value b);
@@ -148,8 +152,11 @@ protected:
   mlir::LogicalResult sumParts();
 
   // Multiplies and accumulators (TileEmitterDot.cpp).
-  /// K steps of an accumulate, of one part.
+  /// K steps of an accumulate, of one part; freeSteps where K is free.
+  static constexpr int64_t freeSteps = -1;
   mlir::FailureOr<int64_t> stepsOf(tile::AccumulateOp op);
+  /// As a value; of freeSteps it is computed once, in the frame.
+  mlir::Value stepCount(int64_t steps);
   mlir::LogicalResult convertAccumulate(tile::AccumulateOp op);
   /// The registers of each accumulator, one after the other in `values`.
   void bindAccumulators(mlir::ValueRange tiles, mlir::ValueRange values);
@@ -200,6 +207,15 @@ protected:
   llvm::StringRef sourceOf(mlir::Value tileArgument);
   /// Rows of an operand as an i32: M where they are free.
   Index rowsOf(int64_t rows);
+  // i1: a row of an operand, a column of d, a K block is before the last: what
+  // it is compared with is a number, or what the launch names.
+  mlir::Value isRow(Index row, mlir::Value operand);
+  mlir::Value isColumn(Index column, mlir::Value d, int64_t elementBytes);
+  mlir::Value isBlock(Index block, mlir::Value operand);
+  /// What the launch names, as an i32.
+  Index size(llvm::StringRef source) {
+    return index(kernel.argumentFor(source));
+  }
   mlir::LogicalResult checkShape(mlir::Operation *op, tile::AccType type);
 
   cta::KernelOp kernel;
@@ -220,6 +236,7 @@ protected:
   std::optional<Index> thread, lane, g, t, warpRow, warpColumn;
   std::optional<Index> tileIndex, part; ///< part: where there are several
   std::optional<Index> rank;      ///< of this CTA: where several have a tile
+  mlir::Value steps;              ///< of a free K, in the frame; or null
   tile::AccumulateOp accumulated; ///< whose parts are not added up yet
   mlir::Value iteration;   ///< of the ring, that tiles are read from; or null
   mlir::IRMapping mapping; ///< scalars and coordinates

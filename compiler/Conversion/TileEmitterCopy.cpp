@@ -83,9 +83,17 @@ Value TileEmitter::both(Value a, Value b) {
   return arith::AndIOp::create(builder, location, a, b);
 }
 
+Value TileEmitter::isInside(Index row, Index block, Value operand) {
+  Value isRealRow = isRow(row, operand);
+  Value isRealBlock = isBlock(block, operand);
+  return both(isRealRow, isRealBlock);
+}
+
 Value TileEmitter::isInside(Index row, Index block, int64_t rows,
                             int64_t blocks) {
-  return both(row < rowsOf(rows), block < blocks);
+  Value isRealRow = row < rowsOf(rows);
+  Value isRealBlock = block < blocks;
+  return both(isRealRow, isRealBlock);
 }
 
 void TileEmitter::forEachMove(int64_t rows, int64_t blocks, Value row,
@@ -137,7 +145,14 @@ FailureOr<Index> TileEmitter::scaleOffset(tile::LoadScalesOp op, Index row,
   Expected<ScaleLayout> layout = parseScaleLayout(type.getLayout().getValue());
   if (!layout)
     return op.emitOpError(layout.message());
-  return scaleByteOffset<Index>(*layout, type.getBlocks(), row, block.extend());
+  if (!type.hasFreeBlocks())
+    return scaleByteOffset<Index>(*layout, type.getBlocks(), row,
+                                  block.extend());
+  Index stride = index(argument(op.getScales(), ".tile_stride"));
+  Index tileRow =
+      scaleTileRows(*layout) == 1 ? row : row / scaleTileRows(*layout);
+  Index first = tileRow * stride;
+  return first + scaleByteInTileRow<Index>(*layout, row, block.extend());
 }
 
 /// Where moves of a thread are whole rows apart, and rows follow one another,
@@ -155,8 +170,7 @@ LogicalResult TileEmitter::copyScales(tile::LoadScalesOp op, const Staged &to,
   Index tileRow = firstRow(op, op.getRow());
   forEachMove(to.rows, 1, tileRow, coordinate(op.getColumn()), [&](Move move) {
     Value mine = both(move.mine, when);
-    Value inside = both(
-        isInside(move.row, move.block, type.getRows(), type.getBlocks()), mine);
+    Value inside = both(isInside(move.row, move.block, base), mine);
     Index row = move.row.extend();
     if (apart) {
       Index first = tileRow + *thread / perRow;

@@ -18,12 +18,27 @@ void TileEmitter::bindAccumulators(ValueRange tiles, ValueRange values) {
 
 FailureOr<int64_t> TileEmitter::stepsOf(tile::AccumulateOp op) {
   std::optional<int64_t> extent = tile::constantSize(op.getExtent());
+  if (tile::isFree(op.getExtent(), "K") &&
+      tile::constantSize(op.getStep()) == tileK && split == 1)
+    return freeSteps;
   if (extent && *extent >= 0 && *extent <= maxExtent &&
       tile::constantSize(op.getStep()) == tileK)
     return stepsOfPart(op, (*extent + tileK - 1) / tileK);
   return op.emitOpError("expected a static extent, 0 or more, walked by the "
                         "schedule's K step, ")
          << tileK;
+}
+
+Value TileEmitter::stepCount(int64_t count) {
+  if (count != freeSteps)
+    return number(count);
+  if (!steps) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.restoreInsertionPoint(frameBuilder.saveInsertionPoint());
+    int64_t blocks = tileK / kBlock;
+    steps = (size("k.blocks") + (blocks - 1)) / blocks;
+  }
+  return steps;
 }
 
 LogicalResult TileEmitter::convertAccumulate(tile::AccumulateOp op) {

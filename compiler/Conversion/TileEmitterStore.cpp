@@ -98,16 +98,15 @@ void TileEmitter::storeElements(tile::StoreOp op, const Fragments &values) {
   Location loc = op.getLoc();
   Value base = argument(op.getMatrix());
   Index stride = index(argument(op.getMatrix(), ".stride"));
-  auto type = cast<cta::MatrixType>(base.getType());
   Type element = op.getMatrix().getType().getElement();
   int64_t bytes = element.getIntOrFloatBitWidth() / 8;
   Index firstRow = coordinate(op.getRow()) + *warpRow;
   Index firstColumn = coordinate(op.getColumn()) + *warpColumn;
   for (int64_t i = 0; i < int64_t(values.size()); ++i) {
     auto [row, column] = placeOf(i, firstRow, firstColumn);
-    Value inside =
-        arith::AndIOp::create(builder, loc, row < rowsOf(type.getRows()),
-                              column < type.getRowBytes() / bytes);
+    Value isRealRow = isRow(row, base);
+    Value isRealColumn = isColumn(column, base, bytes);
+    Value inside = arith::AndIOp::create(builder, loc, isRealRow, isRealColumn);
     Value rounded = round(values[i], element);
     cta::StoreOp::create(builder, loc, rounded, base,
                          row.extend() * stride + column.extend() * bytes,

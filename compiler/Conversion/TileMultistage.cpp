@@ -14,6 +14,9 @@ FailureOr<ValueRange> TileMultistage::convertSteps(tile::AccumulateOp op,
                                                    int64_t steps,
                                                    const Fragments &inits) {
   Location loc = op.getLoc();
+  if (steps == freeSteps)
+    return op.emitOpError("expected another schedule than kind=multistage "
+                          "where K is free: its first steps stand apart");
   ring = cta::RingOp::create(frameBuilder, loc, stages, /*steps=*/nullptr);
   if (failed(fillAhead(op, steps)))
     return failure();

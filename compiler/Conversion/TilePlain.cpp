@@ -12,8 +12,8 @@ using namespace nybl::compiler;
 FailureOr<ValueRange> TilePlain::convertSteps(tile::AccumulateOp op,
                                               int64_t steps,
                                               const Fragments &inits) {
-  auto loop = scf::ForOp::create(builder, op.getLoc(), number(0), number(steps),
-                                 number(1), inits);
+  Value zero = number(0), count = stepCount(steps), one = number(1);
+  auto loop = scf::ForOp::create(builder, op.getLoc(), zero, count, one, inits);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToEnd(loop.getBody());
   Block &body = op.getBody().front();
@@ -46,15 +46,12 @@ LogicalResult TilePlain::convertLoad(tile::LoadOp op) {
   if (failed(checkLoad(op, op.getType().getSizes(), op.getColumn())))
     return failure();
   Value base = argument(op.getMatrix());
-  auto type = cast<cta::MatrixType>(base.getType());
   constexpr int64_t blockBytes = kBlock / 2;
   Staged to = stageFor(op, /*ring=*/Value());
   forEachMove(
       to.rows, 1, coordinate(op.getRow()), coordinate(op.getColumn()),
       [&](Move move) {
-        Value inside = both(isInside(move.row, move.block, type.getRows(),
-                                     type.getRowBytes() / blockBytes),
-                            move.mine);
+        Value inside = both(isInside(move.row, move.block, base), move.mine);
         Value data = cta::LoadOp::create(builder, op.getLoc(), base,
                                          dataOffset(op, move), inside);
         cta::StoreSharedOp::create(

@@ -49,7 +49,7 @@ LogicalResult TileRing::multiply(tile::AccumulateOp op) {
 /// Between roles the slots are empty when the kernel begins, and who fills them
 /// has nothing else to do.
 bool TileRing::runsAhead(Value base) {
-  return ring.getDefiningOp<cta::RingOp>().getSteps() &&
+  return ring.getDefiningOp<cta::RingOp>().isBetweenRoles() &&
          kernel.isStatic(cast<BlockArgument>(base));
 }
 
@@ -57,7 +57,6 @@ LogicalResult TileRing::convertLoad(tile::LoadOp op, Value isStep) {
   if (failed(checkLoad(op, op.getType().getSizes(), op.getColumn())))
     return failure();
   Value base = argument(op.getMatrix());
-  auto type = cast<cta::MatrixType>(base.getType());
   constexpr int64_t blockBytes = kBlock / 2;
   Staged to = stageFor(op, ring);
   Index row = firstRow(op, op.getRow());
@@ -69,9 +68,8 @@ LogicalResult TileRing::convertLoad(tile::LoadOp op, Value isStep) {
   }
   forEachMove(to.rows, 1, row, coordinate(op.getColumn()), [&](Move move) {
     cta::CopyOp::create(builder, op.getLoc(), base, dataOffset(op, move),
-                        isInside(move.row, move.block, type.getRows(),
-                                 type.getRowBytes() / blockBytes),
-                        to.stage, iteration,
+                        isInside(move.row, move.block, base), to.stage,
+                        iteration,
                         move.tileRow * to.pitch + move.tileBlock * blockBytes,
                         both(move.mine, isStep), runsAhead(base));
   });
@@ -81,11 +79,9 @@ LogicalResult TileRing::convertLoad(tile::LoadOp op, Value isStep) {
 LogicalResult TileRing::copyWord(tile::LoadScalesOp op, const Staged &to,
                                  const Move &move, Value mine, Value unless) {
   Value base = argument(op.getScales());
-  auto type = cast<cta::ScalesType>(base.getType());
   std::array<Value, 4> inside;
   for (int64_t i = 0; i < 4; ++i)
-    inside[i] =
-        isInside(move.row, move.block + i, type.getRows(), type.getBlocks());
+    inside[i] = isInside(move.row, move.block + i, base);
   FailureOr<Index> offset = scaleOffset(op, move.row.extend(), move.block);
   if (failed(offset))
     return failure();
@@ -105,7 +101,7 @@ LogicalResult TileRing::convertLoadScales(tile::LoadScalesOp op, Value isStep) {
   Staged to = stageFor(op, ring);
   auto type = cast<cta::ScalesType>(argument(op.getScales()).getType());
   if (type.getLayout().getValue() == StringRef(name(ScaleLayout::Linear)) &&
-      type.getBlocks() % 4 != 0)
+      (type.hasFreeBlocks() || type.getBlocks() % 4 != 0))
     return copyScales(op, to, isStep);
   SmallVector<Value> whole;
   if (isInAtoms(op)) {

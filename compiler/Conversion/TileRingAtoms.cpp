@@ -38,9 +38,10 @@ static int64_t atomsOf(tile::LoadScalesOp op) {
 /// Tiles are whole atoms, in memory and in the stage, and some may be real.
 bool TileRing::isInAtoms(tile::LoadScalesOp op) {
   auto [walk, side] = walkOf(op.getRow());
-  if (!keepsAtoms() || !walk || staged.lookup(op).scales.words != 4)
-    return false;
   auto type = cast<cta::ScalesType>(argument(op.getScales()).getType());
+  if (!keepsAtoms() || !walk || staged.lookup(op).scales.words != 4 ||
+      type.hasFreeBlocks()) // rows of atoms may be any number apart
+    return false;
   int64_t step = *tile::constantSize(walk.getSteps()[side]);
   return step % Atoms::atomRows == 0 && tileRowsOf(op) % Atoms::atomRows == 0 &&
          type.getLayout().getValue() == StringRef(name(ScaleLayout::T128x4)) &&
@@ -83,7 +84,7 @@ Index TileRing::lastBlockOf(tile::LoadScalesOp op) {
 }
 
 SmallVector<Value> TileRing::wholeAtoms(tile::LoadScalesOp op) {
-  auto type = cast<cta::ScalesType>(argument(op.getScales()).getType());
+  Value base = argument(op.getScales());
   Index lastBlock = lastBlockOf(op);
   SmallVector<Value> whole;
   for (int64_t i = 0; i < atomsOf(op); ++i) {
@@ -91,7 +92,7 @@ SmallVector<Value> TileRing::wholeAtoms(tile::LoadScalesOp op) {
     if (wholenessOf(op, i) == Whole::Never)
       continue;
     Index lastRow = lastRowOf(op, i);
-    value = isInside(lastRow, lastBlock, type.getRows(), type.getBlocks());
+    value = isInside(lastRow, lastBlock, base);
   }
   return whole;
 }

@@ -119,8 +119,8 @@ void TileTensor::storeLoadByLoad() {
 Value TileTensor::multiplyAll(tile::AccumulateOp op, int64_t steps) {
   Location loc = op.getLoc();
   Value zero = cta::TensorZeroOp::create(builder, loc);
-  auto loop = scf::ForOp::create(builder, loc, number(0), number(steps),
-                                 number(1), zero);
+  Value from = number(0), count = stepCount(steps), one = number(1);
+  auto loop = scf::ForOp::create(builder, loc, from, count, one, zero);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToEnd(loop.getBody());
   accumulators[op.getBody().getArgument(1)] = loop.getRegionIterArg(0);

@@ -61,13 +61,19 @@ bool fitsSource(Type type, StringRef source) {
          isa_and_present<Float32Type, Float16Type, BFloat16Type>(element);
 }
 
-/// Rows and columns of an operand. K is a multiple of the block.
+/// Rows and columns of an operand, freeColumns where N or K is free. K is a
+/// multiple of the block.
+constexpr int64_t freeColumns = -1;
 FailureOr<std::pair<int64_t, int64_t>> convertSizes(tile::KernelOp kernel,
                                                     ArrayRef<Attribute> sizes,
                                                     StringRef source,
                                                     int64_t block) {
-  std::optional<int64_t> rows = convertRows(sizes[0]);
+  bool ofB = source == "b" || source == "sfb";
+  std::optional<int64_t> rows =
+      convertRows(sizes[0], ofB ? "N" : tile::freeDimension);
   std::optional<int64_t> columns = tile::constantSize(sizes[1]);
+  if (rows && tile::isFree(sizes[1], source == "d" ? "N" : "K"))
+    return std::pair(*rows, freeColumns);
   if (rows && columns && *columns > 0 && *columns <= maxExtent &&
       *columns % block == 0)
     return std::pair(*rows, *columns);
@@ -93,7 +99,7 @@ LogicalResult addTensorMap(tile::KernelOp kernel, BlockArgument matrix,
   }
   if (!rows)
     return success();
-  if (rowBytes % 16 != 0)
+  if (rowBytes > 0 && rowBytes % 16 != 0) // a free K is checked at launch
     return kernel.emitOpError(
                "expected rows of whole 16 bytes where TMA copies "
                "them, K a multiple of 32, got rows of ")
@@ -114,11 +120,12 @@ LogicalResult addOutputMap(tile::KernelOp kernel, BlockArgument matrix,
                            int64_t rowBytes, CtaArguments &result) {
   if (llvm::none_of(matrix.getUsers(), llvm::IsaPred<tile::StoreOp>))
     return success();
-  if (rowBytes % 16 != 0)
+  if (rowBytes < 0 || rowBytes % 16 != 0)
     return kernel.emitOpError(
                "expected rows of 'd' of whole 16 bytes where TMA "
                "stores them, got rows of ")
-           << rowBytes << " bytes; use the schedule without store=tma";
+           << (rowBytes < 0 ? "?" : std::to_string(rowBytes))
+           << " bytes; use the schedule without store=tma";
   OutputBoxes boxes = outputBoxes(scheduleOf(schedule), elementBytes);
   auto error = [&] { return kernel.emitOpError(); };
   auto type = cta::TensorMapType::getChecked(error, kernel.getContext(),
@@ -147,7 +154,9 @@ LogicalResult addArgument(tile::KernelOp kernel, BlockArgument argument,
       return failure();
     auto [rows, columns] = *sizes;
     int64_t bits = matrix.getElement().getIntOrFloatBitWidth();
-    int64_t rowBytes = columns * bits / 8;
+    // Of what is free: bytes of a column of d, of a K block of others.
+    int64_t ofFree = source == "d" ? bits / 8 : kBlock * bits / 8;
+    int64_t rowBytes = columns == freeColumns ? -ofFree : columns * bits / 8;
     result.add(cta::MatrixType::get(context, rows, rowBytes), source, location);
     result.add(IntegerType::get(context, 64), source + ".stride", location);
     if (schedule.getStore() && source == "d")
@@ -161,9 +170,15 @@ LogicalResult addArgument(tile::KernelOp kernel, BlockArgument argument,
     auto sizes = convertSizes(kernel, scales.getSizes(), source, kBlock);
     if (failed(sizes))
       return failure();
+    bool isFree = sizes->second == freeColumns;
     result.add(cta::ScalesType::get(context, sizes->first,
-                                    sizes->second / kBlock, scales.getLayout()),
+                                    isFree ? ShapedType::kDynamic
+                                           : sizes->second / kBlock,
+                                    scales.getLayout()),
                source, location);
+    if (isFree)
+      result.add(IntegerType::get(context, 64), source + ".tile_stride",
+                 location);
     return success();
   }
   result.add(cta::ScalarType::get(context), source, location);
@@ -199,7 +214,15 @@ FailureOr<CtaArguments> convertArguments(tile::KernelOp kernel,
                  kernel.getSources()->getAsValueRange<StringAttr>()))
     if (failed(addArgument(kernel, argument, source, schedule, result)))
       return failure();
-  result.add(IntegerType::get(kernel.getContext(), 32), "m", kernel.getLoc());
+  auto isFree = [](Type type) {
+    auto scales = dyn_cast<cta::ScalesType>(type);
+    return scales && scales.hasFreeBlocks();
+  };
+  bool anySize = llvm::any_of(result.types, isFree);
+  for (StringRef size : {"m", "n", "k.blocks"})
+    if (size == "m" || anySize)
+      result.add(IntegerType::get(kernel.getContext(), 32), size,
+                 kernel.getLoc());
   if (schedule.getSplit() > 1 && failed(addWorkspace(kernel, schedule, result)))
     return failure();
   return result;

@@ -13,7 +13,7 @@ using namespace nybl::compiler;
 /// made before anybody uses one; within a role, groups of copies and a barrier.
 static void countRing(mlir::Operation *op, PtxCounts &counts) {
   auto ring = llvm::dyn_cast<cta::RingOp>(op);
-  if (ring && ring.getSteps()) {
+  if (ring && ring.isBetweenRoles()) {
     bool pairs = llvm::any_of(ring->getUsers(), llvm::IsaPred<cta::PairWaitOp>);
     counts.mbarriers += (pairs ? 3 : 2) * ring.getStages();
     ++counts.barriers;
@@ -23,7 +23,7 @@ static void countRing(mlir::Operation *op, PtxCounts &counts) {
   if (!publishes && !waits &&
       !llvm::isa<cta::RingAcquireOp, cta::RingReleaseOp>(op))
     return;
-  if (!op->getOperand(0).getDefiningOp<cta::RingOp>().getSteps()) {
+  if (!op->getOperand(0).getDefiningOp<cta::RingOp>().isBetweenRoles()) {
     counts.groups += publishes;
     counts.waits += waits;
     counts.barriers += waits;
@@ -243,7 +243,7 @@ static int64_t barrierBytes(cta::KernelOp kernel) {
   });
   for (auto ring : kernel.getBody().getOps<cta::RingOp>())
     bytes +=
-        ring.getSteps()
+        ring.isBetweenRoles()
             ? llvm::alignTo((kernel.isByPairs() ? 3 : 2) * 8 * ring.getStages(),
                             alignment)
             : 0;

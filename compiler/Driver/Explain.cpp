@@ -142,6 +142,8 @@ Json describeTensorMemory(const Schedule &schedule, const Chip &chip) {
 Expected<Json> explainLaunches(const GemmProblem &problem, const Chip &chip,
                                const Schedule &schedule,
                                const ExplainOptions &options, Json &cardText) {
+  if (problem.isGeneric()) // nothing is known of what a launch would cost
+    return Json::array();
   auto rows = rowsOf(problem, options.m);
   if (!rows)
     return rows.status();

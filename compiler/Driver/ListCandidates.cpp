@@ -35,6 +35,10 @@ nybl::compiler::listCandidates(std::string_view problemLine,
   GemmProblem problem = specialise(*parsed);
   if (problem.n == 0)
     return Status::invalid("a problem with n=0 needs no kernel");
+  if (problem.isGeneric())
+    return Status::invalid(
+        "schedules are ranked for numbers of n and k: expected both, got n=? "
+        "k=?");
   constexpr int64_t mostRows = int64_t(1) << 31; // the arithmetic stays exact
   if (options.m < 1 || options.m > mostRows)
     return Status::invalid(fmt::format(

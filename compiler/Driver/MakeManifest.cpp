@@ -37,13 +37,22 @@ static int64_t alignmentOf(cta::KernelOp kernel, const std::string &name,
   return name == "d" && gemm ? byteWidth(gemm->d) : 8;
 }
 
+/// Of a free N or K: the bytes that each column, or each K block, adds to a
+/// row.
+static Precondition rowsFit(const std::string &name, cta::MatrixType type) {
+  if (!type.hasFreeRowBytes())
+    return {"rows_fit", name, type.getRowBytes()};
+  return {name == "d" ? "rows_fit_columns" : "rows_fit_blocks", name,
+          -type.getRowBytes()};
+}
+
 static void addMatrix(Manifest &manifest, const std::string &name,
                       cta::MatrixType type, int64_t alignment, bool isOutput) {
   auto &list = manifest.preconditions;
   list.push_back({"alignment", name, alignment});
   list.push_back({"stride_multiple", name, alignment});
   list.push_back({"stride_max", name, strideMax});
-  list.push_back({"rows_fit", name, type.getRowBytes()});
+  list.push_back(rowsFit(name, type));
   if (isOutput)
     list.push_back({"no_overlap", name, 0});
 }
@@ -124,6 +133,16 @@ static int64_t dynamicSharedOf(cta::KernelOp kernel, const Manifest &manifest,
   return std::max<int64_t>(bytes, chip.sharedPerMultiprocessor / (ctas + 1));
 }
 
+/// What the proof holds for, and what tensor maps of A and B need of their
+/// rows.
+static void addSizes(Manifest &manifest, cta::KernelOp kernel) {
+  auto &list = manifest.preconditions;
+  list.push_back({"n_max", "n", columnsMax});
+  list.push_back({"k_max", "k", blocksMax * kBlock});
+  bool byMap = kernel.argumentFor("a.map") || kernel.argumentFor("b.map");
+  list.push_back({"k_multiple", "k", byMap ? 2 * kBlock : kBlock});
+}
+
 Manifest nybl::compiler::makeManifest(cta::KernelOp kernel,
                                       const AnyProblem &problemClass,
                                       const Chip &chip,
@@ -157,6 +176,8 @@ Manifest nybl::compiler::makeManifest(cta::KernelOp kernel,
       std::visit([](const auto &p) { return p.m.high; }, problemClass);
   manifest.preconditions.push_back(
       {"rows_max", "m", std::min(manifest.certificate.rowsMax, most)});
+  if (kernel.argumentFor("k.blocks"))
+    addSizes(manifest, kernel);
   return manifest;
 }
 

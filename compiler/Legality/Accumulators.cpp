@@ -73,7 +73,9 @@ Accumulators::append(Operation *mma, Value accumulator, unsigned element) {
     if (failed(leaf))
       return failure();
     const Leaf *step = proof.slicer.leafOf(*leaf);
-    steps = cast<AffineConstantExpr>(step->max).getValue() + 1;
+    steps = Slicer::isFree(*step)
+                ? allSteps
+                : cast<AffineConstantExpr>(step->max).getValue() + 1;
     // The same for every loop, so that what was asked can be found again.
     at = at.replace(*leaf, getAffineSymbolExpr(0, at.getContext()));
   }
@@ -172,13 +174,41 @@ FailureOr<Accumulators::Chain> Accumulators::chainNew(Value value) {
                   "result as an accumulator");
 }
 
+/// The byte of K that step 0 of a loop takes 32 bytes from, and how far on step
+/// 1 is: both are whole multiplies.
+FailureOr<std::pair<int64_t, int64_t>> Accumulators::walkOf(AffineExpr column,
+                                                            Operation *at) {
+  AffineExpr number = getAffineSymbolExpr(0, at->getContext());
+  auto valueAt = [&](int64_t step) {
+    auto value = dyn_cast<AffineConstantExpr>(
+        column.replace(number, getAffineConstantExpr(step, at->getContext())));
+    return value ? std::optional(value.getValue()) : std::nullopt;
+  };
+  std::optional<int64_t> first = valueAt(0), second = valueAt(1);
+  if (first && second && *first % multiplyBytes == 0 &&
+      (*second - *first) % multiplyBytes == 0 &&
+      isSame(proof.slicer, column, number * (*second - *first) + *first))
+    return std::pair(*first, *second - *first);
+  return at->emitError("not proven: expected K to be walked over in steps "
+                       "of 64 elements");
+}
+
+/// Of K block `unit` * 4.
+static LogicalResult refuteTimes(Operation *at, size_t unit, int64_t times) {
+  return refute(at) << "K block " << unit * 4 << " is "
+                    << (times == 0 ? "never multiplied"
+                                   : "multiplied more than once")
+                    << " in what is stored here";
+}
+
 /// The columns of K that a chain walks over, in the multiplies' order: step s
 /// of a loop takes s * (bytes of a step) and what follows, each 32 bytes once.
 LogicalResult Accumulators::proveWhole(const Chain &chain, Operation *at) {
   if (llvm::is_contained(whole, chain.columns))
     return success();
   auto matrix = cast<cta::MatrixType>(chain.origin.slots->a.operand.getType());
-  AffineExpr number = getAffineSymbolExpr(0, at->getContext());
+  if (matrix.hasFreeRowBytes())
+    return proveWholeOfAny(chain, at);
   int64_t units = llvm::divideCeil(matrix.getRowBytes(), multiplyBytes);
   constexpr int64_t maxUnits = 1 << 22; // K of 268 million
   if (units > maxUnits)
@@ -186,31 +216,61 @@ LogicalResult Accumulators::proveWhole(const Chain &chain, Operation *at) {
            << maxUnits * 64;
   std::vector<uint8_t> met(units);
   for (auto [column, steps] : chain.columns) {
-    auto valueAt = [&](int64_t step) {
-      auto value = dyn_cast<AffineConstantExpr>(column.replace(
-          number, getAffineConstantExpr(step, at->getContext())));
-      return value ? std::optional(value.getValue()) : std::nullopt;
-    };
-    std::optional<int64_t> first = valueAt(0), second = valueAt(1);
-    if (!first || !second || *first % multiplyBytes != 0 ||
-        (*second - *first) % multiplyBytes != 0 ||
-        !isSame(proof.slicer, column, number * (*second - *first) + *first))
-      return at->emitError("not proven: expected K to be walked over in steps "
-                           "of 64 elements");
-    for (int64_t step = 0, unit = *first / multiplyBytes;
+    auto walk = walkOf(column, at);
+    if (failed(walk))
+      return failure();
+    for (int64_t step = 0, unit = walk->first / multiplyBytes;
          step < steps && unit < units;
-         ++step, unit += (*second - *first) / multiplyBytes)
+         ++step, unit += walk->second / multiplyBytes)
       if (++met[unit] > 1)
         break;
   }
   for (auto [unit, times] : llvm::enumerate(met))
     if (times != 1)
-      return refute(at) << "K block " << unit * 4 << " is "
-                        << (times == 0 ? "never multiplied"
-                                       : "multiplied more than once")
-                        << " in what is stored here";
+      return refuteTimes(at, unit, times);
   whole.push_back(chain.columns);
   return success();
+}
+
+/// Where K is free: in each step of one loop the multiplies take each of so
+/// many times 32 bytes once, and all steps together reach the end of K.
+LogicalResult Accumulators::proveWholeOfAny(const Chain &chain, Operation *at) {
+  std::optional<int64_t> stepBytes;
+  std::map<int64_t, int64_t> met; // units of step 0
+  for (auto [column, steps] : chain.columns) {
+    auto walk = walkOf(column, at);
+    if (failed(walk))
+      return failure();
+    if (steps != allSteps || stepBytes.value_or(walk->second) != walk->second ||
+        walk->second <= 0)
+      return at->emitError("not proven: expected K to be walked over by one "
+                           "loop where K is free");
+    stepBytes = walk->second;
+    ++met[walk->first / multiplyBytes];
+  }
+  int64_t units = stepBytes.value_or(0) / multiplyBytes;
+  for (int64_t unit = 0; unit < units; ++unit)
+    if (met[unit] != 1)
+      return refuteTimes(at, unit, met[unit]);
+  if (units == 0 || int64_t(met.size()) != units)
+    return at->emitError("not proven: expected each K step to multiply what it "
+                         "walks over, and nothing else");
+  AffineExpr reached = proof.slicer.freeSteps() * *stepBytes;
+  AffineExpr last = proof.slicer.rowBytesOf(chain.origin.slots->a.operand) - 1;
+  Sample sample;
+  switch (proof.solver.findViolation({}, {last, reached}, sample)) {
+  case Query::Answer::Empty:
+    whole.push_back(chain.columns);
+    return success();
+  case Query::Answer::TooLarge:
+    return at->emitError("not proven: whether the K steps reach the end of K "
+                         "is too large a question");
+  case Query::Answer::Inhabited:
+    return refute(at) << "with " << describe(proof.slicer, sample)
+                      << " the last K blocks are never multiplied in what is "
+                         "stored here";
+  }
+  llvm_unreachable("every answer is handled above");
 }
 
 /// Elementwise ops are followed back; what has no multiply in it is a scalar.

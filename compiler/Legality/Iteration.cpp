@@ -15,6 +15,10 @@ static FailureOr<AffineExpr> stepAround(Operation *op, Slicer &slicer) {
   return loop ? slicer.index(loop.getInductionVar()) : AffineExpr();
 }
 
+static int64_t constantOf(AffineExpr expr) {
+  return cast<AffineConstantExpr>(expr).getValue();
+}
+
 FailureOr<Iteration> nybl::compiler::iterationOf(cta::StageAccess access,
                                                  Slicer &slicer) {
   FailureOr<AffineExpr> named = access.getIteration()
@@ -36,19 +40,29 @@ FailureOr<Iteration> nybl::compiler::iterationOf(cta::StageAccess access,
   if (!leaf || leaf->kind != LeafKind::Step)
     return access.emitError("not proven: expected a K step, or a K step and a "
                             "number, as the iteration of a ring");
+  // Of steps that K alone counts all are alike: a shift would have ends.
+  auto alloc = access.getStage().getDefiningOp<cta::AllocOp>();
+  bool meetsRoles =
+      !alloc.getRing() ||
+      alloc.getRing().getDefiningOp<cta::RingOp>().isBetweenRoles();
+  if (Slicer::isFree(*leaf) && (result.shift != 0 || !meetsRoles))
+    return access.emitError("not proven: expected the K step itself, of a ring "
+                            "between roles, where K is free");
   result.begin = result.shift;
   result.end =
-      result.shift + cast<AffineConstantExpr>(leaf->max).getValue() + 1;
+      result.shift +
+      (Slicer::isFree(*leaf) ? int64_t(leaf->high) : constantOf(leaf->max)) + 1;
   return result;
 }
 
-FailureOr<int64_t> nybl::compiler::stepsOf(scf::ForOp loop, Slicer &slicer) {
-  FailureOr<AffineExpr> leaf = slicer.index(loop.getInductionVar());
-  if (failed(leaf))
+FailureOr<int64_t> nybl::compiler::stepsOf(scf::ForOp loop, Proof &proof) {
+  FailureOr<AffineExpr> index = proof.slicer.index(loop.getInductionVar());
+  if (failed(index))
     return failure();
   if (loop->getParentOfType<scf::ForOp>())
     return loop.emitError("not proven: expected no K loop in a K loop");
-  return cast<AffineConstantExpr>(slicer.leafOf(*leaf)->max).getValue() + 1;
+  const Leaf &leaf = *proof.slicer.leafOf(*index);
+  return Slicer::isFree(leaf) ? proof.stepsTraced : constantOf(leaf.max) + 1;
 }
 
 FailureOr<int64_t> nybl::compiler::iterationAt(Operation *op, Value named,

@@ -25,6 +25,7 @@ struct Proof {
   StageContents stages;             ///< by stage; filled by proveStages
   StageReads reads;                 ///< by op; filled by proveStages
   std::vector<BoxedOutput> outputs; ///< by role; filled by proveStages
+  int64_t stepsTraced = 1; ///< of loops whose steps follow from a free K
 };
 
 /// A lemma that holds: what was shown, for the certificate.

@@ -54,8 +54,8 @@ private:
   LogicalResult proveElement(cta::GlobalAccess access, unsigned element);
   LogicalResult proveDirection(cta::GlobalAccess access, const Domain &domain);
   LogicalResult proveBox(Operation *op, Value row, Value column);
-  LogicalResult proveMatrix(cta::GlobalAccess access, cta::MatrixType type,
-                            const Offset &offset, const Domain &domain);
+  LogicalResult proveMatrix(cta::GlobalAccess access, const Offset &offset,
+                            const Domain &domain);
   LogicalResult proveScales(cta::GlobalAccess access, cta::ScalesType type,
                             const Offset &offset, const Domain &domain);
   LogicalResult proveAtoms(cta::CopyScaleAtomsOp copy, const Offset &offset,
@@ -63,6 +63,8 @@ private:
   LogicalResult proveReal(cta::GlobalAccess access, cta::ScalesType type,
                           AffineExpr offset, const ScaleFactor &factor,
                           const Domain &domain);
+  LogicalResult proveFreeScales(cta::GlobalAccess access, const Offset &offset,
+                                const Domain &domain);
   LogicalResult proveScalar(cta::GlobalAccess access, const Offset &offset,
                             const Domain &domain);
   LogicalResult provePadding(cta::ClearFactorOp clear, cta::ScalesType type,
@@ -104,7 +106,10 @@ LogicalResult AccessProver::proveFirstOnes(cta::CopyScalesOp copy) {
   FailureOr<Offset> offset = slicer.offset(copy.getOffset());
   if (failed(offset))
     return failure();
-  if (offset->stride || !offset->plain.isMultipleOf(4))
+  // Rows of tiles are whole fours apart, but for those of linear scales.
+  auto type = cast<cta::ScalesType>(copy.getBase().getType());
+  bool isTiled = type.getLayout() != name(ScaleLayout::Linear);
+  if ((offset->stride && !isTiled) || !offset->plain.isMultipleOf(4))
     return copy.emitError(
         "not proven: expected a multiple of 4 as the offset of "
         "4 scale factors");
@@ -179,8 +184,8 @@ LogicalResult AccessProver::proveElement(cta::GlobalAccess access,
     return proveBox(box, box.getRow(), box.getColumn());
   if (auto atoms = dyn_cast<cta::CopyScaleAtomsOp>(access.getOperation()))
     return proveAtoms(atoms, *offset, *domain);
-  if (auto matrix = dyn_cast<cta::MatrixType>(base.getType()))
-    return proveMatrix(access, matrix, *offset, *domain);
+  if (isa<cta::MatrixType>(base.getType()))
+    return proveMatrix(access, *offset, *domain);
   if (auto scales = dyn_cast<cta::ScalesType>(base.getType()))
     return proveScales(access, scales, *offset, *domain);
   return proveScalar(access, *offset, *domain);
@@ -218,7 +223,6 @@ LogicalResult AccessProver::proveDirection(cta::GlobalAccess access,
 /// Byte plain of row factor, where factor * stride is the operand's own. Both
 /// have lower bounds of 0: nothing the slicer returns is negative.
 LogicalResult AccessProver::proveMatrix(cta::GlobalAccess access,
-                                        cta::MatrixType type,
                                         const Offset &offset,
                                         const Domain &domain) {
   std::string name = nameOf(access);
@@ -232,10 +236,10 @@ LogicalResult AccessProver::proveMatrix(cta::GlobalAccess access,
            << bytes << " as the byte within a row of '" << name << "'";
   AffineExpr lastByte = offset.plain + (bytes - 1);
   if (failed(proveLess(access, domain,
-                       {offset.factor, slicer.rows(type.getRows())},
+                       {offset.factor, slicer.rowsOf(access.getBase())},
                        "a row of '" + name + "' past its last")) ||
       failed(proveLess(access, domain,
-                       {lastByte, slicer.constant(type.getRowBytes())},
+                       {lastByte, slicer.rowBytesOf(access.getBase())},
                        "a byte of '" + name + "' past the end of its row")))
     return failure();
   return success();
@@ -259,11 +263,13 @@ LogicalResult AccessProver::proveScales(cta::GlobalAccess access,
                                         const Offset &offset,
                                         const Domain &domain) {
   std::string name = nameOf(access);
+  if (type.hasFreeBlocks())
+    return proveFreeScales(access, offset, domain);
   if (offset.stride || access.getElementBytes() != 1)
     return access.emitError("not proven: expected one scale factor of '")
            << name << "' at an offset without a stride";
   FailureOr<ScaleFactor> factor =
-      nameScale(access, type, offset.plain, domain, slicer);
+      nameScale(access, access.getBase(), offset, domain, slicer);
   if (failed(factor))
     return failure();
   if (auto clear = dyn_cast<cta::ClearFactorOp>(access.getOperation()))
@@ -282,7 +288,8 @@ LogicalResult AccessProver::proveAtoms(cta::CopyScaleAtomsOp copy,
            << copy.atomBytes << " as the offset of whole atoms";
   cta::ScalesType type = copy.getBase().getType();
   AffineExpr last = offset.plain + (copy.getElementBytes() - 1);
-  FailureOr<ScaleFactor> factor = nameScale(access, type, last, domain, slicer);
+  FailureOr<ScaleFactor> factor = nameScale(
+      access, copy.getBase(), {last, offset.factor, {}}, domain, slicer);
   if (failed(factor) || failed(proveReal(access, type, last, *factor, domain)))
     return failure();
   int64_t before = int64_t(copy.getAtoms()) * copy.atomBlocks - 1;
@@ -301,7 +308,7 @@ LogicalResult AccessProver::proveReal(cta::GlobalAccess access,
   FailureOr<ScaleFactor> inverse = invertScale(access, type, offset);
   if (failed(inverse))
     return failure();
-  LessThan row{inverse->row, slicer.rows(type.getRows())};
+  LessThan row{inverse->row, slicer.rowsOf(access.getBase())};
   LessThan block{inverse->block, slicer.constant(type.getBlocks())};
   if (factor.named) {
     FailureOr<bool> real =
@@ -315,6 +322,41 @@ LogicalResult AccessProver::proveReal(cta::GlobalAccess access,
                  succeeded(proveLess(access, domain, block, what + "K block")));
 }
 
+/// Where K is free the layout has no inverse: its tiles are as far apart as the
+/// launch says. So the guard must name the factor; what a byte is elsewhere is
+/// tried out on small launches, which may refute.
+LogicalResult AccessProver::proveFreeScales(cta::GlobalAccess access,
+                                            const Offset &offset,
+                                            const Domain &domain) {
+  std::string name = nameOf(access);
+  if (access.getElementBytes() != 1 || isa<cta::ClearFactorOp>(access) ||
+      (offset.stride && kernel.sourceOf(cast<BlockArgument>(offset.stride)) !=
+                            name + ".tile_stride"))
+    return access.emitError("not proven: expected one scale factor of '")
+           << name << "' at row of tiles * " << name << ".tile_stride + byte";
+  auto factor = nameScaleByGuard(access.getBase(), offset, domain, slicer);
+  AffineExpr rows = slicer.rowsOf(access.getBase());
+  AffineExpr blocks = slicer.blocksOf(access.getBase());
+  Sample sample;
+  auto holds = [&](const LessThan &less) {
+    return solver.findViolation(domain, less, sample) == Query::Answer::Empty;
+  };
+  if (factor && (factor->byGuard || (holds({factor->row, rows}) &&
+                                     holds({factor->block, blocks}))))
+    return success();
+  Query query(slicer, domain);
+  for (AffineExpr part : {offset.plain, offset.factor, rows, blocks})
+    query.mention(part);
+  auto isWrong = [&](const Sample &point) {
+    return !isRealFactor(access.getBase(), offset, point, slicer);
+  };
+  if (std::optional<Sample> point = query.tryOut(isWrong))
+    return refute(access, *point, "no scale factor of '" + name + "'");
+  return access.emitError("not proven: expected a guard that ends with the "
+                          "rows and the K blocks of '")
+         << name << "', and the offset of the factor that it names";
+}
+
 /// What is cleared lies in the tensor with its padding. (That it is padding is
 /// L4.)
 LogicalResult AccessProver::provePadding(cta::ClearFactorOp clear,
@@ -326,7 +368,7 @@ LogicalResult AccessProver::provePadding(cta::ClearFactorOp clear,
                            "and the K block of a factor");
   ScaleLayout layout = *parseScaleLayout(type.getLayout().getValue());
   int64_t inTile = tileBox(layout).rows;
-  AffineExpr rows = slicer.rows(type.getRows());
+  AffineExpr rows = slicer.rowsOf(clear.getBase());
   AffineExpr paddedRows = (rows + (inTile - 1)).floorDiv(inTile) * inTile;
   int64_t blocks = paddedBox(layout, 1, type.getBlocks()).blocks;
   std::string what = "a byte past the padded ";

@@ -72,7 +72,7 @@ LogicalResult DequantizeProver::findOperands() {
     return kernel.emitOpError("not proven: expected operands q, sfq and y of "
                               "the same rows and K blocks");
   blocks = type.getBlocks();
-  rows = slicer.rows(type.getRows());
+  rows = slicer.rowsOf(sfq);
   elementBytes = yType.getRowBytes() / (blocks * kBlock);
   return success();
 }
@@ -135,9 +135,8 @@ FailureOr<BlockPlace> DequantizeProver::factorPlace(cta::LoadScaleOp load) {
   FailureOr<Offset> offset = slicer.offset(load.getOffset());
   if (failed(domain) || failed(offset))
     return failure();
-  auto type = cast<cta::ScalesType>(load.getBase().getType());
   FailureOr<ScaleFactor> factor =
-      nameScale(load, type, offset->plain, *domain, slicer);
+      nameScale(load, load.getBase(), *offset, *domain, slicer);
   if (failed(factor))
     return failure();
   BlockPlace place{factor->row, factor->block};
@@ -304,7 +303,7 @@ LogicalResult DequantizeProver::proveTable() {
   if (range.getParts() != 1)
     return range.emitError("not proven: expected tiles in one part: every part "
                            "would store all elements of its tile");
-  return proveTiles(range, "y", rows, blocks,
+  return proveTiles(range, "y", rows, slicer.constant(blocks),
                     {rowBase, blockBase, height, width}, proof);
 }
 

@@ -5,10 +5,19 @@
 // tiles.
 
 #include "compiler/Legality/Prove.h"
+#include "runtime/Abi/Problem.h"
 
 using namespace mlir;
 using namespace nybl;
 using namespace nybl::compiler;
+
+/// Where they are no numbers in the kernel.
+static std::string ofFreeSizes(cta::KernelOp kernel) {
+  if (!kernel.argumentFor("k.blocks"))
+    return "";
+  return ", N up to " + std::to_string(columnsMax) + " and K up to " +
+         std::to_string(blocksMax * kBlock);
+}
 
 FailureOr<Shown> nybl::compiler::proveNoWrap(Proof &proof) {
   cta::KernelOp kernel = proof.kernel;
@@ -24,11 +33,18 @@ FailureOr<Shown> nybl::compiler::proveNoWrap(Proof &proof) {
     for (auto role : range.getBody().getOps<cta::RoleOp>())
       grids = std::max(grids, role.getGroups());
     int64_t times = (1 + grids) * int64_t(range.getParts());
-    if (slicer.bounds(*count).high * times > largestOf(32))
+    __int128 tiles = slicer.bounds(*count).high;
+    if (range.getAcross()) {
+      FailureOr<AffineExpr> across = slicer.index(range.getAcross());
+      if (failed(across))
+        return failure();
+      tiles *= slicer.bounds(*across).high;
+    }
+    if (tiles * times > largestOf(32))
       return range.emitError("not proven: ")
              << times
              << " times the number of tiles may not fit 32 bits with M up to "
-             << rowsMax;
+             << rowsMax << ofFreeSizes(kernel);
     if (!range.getGroup() ||
         isSame(slicer, *count % int64_t(*range.getColumns()),
                slicer.constant(0)))
@@ -41,6 +57,6 @@ FailureOr<Shown> nybl::compiler::proveNoWrap(Proof &proof) {
     return failure();
   return Shown{std::to_string(slicer.computed()) +
                    " values fit their width for M up to " +
-                   std::to_string(rowsMax),
+                   std::to_string(rowsMax) + ofFreeSizes(kernel),
                "M = " + std::to_string(rowsMax)};
 }

@@ -78,7 +78,7 @@ LogicalResult QuantizeProver::findOperands() {
                               "the same rows and K blocks");
   operands.layout = *parseScaleLayout(type.getLayout().getValue());
   operands.blocks = type.getBlocks();
-  operands.rows = slicer.rows(type.getRows());
+  operands.rows = slicer.rowsOf(sfq);
   operands.paddedBlocks =
       paddedBox(operands.layout, 1, type.getBlocks()).blocks;
   bool fused =
@@ -102,8 +102,7 @@ QuantizeProver::placeOf(cta::GlobalAccess access, const Domain &domain) {
   if (isa<cta::StoreCodesOp>(access.getOperation()))
     return std::pair(offset->factor, offset->plain.floorDiv(kBlock / 2));
   FailureOr<ScaleFactor> factor =
-      nameScale(access, cast<cta::ScalesType>(access.getBase().getType()),
-                offset->plain, domain, slicer);
+      nameScale(access, access.getBase(), *offset, domain, slicer);
   if (failed(factor))
     return failure();
   return std::pair(factor->row, factor->block);
@@ -310,8 +309,8 @@ LogicalResult QuantizeProver::proveTables() {
     return notProven(range, "tiles in one part: every part would store all "
                             "blocks of its tile");
   TileRectangle rectangle{rowBase, blockBase, factors.rows, factors.blocks};
-  return proveTiles(range, "q", operands.rows, operands.blocks, rectangle,
-                    proof);
+  return proveTiles(range, "q", operands.rows, slicer.constant(operands.blocks),
+                    rectangle, proof);
 }
 
 FailureOr<std::pair<Shown, Shown>> QuantizeProver::run() {

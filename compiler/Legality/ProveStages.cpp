@@ -90,7 +90,7 @@ LogicalResult Tracer::trace(Block &block) {
 }
 
 LogicalResult Tracer::traceLoop(scf::ForOp loop) {
-  FailureOr<int64_t> steps = stepsOf(loop, proof.slicer);
+  FailureOr<int64_t> steps = stepsOf(loop, proof);
   if (failed(steps))
     return failure();
   totalSteps += *steps;
@@ -216,7 +216,7 @@ static std::string boxesIn(ArrayRef<BoxedOutput> outputs) {
 /// In which order all threads of a kernel without roles do what they do.
 static FailureOr<size_t> proveOrderOfAll(Proof &proof) {
   for (auto ring : proof.kernel.getBody().getOps<cta::RingOp>())
-    if (ring.getSteps())
+    if (ring.isBetweenRoles())
       return ring.emitError("not proven: expected roles that use a ring with "
                             "`steps`");
   Tracer tracer(proof);
@@ -237,6 +237,23 @@ static FailureOr<size_t> proveOrderOfAll(Proof &proof) {
                << found->what;
 }
 
+/// Steps whose number follows from a free K do all the same, each with the
+/// iteration of its own number (iterationOf): what goes wrong goes wrong
+/// between one of them and the next, or the next tile's first.
+static FailureOr<size_t> proveOrders(Proof &proof, bool roles) {
+  constexpr int64_t mostTraced = 3;
+  int64_t most = proof.slicer.freeSteps() ? mostTraced : 1;
+  size_t all = 0;
+  for (proof.stepsTraced = 1; proof.stepsTraced <= most; ++proof.stepsTraced) {
+    FailureOr<size_t> events =
+        roles ? proveRoleOrder(proof) : proveOrderOfAll(proof);
+    if (failed(events))
+      return failure();
+    all += *events;
+  }
+  return all;
+}
+
 static bool takesTurns(cta::KernelOp kernel) {
   return kernel.walk([](cta::TakeTurnOp) { return WalkResult::interrupt(); })
       .wasInterrupted();
@@ -247,8 +264,7 @@ FailureOr<Shown> nybl::compiler::proveStages(Proof &proof) {
       failed(proveCopied(proof)))
     return failure();
   bool roles = proof.kernel.hasRoles();
-  FailureOr<size_t> events =
-      roles ? proveRoleOrder(proof) : proveOrderOfAll(proof);
+  FailureOr<size_t> events = proveOrders(proof, roles);
   FailureOr<std::vector<BoxedOutput>> outputs = proveOutputStages(proof);
   FailureOr<size_t> turns = proveTurns(proof);
   if (failed(events) || failed(outputs) || failed(turns))

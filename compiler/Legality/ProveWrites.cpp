@@ -133,18 +133,17 @@ LogicalResult WriteProver::prove(cta::StoreOp store) {
         "loops");
   if (failed(proveStoredOnce(store)))
     return failure();
-  auto matrix = cast<cta::MatrixType>(store.getBase().getType());
   FailureOr<Offset> offset = proof.slicer.offset(store.getOffset());
   FailureOr<Domain> domain = proof.slicer.domain(store, store.getGuard());
   if (failed(offset) || failed(domain))
     return failure();
   int64_t bytes = store.getElementBytes();
   AffineExpr lastByte = offset->plain + (bytes - 1);
-  if (failed(proveComplete(
-          store, "L4", "d", *domain, {},
-          {{offset->factor, proof.slicer.rows(matrix.getRows())},
-           {lastByte, proof.slicer.constant(matrix.getRowBytes())}},
-          proof)))
+  if (failed(
+          proveComplete(store, "L4", "d", *domain, {},
+                        {{offset->factor, proof.slicer.rowsOf(store.getBase())},
+                         {lastByte, proof.slicer.rowBytesOf(store.getBase())}},
+                        proof)))
     return failure();
   std::optional<Split> row = proof.threads.split(offset->factor);
   std::optional<Split> column =

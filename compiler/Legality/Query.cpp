@@ -54,7 +54,7 @@ public:
     for (unsigned leaf : leaves.set_bits()) {
       AffineExpr max = slicer.leaves()[leaf].max;
       AffineExpr self = getAffineDimExpr(leaf, max.getContext());
-      require(self);
+      require(self - slicer.leaves()[leaf].low);
       require(max - self);
     }
   }
@@ -190,14 +190,17 @@ Query::Answer Query::solve(unsigned &searches, Sample *sample,
 
 std::optional<Sample> Query::guess() const {
   Sample point;
-  for (unsigned leaf : leaves.set_bits())
-    point[leaf] = slicer.leaves()[leaf].kind == LeafKind::Rows ? rowsMax : 0;
+  for (unsigned leaf : leaves.set_bits()) {
+    const Leaf &one = slicer.leaves()[leaf];
+    point[leaf] = one.isSize() ? int64_t(one.high) : 0;
+  }
   return isAnswer(point) ? std::optional(point) : std::nullopt;
 }
 
 bool Query::isAnswer(const Sample &point) const {
   for (auto [leaf, value] : point)
-    if (value > evaluate(slicer.leaves()[leaf].max, point))
+    if (value < slicer.leaves()[leaf].low ||
+        value > evaluate(slicer.leaves()[leaf].max, point))
       return false;
   return llvm::all_of(constraints, [&](AffineExpr nonNegative) {
     return evaluate(nonNegative, point) >= 0;
@@ -208,38 +211,48 @@ bool Query::isAnswer(const Sample &point) const {
 static ArrayRef<int64_t> valuesOf(LeafKind kind) {
   static const std::vector<int64_t> rows{0,  1,  2,  5,  7,  8,   9,   15,
                                          16, 17, 31, 33, 64, 127, 128, 129};
+  static const std::vector<int64_t> sizes{1, 5, 9, 17, 130};
   static const std::vector<int64_t> first{0, 1, 2};
   static const std::vector<int64_t> threads = [] {
     std::vector<int64_t> all(1024);
     std::iota(all.begin(), all.end(), 0);
     return all;
   }();
-  return kind == LeafKind::Rows     ? rows
-         : kind == LeafKind::Thread ? threads
-                                    : first;
+  switch (kind) {
+  case LeafKind::Rows:
+    return rows;
+  case LeafKind::Columns:
+  case LeafKind::Blocks:
+    return sizes;
+  case LeafKind::Thread:
+    return threads;
+  default:
+    return first;
+  }
 }
 
-bool Query::tryOut(Sample &point, ArrayRef<unsigned> open) const {
+bool Query::tryOut(Sample &point, ArrayRef<unsigned> open,
+                   Condition also) const {
   if (open.empty())
-    return isAnswer(point);
+    return isAnswer(point) && (!also || also(point));
   const Leaf &leaf = slicer.leaves()[open.front()];
   for (int64_t value : valuesOf(leaf.kind)) {
     point[open.front()] = value;
     if (value > leaf.high)
       break;
-    if (tryOut(point, open.drop_front()))
+    if (tryOut(point, open.drop_front(), also))
       return true;
   }
   point[open.front()] = 0;
   return false;
 }
 
-std::optional<Sample> Query::tryOut() const {
+std::optional<Sample> Query::tryOut(Condition also) const {
   Sample point;
   SmallVector<unsigned> open = inOrder(slicer, leaves);
   for (unsigned leaf : open)
     point[leaf] = 0;
-  return tryOut(point, open) ? std::optional(point) : std::nullopt;
+  return tryOut(point, open, also) ? std::optional(point) : std::nullopt;
 }
 
 Query::Answer Solver::findPoint(const Domain &domain, Sample &point) {
@@ -335,6 +348,9 @@ Counterexample nybl::compiler::counterexampleAt(const Slicer &slicer,
     case LeafKind::Tile:
       result.tile = value;
       break;
+    case LeafKind::Columns: // the message has them
+    case LeafKind::Blocks:
+    case LeafKind::TileColumn:
     case LeafKind::Part: // an example's tile says where to look
     case LeafKind::Rank:
       break;

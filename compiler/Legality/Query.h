@@ -23,6 +23,8 @@ public:
   /// Adds expr >= 0.
   void require(mlir::AffineExpr nonNegative);
   void require(const LessThan &less) { require(less.large - less.small - 1); }
+  /// Its leaves have values in every answer.
+  void mention(mlir::AffineExpr expr) { slicer.addLeaves(expr, leaves); }
 
   enum class Answer { Empty, Inhabited, TooLarge };
   /// Most questions have no answer among the fractions either, and that is
@@ -38,8 +40,10 @@ public:
   std::optional<Sample> guess() const;
 
   /// The first answer among some small launches, all threads, the first tiles
-  /// and K steps: what is too large to be asked is often simply wrong.
-  std::optional<Sample> tryOut() const;
+  /// and K steps: what is too large to be asked is often simply wrong. An
+  /// answer of which `also` is true, if that is given.
+  using Condition = llvm::function_ref<bool(const Sample &)>;
+  std::optional<Sample> tryOut(Condition also = nullptr) const;
 
   /// Of a question: leaves and quotients.
   static constexpr unsigned maxVariables = 40;
@@ -51,7 +55,8 @@ public:
 
 private:
   bool isAnswer(const Sample &point) const;
-  bool tryOut(Sample &point, llvm::ArrayRef<unsigned> open) const;
+  bool tryOut(Sample &point, llvm::ArrayRef<unsigned> open,
+              Condition also) const;
 
   const Slicer &slicer;
   llvm::SmallVector<mlir::AffineExpr> constraints;

@@ -116,7 +116,7 @@ FailureOr<Claim> RoleTracer::claimAt(Operation *op, Value ring, Value iteration,
   FailureOr<int64_t> number = iterationAt(op, iteration, step, proof.slicer);
   if (failed(number))
     return failure();
-  if (!ring.getDefiningOp<cta::RingOp>().getSteps())
+  if (!ring.getDefiningOp<cta::RingOp>().isBetweenRoles())
     return op->emitError("not proven: expected a ring with its `steps` in a "
                          "tile between roles");
   return Claim{ring, *number, writes};
@@ -220,7 +220,7 @@ LogicalResult RoleTracer::checkSumsRing() {
   if (!sums)
     return success();
   auto ring = sums.getDefiningOp<cta::RingOp>();
-  if (sumsDone == Released && int64_t(*ring.getSteps()) == 1 &&
+  if (sumsDone == Released && ring.getSteps() == 1 &&
       int64_t(ring.getStages()) == role.getGroups())
     return checkPairs(ring, /*beginsReady=*/true);
   return ring.emitError("not proven: expected a ring of accumulators with a "
@@ -327,7 +327,7 @@ LogicalResult RoleTracer::traceAccess(cta::StageAccess access) {
 }
 
 LogicalResult RoleTracer::traceLoop(scf::ForOp loop) {
-  FailureOr<int64_t> steps = stepsOf(loop, proof.slicer);
+  FailureOr<int64_t> steps = stepsOf(loop, proof);
   if (failed(steps))
     return failure();
   // What is in a loop that never runs is lowered all the same: a role that
@@ -396,7 +396,7 @@ LogicalResult RoleTracer::run() {
 
 /// The iterations of a ring that a role claims: 0, 1, ... steps - 1.
 LogicalResult checkIterations(cta::RingOp ring, ArrayRef<Claim> claims,
-                              bool writes) {
+                              bool writes, int64_t steps) {
   int64_t next = 0;
   for (const Claim &claim : claims) {
     if (claim.ring != ring.getResult())
@@ -408,19 +408,34 @@ LogicalResult checkIterations(cta::RingOp ring, ArrayRef<Claim> claims,
              << claim.iteration;
     ++next;
   }
-  if (next == int64_t(*ring.getSteps()))
+  if (next == steps)
     return success();
   return ring.emitError("not proven: expected ")
-         << *ring.getSteps() << " iterations of this ring to be "
+         << steps << " iterations of this ring to be "
          << (writes ? "acquired" : "waited for") << " in a tile, got " << next;
+}
+
+/// Where K is free, as many as its loops have steps.
+FailureOr<int64_t> stepsOfRing(cta::RingOp ring, Proof &proof) {
+  if (ring.getSteps())
+    return int64_t(*ring.getSteps());
+  FailureOr<AffineExpr> steps = proof.slicer.index(ring.getFreeSteps());
+  if (failed(steps))
+    return failure();
+  AffineExpr ofLoops = proof.slicer.freeSteps();
+  if (ofLoops && isSame(proof.slicer, *steps, ofLoops))
+    return proof.stepsTraced;
+  return ring.emitError("not proven: expected as many steps as the K loops "
+                        "have");
 }
 
 /// What is lowered of a ring whose slots one thread's commits let go of is that
 /// thread's steps alone (gatherAsked).
 LogicalResult checkRing(cta::RingOp ring, ArrayRef<Claim> writer,
-                        ArrayRef<Claim> reader, bool isAsked) {
-  if (failed(checkIterations(ring, writer, true)) ||
-      failed(checkIterations(ring, reader, false)))
+                        ArrayRef<Claim> reader, bool isAsked, Proof &proof) {
+  FailureOr<int64_t> steps = stepsOfRing(ring, proof);
+  if (failed(steps) || failed(checkIterations(ring, writer, true, *steps)) ||
+      failed(checkIterations(ring, reader, false, *steps)))
     return failure();
   RingProtocol protocol{int64_t(ring.getStages())};
   protocol.isAsked = isAsked;
@@ -484,10 +499,10 @@ FailureOr<size_t> nybl::compiler::proveRoleOrder(Proof &proof) {
   for (auto ring : proof.kernel.getBody().getOps<cta::RingOp>()) {
     if (ring->use_empty() || sums.contains(ring))
       continue;
-    if (!ring.getSteps())
+    if (!ring.isBetweenRoles())
       return ring.emitError("not proven: expected a ring with its `steps` in a "
                             "tile between roles");
-    if (failed(checkRing(ring, writer, reader, isAsked.lookup(ring))))
+    if (failed(checkRing(ring, writer, reader, isAsked.lookup(ring), proof)))
       return failure();
   }
   if (!sameOrder)

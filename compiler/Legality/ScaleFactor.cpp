@@ -3,6 +3,7 @@
 // Layouts of scale factors, forward and backward, on expressions.
 
 #include "compiler/Legality/ScaleFactor.h"
+#include "compiler/Legality/Query.h"
 #include "compiler/Legality/ThreadValues.h"
 #include "runtime/Abi/ScaleFormula.h"
 
@@ -45,12 +46,31 @@ rowAndBlock(ScaleLayout layout, int64_t blocks, AffineExpr offset) {
           tile % tilesPerRow * 4 + in % 4};
 }
 
+/// Where the layout puts a factor. `stride`: that of the operand's tiles, if it
+/// has one, which rows of tiles are apart.
+static Offset placeOf(ScaleLayout layout, cta::ScalesType type, AffineExpr row,
+                      AffineExpr block, Value stride) {
+  AffineExpr none = getAffineConstantExpr(0, row.getContext());
+  if (!type.hasFreeBlocks())
+    return {
+        scaleByteOffset<AffineIndex>(layout, type.getBlocks(), {row}, {block})
+            .expr,
+        none,
+        {}};
+  return {scaleByteInTileRow<AffineIndex>(layout, {row}, {block}).expr,
+          row.floorDiv(scaleTileRows(layout)), stride};
+}
+
 /// Two conjuncts of the guard whose small sides are the factor's row and block.
-static std::optional<ScaleFactor>
-nameByGuard(ScaleLayout layout, cta::ScalesType type, AffineExpr offset,
-            const Domain &domain, Slicer &slicer) {
-  AffineExpr rows = slicer.rows(type.getRows());
-  AffineExpr blocks = slicer.constant(type.getBlocks());
+std::optional<ScaleFactor>
+nybl::compiler::nameScaleByGuard(Value operand, const Offset &offset,
+                                 const Domain &domain, Slicer &slicer) {
+  auto type = cast<cta::ScalesType>(operand.getType());
+  Expected<ScaleLayout> layout = parseScaleLayout(type.getLayout().getValue());
+  if (!layout)
+    return std::nullopt;
+  AffineExpr rows = slicer.rowsOf(operand);
+  AffineExpr blocks = slicer.blocksOf(operand);
   // So that the formula does not overflow.
   auto isSmall = [&](AffineExpr expr) {
     return slicer.bounds(expr).high <= largestOf(32);
@@ -64,11 +84,14 @@ nameByGuard(ScaleLayout layout, cta::ScalesType type, AffineExpr offset,
     for (const LessThan &block : domain.guard) {
       if (row == block || !isSmall(row.small) || !isSmall(block.small))
         continue;
-      AffineIndex expected = scaleByteOffset<AffineIndex>(
-          layout, type.getBlocks(), {row.small}, {block.small});
+      Offset expected =
+          placeOf(*layout, type, row.small, block.small, offset.stride);
       bool exact = row.large == rows && block.large == blocks;
-      int rank = 2 * (expected.expr == offset) + exact;
-      if (rank <= bestRank || !isSame(slicer, expected.expr, offset))
+      bool isSaid =
+          expected.plain == offset.plain && expected.factor == offset.factor;
+      int rank = 2 * isSaid + exact;
+      if (rank <= bestRank || !isSame(slicer, expected.plain, offset.plain) ||
+          !isSame(slicer, expected.factor, offset.factor))
         continue;
       best = ScaleFactor{row.small, block.small, true, exact};
       bestRank = rank;
@@ -89,14 +112,28 @@ FailureOr<ScaleFactor> nybl::compiler::invertScale(Operation *access,
 }
 
 FailureOr<ScaleFactor> nybl::compiler::nameScale(Operation *access,
-                                                 cta::ScalesType type,
-                                                 AffineExpr offset,
+                                                 Value operand,
+                                                 const Offset &offset,
                                                  const Domain &domain,
                                                  Slicer &slicer) {
-  Expected<ScaleLayout> layout = parseScaleLayout(type.getLayout().getValue());
-  if (!layout)
-    return access->emitError(layout.message());
-  if (auto named = nameByGuard(*layout, type, offset, domain, slicer))
+  auto type = cast<cta::ScalesType>(operand.getType());
+  if (auto named = nameScaleByGuard(operand, offset, domain, slicer))
     return *named;
-  return invertScale(access, type, offset);
+  if (!type.hasFreeBlocks())
+    return invertScale(access, type, offset.plain);
+  return access->emitError("not proven: expected a guard that compares the row "
+                           "and the K block of a factor, and the offset of "
+                           "that one, where K is free");
+}
+
+bool nybl::compiler::isRealFactor(Value operand, const Offset &offset,
+                                  const Sample &point, Slicer &slicer) {
+  auto type = cast<cta::ScalesType>(operand.getType());
+  ScaleLayout layout = *parseScaleLayout(type.getLayout().getValue());
+  int64_t blocks = evaluate(slicer.blocksOf(operand), point);
+  int64_t at = evaluate(offset.plain, point) +
+               evaluate(offset.factor, point) * scaleTileStride(layout, blocks);
+  ScaleIndex index = indexOf(layout, blocks, at);
+  return index.row < evaluate(slicer.rowsOf(operand), point) &&
+         index.block < blocks;
 }

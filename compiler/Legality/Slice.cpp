@@ -4,8 +4,8 @@
 // division and remainder by a constant, XOR of small numbers, zero extension.
 
 #include "compiler/Legality/Slice.h"
+#include "compiler/Legality/ThreadValues.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -16,23 +16,47 @@ using namespace nybl::compiler;
 Slicer::Slicer(cta::KernelOp kernel)
     : kernel(kernel), context(kernel.getContext()) {
   // First, so that counterexamples begin with it.
-  if (BlockArgument m = kernel.argumentFor("m"))
-    (void)offset(m);
+  for (StringRef size : {"m", "n", "k.blocks"})
+    if (BlockArgument argument = kernel.argumentFor(size))
+      (void)offset(argument);
 }
 
 AffineExpr Slicer::constant(int64_t value) {
   return getAffineConstantExpr(value, context);
 }
 
-AffineExpr Slicer::rows(int64_t rows) {
-  if (rows != cta::dynamicRows)
-    return constant(rows);
-  return offset(kernel.argumentFor("m"))->plain;
+AffineExpr Slicer::sizeFrom(StringRef source) {
+  return offset(kernel.argumentFor(source))->plain;
 }
 
-AffineExpr Slicer::makeLeaf(Value value, LeafKind kind, AffineExpr max) {
+AffineExpr Slicer::rowsOf(Value operand) {
+  auto matrix = dyn_cast<cta::MatrixType>(operand.getType());
+  int64_t rows = matrix ? matrix.getRows()
+                        : cast<cta::ScalesType>(operand.getType()).getRows();
+  if (rows != cta::dynamicRows)
+    return constant(rows);
+  StringRef source = kernel.sourceOf(cast<BlockArgument>(operand));
+  return sizeFrom(source == "b" || source == "sfb" ? "n" : "m");
+}
+
+AffineExpr Slicer::rowBytesOf(Value matrix) {
+  auto type = cast<cta::MatrixType>(matrix.getType());
+  if (!type.hasFreeRowBytes())
+    return constant(type.getRowBytes());
+  StringRef source = kernel.sourceOf(cast<BlockArgument>(matrix));
+  return sizeFrom(source == "d" ? "n" : "k.blocks") * -type.getRowBytes();
+}
+
+AffineExpr Slicer::blocksOf(Value scales) {
+  auto type = cast<cta::ScalesType>(scales.getType());
+  return type.hasFreeBlocks() ? sizeFrom("k.blocks")
+                              : constant(type.getBlocks());
+}
+
+AffineExpr Slicer::makeLeaf(Value value, LeafKind kind, AffineExpr max,
+                            int64_t low) {
   leafList.push_back(
-      {value, kind, max, std::max<__int128>(1, bounds(max).high)});
+      {value, kind, max, std::max<__int128>(1, bounds(max).high), low});
   return getAffineDimExpr(leafList.size() - 1, context);
 }
 
@@ -76,8 +100,14 @@ StringRef nybl::compiler::nameOf(LeafKind kind) {
   switch (kind) {
   case LeafKind::Rows:
     return "M";
+  case LeafKind::Columns:
+    return "N";
+  case LeafKind::Blocks:
+    return "K / 16";
   case LeafKind::Tile:
     return "tile";
+  case LeafKind::TileColumn:
+    return "tile column";
   case LeafKind::Part:
     return "part";
   case LeafKind::Rank:
@@ -92,6 +122,12 @@ StringRef nybl::compiler::nameOf(LeafKind kind) {
 
 static InFlightDiagnostic outside(Operation *op, const Twine &why) {
   return op->emitError("not proven: ") << why;
+}
+
+static FailureOr<Offset> outsideLeaves(Operation *at) {
+  outside(at, "an address or a guard depends on a value that is neither the "
+              "thread, the tile, the K step, M nor a row stride");
+  return failure();
 }
 
 FailureOr<Offset> Slicer::offset(Value value) {
@@ -145,42 +181,100 @@ FailureOr<AffineExpr> Slicer::index(Value value) {
 
 FailureOr<Offset> Slicer::sliceArgument(BlockArgument argument) {
   Operation *owner = argument.getOwner()->getParentOp();
+  if (auto range = dyn_cast<cta::TileRangeOp>(owner))
+    return sliceTile(range, argument);
+  if (auto loop = dyn_cast<scf::ForOp>(owner);
+      loop && argument == loop.getInductionVar())
+    return sliceStep(loop);
+  if (auto role = dyn_cast<cta::RoleOp>(owner))
+    return Offset{threadLeaf(argument, role.getThreads()), constant(0), {}};
+  if (owner == kernel)
+    return sliceOfKernel(argument);
+  return outsideLeaves(owner);
+}
+
+FailureOr<Offset> Slicer::sliceOfKernel(BlockArgument argument) {
   AffineExpr zero = constant(0);
-  if (auto range = dyn_cast<cta::TileRangeOp>(owner);
-      range && argument == range.getPart())
+  StringRef source = kernel.sourceOf(argument);
+  if (source == "m")
+    return Offset{
+        makeLeaf(argument, LeafKind::Rows, constant(rowsMax)), zero, {}};
+  if (source == "n")
+    return Offset{
+        makeLeaf(argument, LeafKind::Columns, constant(columnsMax), 1),
+        zero,
+        {}};
+  if (source == "k.blocks")
+    return Offset{
+        makeLeaf(argument, LeafKind::Blocks, constant(blocksMax), 1), zero, {}};
+  if (source.ends_with(".stride") || source.ends_with(".tile_stride"))
+    return Offset{zero, constant(1), argument};
+  return outsideLeaves(kernel);
+}
+
+FailureOr<Offset> Slicer::sliceTile(cta::TileRangeOp range,
+                                    BlockArgument argument) {
+  AffineExpr zero = constant(0);
+  if (argument == range.getPart())
     return Offset{
         makeLeaf(argument, LeafKind::Part, constant(range.getParts() - 1)),
         zero,
         {}};
-  if (auto range = dyn_cast<cta::TileRangeOp>(owner)) {
-    FailureOr<AffineExpr> count = index(range.getCount());
-    if (failed(count))
-      return failure();
-    return Offset{makeLeaf(argument, LeafKind::Tile, *count - 1), zero, {}};
+  bool isColumn = argument == range.getColumn();
+  FailureOr<AffineExpr> count =
+      index(isColumn ? range.getAcross() : range.getCount());
+  if (failed(count))
+    return failure();
+  return Offset{makeLeaf(argument,
+                         isColumn ? LeafKind::TileColumn : LeafKind::Tile,
+                         *count - 1),
+                zero,
+                {}};
+}
+
+/// A number, or what follows from K at launch: then it is the same for all
+/// loops of the kernel, so that those that work together end together.
+FailureOr<AffineExpr> Slicer::countOf(scf::ForOp loop) {
+  if (auto count = getConstantIntValue(loop.getUpperBound()))
+    return constant(*count);
+  if (!kernel.argumentFor("k.blocks")) {
+    outside(loop, "expected a loop from 0 to a constant by 1, compared as "
+                  "signed numbers");
+    return failure();
   }
-  if (auto loop = dyn_cast<scf::ForOp>(owner);
-      loop && argument == loop.getInductionVar()) {
-    std::optional<int64_t> low = getConstantIntValue(loop.getLowerBound());
-    std::optional<int64_t> high = getConstantIntValue(loop.getUpperBound());
-    std::optional<int64_t> step = getConstantIntValue(loop.getStep());
-    if (low != 0 || step != 1 || !high || loop.getUnsignedCmp()) {
-      outside(loop, "expected a loop from 0 to a constant by 1, compared as "
-                    "signed numbers");
-      return failure();
-    }
-    return Offset{
-        makeLeaf(argument, LeafKind::Step, constant(*high - 1)), zero, {}};
+  FailureOr<AffineExpr> count = index(loop.getUpperBound());
+  if (failed(count))
+    return failure();
+  bool ofBlocks = true;
+  count->walk([&](AffineExpr part) {
+    const Leaf *leaf = leafOf(part);
+    ofBlocks &= !leaf || leaf->kind == LeafKind::Blocks;
+  });
+  if (!ofBlocks || bounds(*count).low < 1 ||
+      (freeStepCount && !isSame(*this, freeStepCount, *count))) {
+    outside(loop, "expected as many steps as follow from K alone, 1 at least, "
+                  "and the same number of all loops whose steps are no "
+                  "constant");
+    return failure();
   }
-  if (auto role = dyn_cast<cta::RoleOp>(owner))
-    return Offset{threadLeaf(argument, role.getThreads()), zero, {}};
-  if (owner == kernel && kernel.sourceOf(argument) == "m")
-    return Offset{
-        makeLeaf(argument, LeafKind::Rows, constant(rowsMax)), zero, {}};
-  if (owner == kernel && kernel.sourceOf(argument).ends_with(".stride"))
-    return Offset{zero, constant(1), argument};
-  outside(owner, "an address or a guard depends on a value that is neither the "
-                 "thread, the tile, the K step, M nor a row stride");
-  return failure();
+  freeStepCount = *count;
+  return *count;
+}
+
+FailureOr<Offset> Slicer::sliceStep(scf::ForOp loop) {
+  std::optional<int64_t> low = getConstantIntValue(loop.getLowerBound());
+  std::optional<int64_t> step = getConstantIntValue(loop.getStep());
+  if (low != 0 || step != 1 || loop.getUnsignedCmp()) {
+    outside(loop, "expected a loop from 0 to a constant by 1, compared as "
+                  "signed numbers");
+    return failure();
+  }
+  FailureOr<AffineExpr> count = countOf(loop);
+  if (failed(count))
+    return failure();
+  return Offset{makeLeaf(loop.getInductionVar(), LeafKind::Step, *count - 1),
+                constant(0),
+                {}};
 }
 
 /// L6. Asked before the expression is formed, so that none overflows here.
@@ -365,10 +459,15 @@ FailureOr<Domain> Slicer::domain(Operation *access, ValueRange predicates) {
        region = region->getParentOp()) {
     if (isa<cta::RoleOp, cta::SumPartsOp>(region))
       continue;
-    FailureOr<AffineExpr> leaf = index(region->getRegion(0).getArgument(0));
-    if (failed(leaf))
-      return failure();
-    result.around.push_back(*leaf);
+    auto range = dyn_cast<cta::TileRangeOp>(region);
+    for (Value value : {Value(region->getRegion(0).getArgument(0)),
+                        range ? Value(range.getColumn()) : Value()}) {
+      FailureOr<AffineExpr> leaf = value ? index(value) : AffineExpr();
+      if (failed(leaf))
+        return failure();
+      if (*leaf)
+        result.around.push_back(*leaf);
+    }
   }
   return result;
 }
@@ -396,8 +495,8 @@ static __int128 floorDivide(__int128 a, __int128 b) {
 Interval Slicer::bounds(AffineExpr expr) const {
   if (auto number = dyn_cast<AffineConstantExpr>(expr))
     return {number.getValue(), number.getValue()};
-  if (auto leaf = dyn_cast<AffineDimExpr>(expr))
-    return {0, leafList[leaf.getPosition()].high};
+  if (const Leaf *leaf = leafOf(expr))
+    return {leaf->low, leaf->high};
   auto binary = cast<AffineBinaryOpExpr>(expr);
   Interval a = bounds(binary.getLHS()), b = bounds(binary.getRHS());
   switch (expr.getKind()) {

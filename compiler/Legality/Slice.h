@@ -2,11 +2,12 @@
 //
 // From values of the kernel to expressions the proof can reason about: each
 // integer value becomes an affine expression with floordiv and mod by constants
-// over a few leaves (thread, tile, K step, M).
+// over a few leaves (thread, tile, K step, M, and N and K where they are free).
 #ifndef NYBL_COMPILER_LEGALITY_SLICE_H
 #define NYBL_COMPILER_LEGALITY_SLICE_H
 
 #include "dialects/Cta/CtaOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/AffineExpr.h"
 #include "llvm/ADT/BitVector.h"
 #include "llvm/ADT/DenseMap.h"
@@ -16,23 +17,43 @@ namespace nybl::compiler {
 /// The largest M of every kernel: 2^24 rows. L6 is proven up to it; launch
 /// refuses more (manifest precondition rows_max).
 inline constexpr int64_t rowsMax = int64_t(1) << 24;
+/// The largest N and K / 16 of a kernel that is made for any (preconditions
+/// n_max and k_max).
+inline constexpr int64_t columnsMax = int64_t(1) << 18;
+inline constexpr int64_t blocksMax = int64_t(1) << 16;
 /// The largest row stride in bytes (precondition stride_max).
 inline constexpr int64_t strideMax = (int64_t(1) << 32) - 1;
 
-enum class LeafKind { Rows, Tile, Part, Rank, Step, Thread };
+/// In the order in which a counterexample is to be small.
+enum class LeafKind {
+  Rows,
+  Columns,
+  Blocks,
+  Tile,
+  TileColumn,
+  Part,
+  Rank,
+  Step,
+  Thread
+};
 
-/// A value all others are made of: 0 <= leaf <= max, where max may depend on
+/// A value all others are made of: low <= leaf <= max, where max may depend on
 /// leaves before it. Where max is negative the leaf's region never runs.
 struct Leaf {
   mlir::Value value;
   LeafKind kind;
   mlir::AffineExpr max;
-  __int128 high; ///< of max, but at least 1: see Slicer::bounds
+  __int128 high;   ///< of max, but at least 1: see Slicer::bounds
+  int64_t low = 0; ///< 1 of N and K / 16: of none there is no kernel
+
+  /// A size that the launch names.
+  bool isSize() const { return kind <= LeafKind::Blocks; }
 };
 
-/// value = plain + factor * stride, stride being one of the kernel's arguments
-/// (products of two unknowns have no place in Presburger arithmetic, so rows
-/// and bytes within a row are kept apart).
+/// value = plain + factor * stride, stride being one of the kernel's arguments,
+/// of a matrix or of a row of a scale layout's tiles (products of two unknowns
+/// have no place in Presburger arithmetic, so rows and bytes within a row are
+/// kept apart).
 struct Offset {
   mlir::AffineExpr plain, factor;
   mlir::Value stride;
@@ -48,8 +69,8 @@ struct LessThan {
 /// The threads that do an op: those of the role around it, or all.
 int64_t threadsAt(mlir::Operation *op);
 
-/// In the user's words: "M", "tile", "part", "CTA of its pair", "K
-/// step", "thread".
+/// In the user's words: "M", "N", "K / 16", "tile", "tile column", "part", "CTA
+/// of its pair", "K step", "thread".
 llvm::StringRef nameOf(LeafKind kind);
 
 /// What is true where an access happens: its guard, and that the regions around
@@ -100,8 +121,17 @@ public:
   /// How many values were computed and fit.
   size_t computed() const { return computedCount; }
   mlir::AffineExpr constant(int64_t value);
-  /// M, or the number where rows are static.
-  mlir::AffineExpr rows(int64_t rows);
+  // Sizes of an operand: numbers, or what the launch names.
+  mlir::AffineExpr rowsOf(mlir::Value operand);
+  mlir::AffineExpr rowBytesOf(mlir::Value matrix);
+  mlir::AffineExpr blocksOf(mlir::Value scales);
+  /// Steps of each K loop whose number follows from K at launch; they are all
+  /// as many, 1 at least. Null: the kernel has none that was sliced.
+  mlir::AffineExpr freeSteps() const { return freeStepCount; }
+  /// Whether a loop is one of those.
+  static bool isFree(const Leaf &step) {
+    return !mlir::isa<mlir::AffineConstantExpr>(step.max);
+  }
 
   /// Bounds of an expression over the box of all leaves, a region that never
   /// runs taken to run once.
@@ -113,6 +143,11 @@ private:
   mlir::FailureOr<Offset> unstrided(mlir::Value value);
   mlir::FailureOr<Offset> sliceNew(mlir::Value value);
   mlir::FailureOr<Offset> sliceArgument(mlir::BlockArgument argument);
+  mlir::FailureOr<Offset> sliceOfKernel(mlir::BlockArgument argument);
+  mlir::FailureOr<Offset> sliceTile(cta::TileRangeOp range,
+                                    mlir::BlockArgument argument);
+  mlir::FailureOr<Offset> sliceStep(mlir::scf::ForOp loop);
+  mlir::FailureOr<mlir::AffineExpr> countOf(mlir::scf::ForOp loop);
   mlir::FailureOr<Offset> sliceConstant(mlir::Operation *op,
                                         const llvm::APInt &number);
   mlir::FailureOr<Offset> sliceOp(mlir::Operation *op);
@@ -122,7 +157,9 @@ private:
   mlir::FailureOr<Offset> sliceXor(mlir::Operation *op);
   mlir::LogicalResult fits(mlir::Operation *op, Interval range);
   mlir::AffineExpr makeLeaf(mlir::Value value, LeafKind kind,
-                            mlir::AffineExpr max);
+                            mlir::AffineExpr max, int64_t low = 0);
+  /// What the launch gives as `source`.
+  mlir::AffineExpr sizeFrom(llvm::StringRef source);
   mlir::AffineExpr threadLeaf(mlir::Value value, int64_t threads);
   mlir::AffineExpr rankLeaf(mlir::Value value);
 
@@ -131,6 +168,7 @@ private:
   llvm::SmallVector<Leaf> leafList;
   size_t computedCount = 0;
   unsigned depth = 0; ///< of the recursion
+  mlir::AffineExpr freeStepCount;
   llvm::DenseMap<mlir::Value, Offset> known;
 };
 

@@ -67,8 +67,8 @@ private:
   struct Chain {
     mlir::Value start; ///< an argument of a loop, or null: zero
     Origin origin;
-    /// Columns and the steps they are walked in. Of a sum over parts too, each
-    /// with the part's number in its place.
+    /// Columns and the steps they are walked in, allSteps where K is free. Of a
+    /// sum over parts too, each with the part's number in its place.
     llvm::SmallVector<std::pair<mlir::AffineExpr, int64_t>> columns;
   };
   mlir::FailureOr<Chain> chainOf(mlir::Value value);
@@ -80,6 +80,10 @@ private:
                                 unsigned element);
   mlir::LogicalResult join(Origin &into, Origin from, mlir::Operation *at);
   mlir::LogicalResult proveWhole(const Chain &chain, mlir::Operation *at);
+  mlir::LogicalResult proveWholeOfAny(const Chain &chain, mlir::Operation *at);
+  mlir::FailureOr<std::pair<int64_t, int64_t>> walkOf(mlir::AffineExpr column,
+                                                      mlir::Operation *at);
+  static constexpr int64_t allSteps = -1;
   bool sameRows(const SlotRows &a, const SlotRows &b) const;
   bool sameSlots(const Slots &a, const Slots &b) const;
 

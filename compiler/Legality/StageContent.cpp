@@ -66,7 +66,7 @@ private:
   LogicalResult describeSource(Writer &writer, const Iteration &iteration,
                                ArrayRef<LessThan> mine);
   LogicalResult proveReal(cta::StageAccess op, const Domain &domain,
-                          const ScaleFactor &factor, cta::ScalesType type);
+                          const ScaleFactor &factor);
   FailureOr<Piece> describePiece(cta::GlobalAccess source, unsigned element,
                                  cta::StageAccess op, ArrayRef<LessThan> mine);
   void renumber(Split &split, const Iteration &iteration);
@@ -191,7 +191,7 @@ FailureOr<Writer> ContentBuilder::describeAtoms(cta::CopyScaleAtomsOp op) {
   writer.to = proof.threads.of(*to);
   AffineExpr last = offset->plain + (op.getElementBytes() - 1);
   FailureOr<ScaleFactor> factor =
-      nameScale(op, op.getBase().getType(), last, *domain, slicer);
+      nameScale(op, op.getBase(), {last, offset->factor, {}}, *domain, slicer);
   if (failed(describeGuard(writer, *iteration, *mine)) || failed(factor) ||
       failed(setOperand(access, op.getBase())))
     return failure();
@@ -321,10 +321,9 @@ void ContentBuilder::renumber(Split &split, const Iteration &iteration) {
 /// names call padding is zero: the byte alone may be another row's.
 LogicalResult ContentBuilder::proveReal(cta::StageAccess op,
                                         const Domain &domain,
-                                        const ScaleFactor &factor,
-                                        cta::ScalesType type) {
-  LessThan row{factor.row, slicer.rows(type.getRows())};
-  LessThan block{factor.block, slicer.constant(type.getBlocks())};
+                                        const ScaleFactor &factor) {
+  LessThan row{factor.row, slicer.rowsOf(operand)};
+  LessThan block{factor.block, slicer.blocksOf(operand)};
   Sample sample;
   for (const LessThan &less : {row, block})
     if (proof.solver.findViolation(domain, less, sample) !=
@@ -346,24 +345,22 @@ FailureOr<Piece> ContentBuilder::describePiece(cta::GlobalAccess source,
     return failure();
   int64_t elementBytes = source.getElementBytes();
   AffineExpr at = offset->plain + int64_t(element) * elementBytes;
-  AffineExpr row = offset->factor, column = at, rows, columns;
+  AffineExpr row = offset->factor, column = at, columns;
+  AffineExpr rows = slicer.rowsOf(operand);
   bool named = true;
-  if (auto scales = dyn_cast<cta::ScalesType>(operand.getType())) {
-    FailureOr<ScaleFactor> factor = nameScale(op, scales, at, *domain, slicer);
+  if (isa<cta::ScalesType>(operand.getType())) {
+    FailureOr<ScaleFactor> factor = nameScale(
+        op, operand, {at, offset->factor, offset->stride}, *domain, slicer);
     if (failed(factor))
       return failure();
     row = factor->row;
     column = factor->block;
     named = factor->named;
-    if (named && !factor->byGuard &&
-        failed(proveReal(op, *domain, *factor, scales)))
+    if (named && !factor->byGuard && failed(proveReal(op, *domain, *factor)))
       return failure();
-    rows = slicer.rows(scales.getRows());
-    columns = slicer.constant(scales.getBlocks());
+    columns = slicer.blocksOf(operand);
   } else {
-    auto matrix = cast<cta::MatrixType>(operand.getType());
-    rows = slicer.rows(matrix.getRows());
-    columns = slicer.constant(matrix.getRowBytes());
+    columns = slicer.rowBytesOf(operand);
   }
   if (failed(proveComplete(
           op, "L2", proof.kernel.sourceOf(operand), *domain, mine,

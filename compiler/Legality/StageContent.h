@@ -24,8 +24,9 @@ struct Iteration {
 
 mlir::FailureOr<Iteration> iterationOf(cta::StageAccess access, Slicer &slicer);
 
-/// How many K steps a loop has. No K loop stands in another.
-mlir::FailureOr<int64_t> stepsOf(mlir::scf::ForOp loop, Slicer &slicer);
+/// How many K steps a loop has; where K is free, how many are being traced. No
+/// K loop stands in another.
+mlir::FailureOr<int64_t> stepsOf(mlir::scf::ForOp loop, Proof &proof);
 
 /// The number that a step of a ring names in K step `step`.
 mlir::FailureOr<int64_t> iterationAt(mlir::Operation *op, mlir::Value named,

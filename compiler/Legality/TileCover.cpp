@@ -4,7 +4,9 @@
 // R, row mod R). So with c = ceil(columns / C) tiles in a row of tiles and
 // ceil(rows / R) * c tiles, R x C rectangles at (tile div c * R, tile mod c *
 // C) cover every element once, whatever the number of rows. A kernel that walks
-// otherwise is tried out on small sizes, and refuted or left unproven.
+// otherwise is tried out on small sizes, and refuted or left unproven. Where a
+// tile's row and column are given, nothing has to be divided, and columns may
+// be as many as the launch says.
 
 #include "compiler/Legality/TileCover.h"
 #include "compiler/Legality/Prove.h"
@@ -18,14 +20,18 @@ namespace {
 class TileProver {
 public:
   TileProver(cta::TileRangeOp range, StringRef operand, AffineExpr rows,
-             int64_t columns, const TileRectangle &rectangle, Proof &proof)
+             AffineExpr columns, const TileRectangle &rectangle, Proof &proof)
       : range(range), operand(operand), rectangle(rectangle), proof(proof),
-        rows(rows), columns(columns) {}
+        rows(rows), columnCount(columns) {
+    if (auto number = dyn_cast<AffineConstantExpr>(columns))
+      this->columns = number.getValue();
+  }
 
   LogicalResult run();
 
 private:
   bool isPlainWalk(AffineExpr tile, AffineExpr count);
+  LogicalResult proveWalkOfTwo(AffineExpr row, AffineExpr count);
   /// The first element that is in no tile or in two, by rows.
   LogicalResult tryOut(int64_t m, AffineExpr tile, AffineExpr count);
   LogicalResult refute(int64_t m, int64_t row, int64_t column, size_t times);
@@ -34,8 +40,8 @@ private:
   StringRef operand;
   const TileRectangle &rectangle;
   Proof &proof;
-  AffineExpr rows;
-  int64_t columns;
+  AffineExpr rows, columnCount;
+  int64_t columns = 0; ///< their number, where that is known
 };
 
 bool TileProver::isPlainWalk(AffineExpr tile, AffineExpr count) {
@@ -46,6 +52,26 @@ bool TileProver::isPlainWalk(AffineExpr tile, AffineExpr count) {
          isSame(proof.slicer, rectangle.columnBase,
                 tile % inRow * rectangle.columns) &&
          isSame(proof.slicer, count, tileRows * inRow);
+}
+
+LogicalResult TileProver::proveWalkOfTwo(AffineExpr row, AffineExpr count) {
+  FailureOr<AffineExpr> column = proof.slicer.index(range.getColumn());
+  FailureOr<AffineExpr> across = proof.slicer.index(range.getAcross());
+  if (failed(column) || failed(across))
+    return failure();
+  auto areTiles = [&](AffineExpr tile, AffineExpr tiles, AffineExpr base,
+                      AffineExpr all, int64_t side) {
+    return isSame(proof.slicer, base, tile * side) &&
+           isSame(proof.slicer, tiles, (all + (side - 1)).floorDiv(side));
+  };
+  if (areTiles(row, count, rectangle.rowBase, rows, rectangle.rows) &&
+      areTiles(*column, *across, rectangle.columnBase, columnCount,
+               rectangle.columns))
+    return success();
+  return range.emitError("not proven: expected tiles of ")
+         << rectangle.rows << " x " << rectangle.columns << " at row * "
+         << rectangle.rows << ", column * " << rectangle.columns
+         << ", as many each way as '" << operand << "' has";
 }
 
 LogicalResult TileProver::refute(int64_t m, int64_t row, int64_t column,
@@ -93,10 +119,12 @@ LogicalResult TileProver::run() {
   FailureOr<AffineExpr> count = proof.slicer.index(range.getCount());
   if (failed(tile) || failed(count))
     return failure();
-  if (isPlainWalk(*tile, *count))
+  if (range.getAcross())
+    return proveWalkOfTwo(*tile, *count);
+  if (columns && isPlainWalk(*tile, *count))
     return success();
   constexpr int64_t maxColumns = 1 << 16;
-  int64_t last = columns > maxColumns ? 0 : 2 * rectangle.rows + 1;
+  int64_t last = !columns || columns > maxColumns ? 0 : 2 * rectangle.rows + 1;
   for (int64_t m = 1; m <= std::min<int64_t>(last, 300); ++m)
     if (failed(tryOut(m, *tile, *count)))
       return failure();
@@ -111,15 +139,16 @@ LogicalResult TileProver::run() {
 LogicalResult nybl::compiler::proveTiles(cta::GlobalAccess store,
                                          const TileRectangle &tile,
                                          int64_t elementBytes, Proof &proof) {
-  auto matrix = cast<cta::MatrixType>(store.getBase().getType());
+  Slicer &slicer = proof.slicer;
+  Value d = store.getBase();
   return proveTiles(store->getParentOfType<cta::TileRangeOp>(), "d",
-                    proof.slicer.rows(matrix.getRows()),
-                    matrix.getRowBytes() / elementBytes, tile, proof);
+                    slicer.rowsOf(d),
+                    slicer.rowBytesOf(d).floorDiv(elementBytes), tile, proof);
 }
 
 LogicalResult nybl::compiler::proveTiles(cta::TileRangeOp range,
                                          StringRef operand, AffineExpr rows,
-                                         int64_t columns,
+                                         AffineExpr columns,
                                          const TileRectangle &tile,
                                          Proof &proof) {
   return TileProver(range, operand, rows, columns, tile, proof).run();

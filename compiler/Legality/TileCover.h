@@ -11,7 +11,7 @@ namespace nybl::compiler {
 struct Proof;
 
 /// Rows rowBase .. + rows - 1 and columns columnBase .. + columns - 1 of an
-/// output, as expressions over the index of a tile.
+/// output, as expressions over the index of a tile, or over its row and column.
 struct TileRectangle {
   mlir::AffineExpr rowBase, columnBase;
   int64_t rows, columns;
@@ -26,7 +26,7 @@ mlir::LogicalResult proveTiles(cta::GlobalAccess store,
 
 /// The same of an output of `rows` x `columns` elements, or blocks.
 mlir::LogicalResult proveTiles(cta::TileRangeOp range, llvm::StringRef operand,
-                               mlir::AffineExpr rows, int64_t columns,
+                               mlir::AffineExpr rows, mlir::AffineExpr columns,
                                const TileRectangle &tile, Proof &proof);
 
 } // namespace nybl::compiler

@@ -351,8 +351,23 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
   return validateShared(s, chip, /*elementBytes=*/2);
 }
 
+/// What needs numbers for N and K: the rest is checked at launch.
+static Status validateAnySizes(const Schedule &s, const Chip &chip,
+                               int64_t elementBytes) {
+  if (s.kind == "multistage" || s.split > 1 || s.group > 1 || s.storesByTma)
+    return Status::invalid(fmt::format(
+        "schedule '{}': expected another kind than multistage, and neither "
+        "split, group nor store=tma where n=? and k=?",
+        print(s)));
+  if (Status status = validate(s, chip); !status)
+    return status;
+  return validateShared(s, chip, elementBytes);
+}
+
 Status nybl::compiler::validate(const Schedule &s, const Chip &chip,
                                 const GemmProblem &problem) {
+  if (problem.isGeneric())
+    return validateAnySizes(s, chip, byteWidth(problem.d));
   if (s.byTma && problem.k % 32 != 0)
     return Status::invalid(fmt::format(
         "schedule '{}': expected k to be a multiple of 32, for TMA copies rows "

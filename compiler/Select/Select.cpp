@@ -75,6 +75,10 @@ static constexpr const char *tensorShortlist[] = {
 /// What fits every problem that one of them fits, and a template of one's own.
 static constexpr const char *plainTensorSchedule = tensorShortlist[1];
 
+/// Of any N and K. Scale factors and data come one block at a time, from
+/// operands on 8 bytes: rows of any K.
+static constexpr const char *genericSchedule = "kind=plain";
+
 static constexpr int64_t manyRows = 8192;
 
 int64_t nybl::compiler::rowsToChooseFor(const GemmProblem &problemClass) {
@@ -155,6 +159,14 @@ static Selection chooseWithoutRates(const GemmProblem &problem,
           {}};
 }
 
+/// Nothing is estimated of sizes that nobody knows.
+static Selection chooseGeneric(const Schedule &schedule) {
+  return {gemmTemplate(),
+          schedule,
+          "what serves any N and K, the one choice there is",
+          {}};
+}
+
 static Expected<Selection> choose(const GemmProblem &problem, const Chip &chip,
                                   const std::vector<Schedule> &choices) {
   Expected<const Card *> card = findCard("", chip);
@@ -186,6 +198,8 @@ static Expected<Selection> selectTensor(const GemmProblem &problemClass,
                                        status.message()));
   if (!givenTemplate.empty() && givenTemplate != gemmTemplate())
     return Selection{givenTemplate, plain, ownTemplateReason, {}};
+  if (problemClass.isGeneric())
+    return chooseGeneric(plain);
   return choose(problemClass, chip,
                 validOf(tensorShortlist, problemClass, chip));
 }
@@ -206,6 +220,8 @@ Expected<Selection> nybl::compiler::select(const GemmProblem &problemClass,
                      *parseSchedule(ownTemplateSchedule),
                      ownTemplateReason,
                      {}};
+  if (problemClass.isGeneric())
+    return chooseGeneric(*parseSchedule(genericSchedule));
   std::vector<Schedule> choices = allowed(problemClass, chip);
   if (choices.empty())
     return Selection{gemmTemplate(),

@@ -49,9 +49,10 @@ ScaledTensorType::verify(function_ref<InFlightDiagnostic()> emitError,
       block != 16)
     return emitError() << "expected NVFP4, f4E2M1FN with f8E4M3FN per 16, got "
                        << element << " with " << scale << " per " << block;
-  if (ShapedType::isDynamic(shape[1]) || shape[1] <= 0 || shape[1] % block != 0)
+  if (!ShapedType::isDynamic(shape[1]) &&
+      (shape[1] <= 0 || shape[1] % block != 0))
     return emitError() << "expected a positive multiple of " << block
-                       << " columns";
+                       << " columns, or ?";
   if (auto known = nybl::parseScaleLayout(layout.getValue()); !known)
     return emitError() << known.message();
   return success();
@@ -66,12 +67,21 @@ LogicalResult GemmOp::verify() {
   if (d.size() != 2 || d[0] != a[0] || d[1] != b[0])
     return emitOpError("expected d to be [rows of a, rows of b], got ")
            << getD().getType();
-  if (ShapedType::isDynamic(b[0]))
-    return emitOpError("expected a static N");
+  if (ShapedType::isDynamic(b[0]) != ShapedType::isDynamic(b[1]))
+    return emitOpError("expected N and K to be numbers, or both free");
   return success();
 }
 
+/// Of what is quantised, or was, K is a number.
+static LogicalResult verifyColumns(Operation *op, ScaledTensorType q) {
+  if (!ShapedType::isDynamic(q.getShape()[1]))
+    return success();
+  return op->emitOpError("expected a static K");
+}
+
 LogicalResult QuantizeOp::verify() {
+  if (failed(verifyColumns(*this, getQ().getType())))
+    return failure();
   SmallVector<int64_t> shape(getQ().getType().getShape());
   shape.back() *= getSiluMul() ? 2 : 1;
   if (getX().getType().getShape() != ArrayRef(shape))
@@ -85,6 +95,8 @@ LogicalResult QuantizeOp::verify() {
 }
 
 LogicalResult DequantizeOp::verify() {
+  if (failed(verifyColumns(*this, getQ().getType())))
+    return failure();
   if (getY().getType().getShape() != getQ().getType().getShape())
     return emitOpError("expected y and q to have the same rows and columns, "
                        "got ")

@@ -35,13 +35,15 @@ nybl::block_scale::buildModule(MLIRContext &context,
   Location location = UnknownLoc::get(&context);
   int64_t m =
       problemClass.m.isFixed() ? problemClass.m.low : ShapedType::kDynamic;
-  SmallVector<Type> inputs{
-      tensorType(&context, m, problemClass.k, problemClass.sfa),
-      tensorType(&context, problemClass.n, problemClass.k, problemClass.sfb)};
+  bool isGeneric = problemClass.isGeneric();
+  int64_t n = isGeneric ? ShapedType::kDynamic : problemClass.n;
+  int64_t k = isGeneric ? ShapedType::kDynamic : problemClass.k;
+  SmallVector<Type> inputs{tensorType(&context, m, k, problemClass.sfa),
+                           tensorType(&context, n, k, problemClass.sfb)};
   if (problemClass.alpha == AlphaKind::Tensor)
     inputs.push_back(Float32Type::get(&context));
-  Type output = RankedTensorType::get({m, problemClass.n},
-                                      elementType(&context, problemClass.d));
+  Type output =
+      RankedTensorType::get({m, n}, elementType(&context, problemClass.d));
   OwningOpRef<ModuleOp> module = ModuleOp::create(location);
   OpBuilder builder(module->getBodyRegion());
   auto function = func::FuncOp::create(builder, location, "gemm",
@@ -159,8 +161,11 @@ GemmProblem nybl::block_scale::problemOf(GemmOp gemm) {
   GemmProblem problem;
   if (!ShapedType::isDynamic(a.getShape()[0]))
     problem.m = Extent::fixed(a.getShape()[0]);
-  problem.n = b.getShape()[0];
-  problem.k = a.getShape()[1];
+  auto sizeOf = [](int64_t size) {
+    return ShapedType::isDynamic(size) ? GemmProblem::freeSize : size;
+  };
+  problem.n = sizeOf(b.getShape()[0]);
+  problem.k = sizeOf(a.getShape()[1]);
   problem.sfa = *parseScaleLayout(a.getLayout().getValue());
   problem.sfb = *parseScaleLayout(b.getLayout().getValue());
   problem.d = typeOf(gemm.getD().getType().getElementType());

@@ -27,6 +27,24 @@ void nybl::cta::printRows(AsmPrinter &printer, int64_t rows) {
     printer << rows;
 }
 
+FailureOr<int64_t> nybl::cta::parseRowBytes(AsmParser &parser) {
+  int64_t bytes = 0;
+  SMLoc at = parser.getCurrentLocation();
+  bool isFree = succeeded(parser.parseOptionalQuestion());
+  if ((isFree && parser.parseKeyword("x")) || parser.parseInteger(bytes))
+    return failure();
+  if (bytes > 0)
+    return isFree ? -bytes : bytes;
+  return parser.emitError(at, "expected a positive number of bytes");
+}
+
+void nybl::cta::printRowBytes(AsmPrinter &printer, int64_t bytes) {
+  if (bytes < 0)
+    printer << "? x " << -bytes;
+  else
+    printer << bytes;
+}
+
 //===----------------------------------------------------------------------===//
 // Verifiers of types and attributes
 //===----------------------------------------------------------------------===//
@@ -52,14 +70,17 @@ LogicalResult MatrixType::verify(EmitError emitError, int64_t rows,
                                  int64_t rowBytes) {
   if (failed(verifyRows(emitError, rows)))
     return failure();
-  // No element has more than 16 bytes.
+  // No element has more than 16 bytes, and no K block of them.
+  if (rowBytes < 0)
+    return verifyCount(emitError, "bytes of what is free", -rowBytes, 16);
   return verifyCount(emitError, "bytes of a row", rowBytes, 16 * maxCount);
 }
 
 LogicalResult ScalesType::verify(EmitError emitError, int64_t rows,
                                  int64_t blocks, StringAttr layout) {
   if (failed(verifyRows(emitError, rows)) ||
-      failed(verifyCount(emitError, "K blocks", blocks)))
+      (!ShapedType::isDynamic(blocks) &&
+       failed(verifyCount(emitError, "K blocks", blocks))))
     return failure();
   if (auto known = nybl::parseScaleLayout(layout.getValue()); !known)
     return emitError() << known.message();

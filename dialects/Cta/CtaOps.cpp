@@ -154,10 +154,14 @@ static const char *wrongSource(Type type, StringRef part, Type operand) {
                : "the map of a matrix argument";
   if (isa<MatrixType, ScalesType, ScalarType>(type))
     return part.empty() ? nullptr : "the name of an operand, without a dot";
-  if (type.isInteger(64))
-    return part == "stride" && isa_and_present<MatrixType>(operand)
-               ? nullptr
-               : "the stride of a matrix argument";
+  if (type.isInteger(64)) {
+    bool isStride =
+        (part == "stride" && isa_and_present<MatrixType>(operand)) ||
+        (part == "tile_stride" && isa_and_present<ScalesType>(operand));
+    return isStride ? nullptr
+                    : "the stride of a matrix argument, or the tile_stride of "
+                      "a scales argument";
+  }
   if (type.isF32())
     return part == "value" && isa_and_present<ScalarType>(operand)
                ? nullptr
@@ -165,7 +169,8 @@ static const char *wrongSource(Type type, StringRef part, Type operand) {
   if (type.isInteger(32))
     return part == "reciprocal" && isa_and_present<ScalarType>(operand)
                ? nullptr
-               : "\"m\" or the reciprocal of a scalar argument";
+               : "\"m\", \"n\", \"k.blocks\" or the reciprocal of a scalar "
+                 "argument";
   return "an argument of type matrix, tensor_map, scales, scalar, i64, f32 or "
          "i32";
 }
@@ -183,7 +188,8 @@ LogicalResult KernelOp::verifySources() {
     if (argumentFor(source) != argument)
       return emitOpError("expected each source once, got \"")
              << source << "\" twice";
-    if (source == "m" && type.isInteger(32))
+    if ((source == "m" || source == "n" || source == "k.blocks") &&
+        type.isInteger(32))
       continue;
     bool isWorkspace = isa<WorkspaceType>(type);
     if (source == "workspace" && isWorkspace)
@@ -217,17 +223,39 @@ LogicalResult KernelOp::verifyStaticSources() {
   return success();
 }
 
-/// Operands of `?` rows have M of them.
+/// What a launch must say of the sizes of an operand: arguments by their
+/// sources, in words where there is none.
+static SmallVector<std::pair<StringRef, StringRef>>
+freeSizesOf(StringRef source, Type type) {
+  SmallVector<std::pair<StringRef, StringRef>> sizes;
+  auto matrix = dyn_cast<MatrixType>(type);
+  auto scales = dyn_cast<ScalesType>(type);
+  if ((matrix && matrix.getRows() == dynamicRows) ||
+      (scales && scales.getRows() == dynamicRows))
+    sizes.push_back(
+        {source == "b" || source == "sfb" ? "n" : "m", "' has ? rows"});
+  if (matrix && matrix.hasFreeRowBytes())
+    sizes.push_back(
+        {source == "d" ? "n" : "k.blocks", "' has rows of ? bytes"});
+  if (scales && scales.hasFreeBlocks())
+    sizes.push_back({"k.blocks", "' has ? K blocks"});
+  return sizes;
+}
+
+/// Each size that is free is an argument. Those of columns are free in a gemm
+/// alone.
 LogicalResult KernelOp::verifyRows() {
-  if (argumentFor("m"))
-    return success();
   for (BlockArgument argument : getBody().getArguments()) {
-    auto matrix = dyn_cast<MatrixType>(argument.getType());
-    auto scales = dyn_cast<ScalesType>(argument.getType());
-    if ((matrix && matrix.getRows() == dynamicRows) ||
-        (scales && scales.getRows() == dynamicRows))
-      return emitOpError("expected an argument \"m\", for '")
-             << sourceOf(argument) << "' has ? rows";
+    StringRef source = sourceOf(argument);
+    for (auto [size, why] : freeSizesOf(source, argument.getType())) {
+      if (!argumentFor(size))
+        return emitOpError("expected an argument \"")
+               << size << "\", for '" << source << why;
+      bool isGemm = llvm::is_contained({"a", "b", "d", "sfa", "sfb"}, source);
+      if (size == "k.blocks" && !isGemm)
+        return emitOpError("expected a number of K blocks of '")
+               << source << "': only those of a gemm are free at launch";
+    }
   }
   return success();
 }
@@ -320,6 +348,10 @@ ParseResult TileRangeOp::parse(OpAsmParser &parser, OperationState &state) {
       parser.parseOperand(count) ||
       parser.resolveOperand(count, i32, state.operands))
     return failure();
+  if (succeeded(parser.parseOptionalKeyword("by")) &&
+      (parser.parseOperand(count) ||
+       parser.resolveOperand(count, i32, state.operands)))
+    return failure();
   int64_t parts = 1;
   if (succeeded(parser.parseOptionalKeyword("parts")) &&
       parser.parseInteger(parts))
@@ -337,6 +369,8 @@ void TileRangeOp::print(OpAsmPrinter &printer) {
   printer << " ";
   llvm::interleaveComma(getBody().getArguments(), printer);
   printer << " in " << getCount();
+  if (getAcross())
+    printer << " by " << getAcross();
   if (getParts() != 1)
     printer << " parts " << getParts();
   printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(), {"parts"});
@@ -345,12 +379,16 @@ void TileRangeOp::print(OpAsmPrinter &printer) {
 }
 
 LogicalResult TileRangeOp::verifyRegions() {
-  unsigned expected = getParts() > 1 ? 2 : 1;
+  if (getAcross() && (getParts() > 1 || getGroup()))
+    return emitOpError("expected neither parts nor groups of tiles with two "
+                       "coordinates");
+  unsigned expected = getParts() > 1 || getAcross() ? 2 : 1;
   if (getBody().getNumArguments() != expected ||
       !llvm::all_of(getBody().getArgumentTypes(),
                     [](Type type) { return type.isInteger(32); }))
     return emitOpError("expected i32 block arguments: the tile's index and, "
-                       "where `parts` is more than 1, the part");
+                       "where `parts` is more than 1, the part; with `by` the "
+                       "tile's row and column");
   if (failed(verifyOrder()))
     return failure();
   return verifyRoles();
@@ -418,6 +456,22 @@ LogicalResult TileRangeOp::verifyRegisters() {
   return emitOpError("expected registers of all ")
          << warps << " warps or of none, " << most << " at most, got " << asked
          << " of " << asking << " warps";
+}
+
+//===----------------------------------------------------------------------===//
+// RingOp
+//===----------------------------------------------------------------------===//
+
+void RingOp::build(OpBuilder &builder, OperationState &state, int64_t stages,
+                   IntegerAttr steps) {
+  build(builder, state, RingType::get(builder.getContext()),
+        builder.getI64IntegerAttr(stages), steps, /*freeSteps=*/Value());
+}
+
+LogicalResult RingOp::verify() {
+  if (!getSteps() || !getFreeSteps())
+    return success();
+  return emitOpError("expected its steps to be a number or a value, not both");
 }
 
 //===----------------------------------------------------------------------===//
@@ -546,7 +600,7 @@ static LogicalResult verifyArrival(Op op) {
   auto ring = op.getRing().template getDefiningOp<RingOp>();
   if (!alloc || !ring || alloc.getRing() != op.getRing())
     return op.emitOpError("expected the ring of its stage");
-  if (ring.getSteps() && op->template getParentOfType<RoleOp>())
+  if (ring.isBetweenRoles() && op->template getParentOfType<RoleOp>())
     return success();
   return op.emitOpError("expected to be in a role, with a ring that has "
                         "`steps`: only there is a barrier that TMA arrives at");

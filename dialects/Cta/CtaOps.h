@@ -19,11 +19,14 @@
 
 namespace nybl::cta {
 
-/// Rows that are free at launch: the value of argument "m".
+/// What is free at launch: rows are the value of argument "m", those of b and
+/// sfb of "n"; K blocks are that of "k.blocks".
 inline constexpr int64_t dynamicRows = mlir::ShapedType::kDynamic;
 
 mlir::FailureOr<int64_t> parseRows(mlir::AsmParser &parser);
 void printRows(mlir::AsmPrinter &printer, int64_t rows);
+mlir::FailureOr<int64_t> parseRowBytes(mlir::AsmParser &parser);
+void printRowBytes(mlir::AsmPrinter &printer, int64_t bytes);
 
 } // namespace nybl::cta
 

@@ -32,7 +32,10 @@ def Cta_KernelOp : Cta_Op<"kernel", [
     (runtime/Abi/Manifest.h): an operand "a", "sfa", "alpha", ...; "a.stride"
     (i64) of a matrix; "alpha.value" (f32) and "alpha.reciprocal" (i32) of a
     scalar; "m" (i32), the number of rows that operands of `?` rows have;
-    "workspace". No source is named twice. `static` names operands that no grid
+    "workspace". Where N and K are free at launch: "n" and "k.blocks" (i32), N
+    and K / 16, and "sfa.tile_stride" (i64) of scales, the bytes from one row of
+    the layout's tiles to the next (of linear ones, of rows). No source is named
+    twice. `static` names operands that no grid
     writes that may still run when the kernel begins: copies may run `ahead` of
     cta.grid_wait from these alone.
   }];
@@ -99,8 +102,13 @@ def Cta_TileRangeOp : Cta_Op<"tile_range", [SingleBlock, NoTerminator,
     another part 0, 1, ..., the second block argument: CTAs walk over
     number * parts + part.
     `cta.tile_range %tile, %part in %count parts 4 { ... }`
+
+    With `across`, tiles have two coordinates, each pair below `count` and
+    `across` handed out once: number is row * across + column. Then there is
+    neither `group` nor `parts`.
+    `cta.tile_range %row, %column in %count by %across { ... }`
   }];
-  let arguments = (ins I32:$count,
+  let arguments = (ins I32:$count, Optional<I32>:$across,
                        DefaultValuedAttr<ConfinedAttr<I64Attr, [
                            IntMinValue<1>, IntMaxValue<64>]>, "1">:$parts,
                        OptionalAttr<I64Attr>:$columns,
@@ -113,6 +121,10 @@ def Cta_TileRangeOp : Cta_Op<"tile_range", [SingleBlock, NoTerminator,
     ::llvm::LogicalResult verifyRoles();
     ::llvm::LogicalResult verifyRegisters();
     ::mlir::BlockArgument getTile() { return getBody().getArgument(0); }
+    /// Null where a tile's index is its one coordinate.
+    ::mlir::BlockArgument getColumn() {
+      return getAcross() ? getBody().getArgument(1) : ::mlir::BlockArgument();
+    }
     /// Null where tiles are not split.
     ::mlir::BlockArgument getPart() {
       return getParts() > 1 ? getBody().getArgument(1) : ::mlir::BlockArgument();
@@ -346,16 +358,24 @@ def Cta_RingOp : Cta_Op<"ring", [HasParent<"KernelOp">]> {
     With `steps`, slots go from role to role: one role acquires, writes and
     publishes, another waits, reads and releases, both each of the iterations 0
     to `steps` - 1 of a tile, in order. The next tile's iterations follow on
-    those of the last: no slot is skipped and nobody meets in between.
+    those of the last: no slot is skipped and nobody meets in between. Where K is
+    free, `for` names a value in the place of that number.
 
     Copies that run `ahead` fill the slots that are empty when a CTA begins, of
     the first iterations of its first tile, before cta.grid_wait; all else of
     these iterations follows behind it, in the order in which it stands.
   }];
   let arguments = (ins ConfinedAttr<I64Attr, [IntMinValue<1>, IntMaxValue<16>]>:$stages,
-                       OptionalAttr<ConfinedAttr<I64Attr, [IntPositive]>>:$steps);
+                       OptionalAttr<ConfinedAttr<I64Attr, [IntPositive]>>:$steps,
+                       Optional<I32>:$freeSteps);
   let results = (outs Cta_RingType:$result);
-  let assemblyFormat = "`stages` $stages (`steps` $steps^)? attr-dict";
+  let assemblyFormat = "`stages` $stages (`steps` $steps^)? (`for` $freeSteps^)? attr-dict";
+  let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "int64_t":$stages, "::mlir::IntegerAttr":$steps)>];
+  let extraClassDeclaration = [{
+    /// Whether slots go from role to role.
+    bool isBetweenRoles() { return getSteps().has_value() || getFreeSteps(); }
+  }];
 }
 
 class Cta_RingStep<string mnemonic> : Cta_Op<mnemonic> {

@@ -99,8 +99,22 @@ class Cta_Type<string name, string typeMnemonic> : TypeDef<Cta_Dialect, name> {
   let mnemonic = typeMnemonic;
 }
 
-// Rows of an operand: a number, or ? for M, which is free at launch.
-def Cta_RowsParameter : TypeParameter<"int64_t", "rows, or kDynamic for M"> {
+// Rows of an operand: a number, or ? for what is free at launch, M or, of b and
+// sfb, N.
+def Cta_RowsParameter : TypeParameter<"int64_t", "rows, or kDynamic"> {
+  let parser = "::nybl::cta::parseRows($_parser)";
+  let printer = "::nybl::cta::printRows($_printer, $_self)";
+}
+
+// Bytes of a row: a number, or, where N and K are free at launch, `? x u`: u
+// bytes for each column of d, for each K block of a and b.
+def Cta_RowBytesParameter : TypeParameter<"int64_t", "bytes, or -u for ? x u"> {
+  let parser = "::nybl::cta::parseRowBytes($_parser)";
+  let printer = "::nybl::cta::printRowBytes($_printer, $_self)";
+}
+
+// K blocks of a row: a number, or ? where K is free at launch.
+def Cta_BlocksParameter : TypeParameter<"int64_t", "K blocks, or kDynamic"> {
   let parser = "::nybl::cta::parseRows($_parser)";
   let printer = "::nybl::cta::printRows($_printer, $_self)";
 }
@@ -109,19 +123,26 @@ def Cta_MatrixType : Cta_Type<"Matrix", "matrix"> {
   let summary = "a matrix operand in global memory: rows x bytes, row stride at launch";
   let description = [{
     Byte (r, c) lies at base + r * stride + c; real bytes are 0 <= r < rows and
-    0 <= c < row_bytes. `!cta.matrix<?, 192>`
+    0 <= c < row_bytes. `!cta.matrix<?, 192>`, `!cta.matrix<?, ? x 8>`
   }];
-  let parameters = (ins Cta_RowsParameter:$rows, "int64_t":$rowBytes);
+  let parameters = (ins Cta_RowsParameter:$rows, Cta_RowBytesParameter:$rowBytes);
   let genVerifyDecl = 1;
   let assemblyFormat = "`<` $rows `,` $rowBytes `>`";
+  let extraClassDeclaration = [{
+    /// Whether rows have as many bytes as N or K says at launch.
+    bool hasFreeRowBytes() const { return getRowBytes() < 0; }
+  }];
 }
 
 def Cta_ScalesType : Cta_Type<"Scales", "scales"> {
   let summary = "a scale operand in global memory: rows x K blocks in a layout";
-  let parameters = (ins Cta_RowsParameter:$rows, "int64_t":$blocks,
+  let parameters = (ins Cta_RowsParameter:$rows, Cta_BlocksParameter:$blocks,
                         "::mlir::StringAttr":$layout);
   let genVerifyDecl = 1;
   let assemblyFormat = "`<` $rows `,` $blocks `,` $layout `>`";
+  let extraClassDeclaration = [{
+    bool hasFreeBlocks() const { return ::mlir::ShapedType::isDynamic(getBlocks()); }
+  }];
 }
 
 def Cta_ScalarType : Cta_Type<"Scalar", "scalar"> {

@@ -15,7 +15,8 @@ static LogicalResult checkBindings(KernelOp kernel, const Bindings &bindings) {
       return kernel.emitOpError("has a parameter '")
              << param << "' that the schedule does not set";
   for (StringRef dim : kernel.getDims().getAsValueRange<StringAttr>())
-    if (dim != freeDimension && !bindings.numbers.contains(dim))
+    if (dim != freeDimension && !bindings.numbers.contains(dim) &&
+        !llvm::is_contained(bindings.free, dim))
       return kernel.emitOpError("has a dimension '")
              << dim << "' that the problem does not have: expected M, N and K";
   for (auto &entry : bindings.numbers) {

@@ -12,8 +12,10 @@ namespace nybl::tile {
 /// What an instance binds.
 struct Bindings {
   /// Dimensions and parameters that are numbers now. M, left out, stays free at
-  /// launch; any other name left out is an error.
+  /// launch, and so does what `free` names; any other name left out is an
+  /// error.
   llvm::StringMap<int64_t> numbers;
+  llvm::SmallVector<llvm::StringRef> free;
   /// For each argument of the kernel, in order: which operand of the problem it
   /// is ("a", "sfa", ...) and the type that operand has. The template declares
   /// the same sizes; what else it leaves out of its type is filled in.

@@ -177,6 +177,11 @@ void nybl::tile::printSizes(AsmPrinter &printer, ArrayRef<Attribute> sizes) {
   printer << "]";
 }
 
+bool nybl::tile::isFree(Attribute size, StringRef name) {
+  auto named = dyn_cast<NameAttr>(size);
+  return named && named.getName() == name;
+}
+
 std::optional<int64_t> nybl::tile::constantSize(Attribute size) {
   if (auto number = dyn_cast<IntegerAttr>(size))
     return number.getInt();

@@ -18,8 +18,11 @@
 
 namespace nybl::tile {
 
-/// The dimension of a template that stays free at launch.
+/// The dimension of a template that always stays free at launch.
 inline constexpr llvm::StringLiteral freeDimension = "M";
+
+/// Whether a size is the dimension of this name, and no number.
+bool isFree(mlir::Attribute size, llvm::StringRef name);
 
 /// A size is an IntegerAttr (i64), a NameAttr or an ExprAttr over them.
 ///   size ::= term (('+' | '-') term)*

@@ -18,7 +18,9 @@ namespace nybl {
 /// in bytes ("a.stride", ...), "alpha.value" (used where the pointer is null),
 /// "alpha.reciprocal" (1: use 1 / alpha), "m" (rows of A and D), a tensor map
 /// of an operand, by value ("a.map", "b.map", "d.map"), or the pointer of the
-/// "workspace".
+/// "workspace". Of a generic kernel also "n" (rows of B, columns of D),
+/// "k.blocks" (K / 16) and "sfa.tile_stride" and "sfb.tile_stride", the bytes
+/// from one row of the layout's tiles to the next, which follow from K.
 struct KernelParameter {
   std::string source;
   std::string type; ///< "pointer", "i64", "i32", "f32" or "tensor_map"
@@ -61,6 +63,11 @@ struct TensorColumns {
 ///   scale_bytes      bytes equal the layout's size for the rows allocated, and
 ///                    those are at least the rows used
 ///   rows_max         operand "m": M is at most value
+///   rows_fit_columns, rows_fit_blocks
+///                    as rows_fit, with value bytes a row for each column (N)
+///                    or for each K block (K / 16)
+///   n_max, k_max     operand "n" or "k": it is at most value
+///   k_multiple       operand "k": K is a multiple of value
 ///   no_overlap       the operand (an output, or the workspace) overlaps no
 ///                    input, and no other of these
 ///   tile_bytes       operand "workspace": it has so many bytes for each tile

@@ -11,7 +11,18 @@ using namespace nybl::words;
 
 namespace {
 
+std::string printSize(int64_t size) {
+  return size == GemmProblem::freeSize ? "?" : std::to_string(size);
+}
+
+/// Of n or k.
+bool isFree(const Word &word) { return word.value() == "?"; }
+
 Status parseN(const Word &word, GemmProblem &problem) {
+  if (isFree(word)) {
+    problem.n = GemmProblem::freeSize;
+    return Status::ok();
+  }
   Expected<int64_t> number = parseNumber(word, word.value());
   if (number)
     problem.n = *number;
@@ -42,6 +53,10 @@ Status parseWord(const Word &word, GemmProblem &problem) {
     return parseM(word, problem.m);
   if (key == "n")
     return parseN(word, problem);
+  if (key == "k" && isFree(word)) {
+    problem.k = GemmProblem::freeSize;
+    return Status::ok();
+  }
   if (key == "k")
     return parseK(word, problem.k);
   if (key == "a" || key == "b")
@@ -62,6 +77,18 @@ Status parseWord(const Word &word, GemmProblem &problem) {
             fmt::format("unknown key '{}': expected m, n, k, a, b, sfa, sfb, "
                         "d, alpha, bias, act or weights",
                         key));
+}
+
+/// A kernel knows both sizes or neither.
+Status checkFree(std::string_view line, const GemmProblem &problem) {
+  bool n = problem.n == GemmProblem::freeSize, k = problem.isGeneric();
+  if (n == k && (!n || problem.m.isFree()))
+    return Status::ok();
+  return Status::invalid(fmt::format(
+      "expected m=?, n=? and k=? together, which a generic kernel is made for, "
+      "or numbers for n and k, got m={} n={} k={} in '{}'",
+      words::print(problem.m), printSize(problem.n), printSize(problem.k),
+      line));
 }
 
 } // namespace
@@ -106,27 +133,33 @@ Expected<GemmProblem> nybl::parseProblem(std::string_view line) {
   if (!haveN || !haveK)
     return Status::invalid(
         fmt::format("expected {}=NUMBER in '{}'", haveN ? "k" : "n", line));
+  if (Status status = checkFree(line, problem); !status)
+    return status;
   return problem;
 }
 
 std::vector<Status> words::gemmFaults(std::string_view line) {
   GemmProblem problem;
   auto parse = [&](const Word &word) { return parseWord(word, problem); };
-  return allFaults(line, parse, {"n", "k"});
+  std::vector<Status> faults = allFaults(line, parse, {"n", "k"});
+  if (Status status = checkFree(line, problem); faults.empty() && !status)
+    faults.push_back(std::move(status));
+  return faults;
 }
 
 std::string nybl::print(const GemmProblem &p) {
   return fmt::format(
       "gemm m={} n={} k={} a={} b={} sfa={} sfb={} d={} alpha={} "
       "bias=none act=none{}",
-      words::print(p.m), p.n, p.k, name(p.a), name(p.b), name(p.sfa),
-      name(p.sfb), name(p.d), name(p.alpha),
+      words::print(p.m), printSize(p.n), printSize(p.k), name(p.a), name(p.b),
+      name(p.sfa), name(p.sfb), name(p.d), name(p.alpha),
       p.staticWeights ? " weights=static" : "");
 }
 
 GemmProblem nybl::specialise(const GemmProblem &problem) {
   GemmProblem result = problem;
   result.m = Extent::free();
+  result.staticWeights &= !problem.isGeneric();
   for (int64_t most : {16, 32, 64, 128})
     if (problem.m.high <= most) {
       result.m = {0, most};
@@ -141,4 +174,11 @@ std::optional<GemmProblem> nybl::widerClass(const GemmProblem &problemClass) {
   GemmProblem wider = problemClass;
   wider.m = Extent::fixed(problemClass.m.high + 1);
   return specialise(wider);
+}
+
+GemmProblem nybl::genericClass(const GemmProblem &problem) {
+  GemmProblem generic = problem;
+  generic.m = Extent::free();
+  generic.n = generic.k = GemmProblem::freeSize;
+  return specialise(generic);
 }

@@ -50,9 +50,13 @@ unsigned byteWidth(OutputType type);
 inline constexpr int64_t kBlock = 16;
 
 struct GemmProblem {
+  /// n=? and k=?, always both, with m=?: what a generic kernel is made for,
+  /// which serves every N and K up to its bounds. No product has such sizes.
+  static constexpr int64_t freeSize = -1;
+
   Extent m = Extent::free(); ///< rows of A and D; free, a range, or fixed
-  int64_t n = 0;             ///< rows of B, columns of D; >= 0
-  int64_t k = 0;             ///< > 0 and a multiple of 16
+  int64_t n = 0;             ///< rows of B, columns of D; >= 0, or freeSize
+  int64_t k = 0;             ///< > 0 and a multiple of 16, or freeSize
   ElementFormat a = ElementFormat::NvFp4, b = ElementFormat::NvFp4;
   ScaleLayout sfa = ScaleLayout::T128x4, sfb = ScaleLayout::T128x4;
   OutputType d = OutputType::BF16;
@@ -63,13 +67,14 @@ struct GemmProblem {
   /// operands may be what the grid before has just written.
   bool staticWeights = false;
 
+  bool isGeneric() const { return k == freeSize; }
   int64_t blocks() const { return k / kBlock; }
   friend bool operator==(const GemmProblem &, const GemmProblem &) = default;
 };
 
 /// Parses one line: `gemm key=value ...`, keys in any order; m, sfa, sfb, d,
 /// alpha, bias, act, a, b and weights have the defaults above, n and k are
-/// required.
+/// required: two numbers, or n=? k=? with m=?.
 /// The error points at the word: "at word 4 'kk=64': ...".
 Expected<GemmProblem> parseProblem(std::string_view line);
 
@@ -81,12 +86,17 @@ std::string print(const GemmProblem &problem);
 /// The problem class: what a kernel is compiled for. M may be anything up to
 /// the least of 16, 32, 64 and 128 that holds the problem's range, else it is
 /// free: few rows want another schedule. One kernel serves every M of its
-/// class, and specialise(specialise(p)) == specialise(p).
+/// class, and specialise(specialise(p)) == specialise(p). Of n=? k=? there is
+/// one class: weights=static is dropped, for no copy of it runs ahead.
 GemmProblem specialise(const GemmProblem &problem);
 
 /// The narrowest class above a class, whose kernel serves that too, if more
 /// slowly; none above that of a free M.
 std::optional<GemmProblem> widerClass(const GemmProblem &problemClass);
+
+/// The class of the generic kernel that may serve where none of the problem's
+/// own can be had; its manifest says up to which N and K.
+GemmProblem genericClass(const GemmProblem &problem);
 
 } // namespace nybl
 

@@ -3,6 +3,7 @@
 // From names to a list of checks and slots, and their evaluation.
 
 #include "runtime/Launch/Recipe.h"
+#include "runtime/Abi/FreeSizes.h"
 #include "runtime/Launch/Scales.h"
 #include <algorithm>
 #include <bit>
@@ -213,6 +214,8 @@ Status checkHostScalar(float value) {
 
 Expected<Recipe> Recipe::make(const Manifest &manifest,
                               const GemmProblem &problem) {
+  if (Status status = checkSizes(manifest, problem); !status)
+    return status;
   Recipe recipe;
   recipe.asked = problem;
   recipe.tileM = manifest.tileM;
@@ -224,8 +227,9 @@ Expected<Recipe> Recipe::make(const Manifest &manifest,
                     manifest.tileM, manifest.tileN));
   recipe.tileColumns = ceilDiv(problem.n, recipe.tileN);
   for (const Precondition &precondition : manifest.preconditions)
-    if (Status status = recipe.addCondition(precondition); !status)
-      return status;
+    if (auto bound = bindSizes(precondition, problem))
+      if (Status status = recipe.addCondition(*bound); !status)
+        return status;
   if (Status status = recipe.addMaps(manifest); !status)
     return status;
   auto workspace = Workspace::make(manifest);
@@ -256,7 +260,21 @@ Status Recipe::addCondition(const Precondition &precondition) {
   return Status::ok();
 }
 
+/// False where the parameter is none that follows from N and K, or would not
+/// hold it.
+bool Recipe::addSize(const KernelParameter &parameter) {
+  auto size = sizeFrom(parameter.source, asked);
+  bool isWide = parameter.type == "i64";
+  if (!size || (!isWide && (parameter.type != "i32" || *size > INT32_MAX)) ||
+      slots.size() >= ParameterBlock::capacity)
+    return false;
+  slots.push_back({Source::Size, Operand::M, *size});
+  return true;
+}
+
 Status Recipe::addSlot(const KernelParameter &parameter) {
+  if (addSize(parameter))
+    return Status::ok();
   std::string_view source = parameter.source;
   auto bytes = find(parameterTypes, parameter.type);
   size_t dot = source.find('.');
@@ -579,6 +597,8 @@ uint64_t Recipe::bitsOf(const Slot &slot, const nybl_gemm_args &args) const {
                                                         : 1.0f);
   case Source::Reciprocal:
     return hasAlpha && args.alpha.convention == NYBL_CONVENTION_ENCODE;
+  case Source::Size:
+    return uint64_t(slot.size);
   case Source::Rows:
   case Source::Map: // encodeMap
     break;

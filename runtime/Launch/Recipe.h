@@ -77,8 +77,16 @@ enum class Check : uint8_t {
   TileBytes,
 };
 
-/// What a parameter is filled with.
-enum class Source : uint8_t { Pointer, Stride, Value, Reciprocal, Rows, Map };
+/// What a parameter is filled with. Size: what follows from N and K.
+enum class Source : uint8_t {
+  Pointer,
+  Stride,
+  Value,
+  Reciprocal,
+  Rows,
+  Map,
+  Size,
+};
 
 /// Immutable but for tensor maps that it remembers; shared by threads.
 class Recipe {
@@ -120,6 +128,7 @@ private:
   struct Slot {
     Source source;
     Operand operand;
+    int64_t size = 0; ///< Source::Size
   };
   struct Map {
     Operand operand;
@@ -130,6 +139,7 @@ private:
   void checkEach(const nybl_gemm_args &args, Report report) const;
   Status addCondition(const Precondition &precondition);
   Status addSlot(const KernelParameter &parameter);
+  bool addSize(const KernelParameter &parameter);
   Status addMaps(const Manifest &manifest);
   template <typename Enough>
   bool demands(Check check, Operand operand, Enough enough) const;

@@ -4,6 +4,7 @@
 
 #include "runtime/Library/Artefacts.h"
 #include "runtime/Abi/ChipFamily.h"
+#include "runtime/Abi/FreeSizes.h"
 #include "runtime/Abi/Problem.h"
 #include "runtime/Library/Fingerprint.h"
 #include "runtime/Support/Digest.h"
@@ -305,35 +306,57 @@ void Artefacts::store(const Artefact &artefact) const {
                   manifest.ptxas));
 }
 
-/// Of the narrowest class that bundles, or the cache of these very tools, hold.
+/// In bundles, or in the cache of these very tools.
+std::optional<Artefact> Artefacts::findOf(const GemmProblem &problemClass,
+                                          KernelRequest request,
+                                          const Expected<Tools> &tools) {
+  Watch watch;
+  request.problem = print(problemClass);
+  if (auto found = findInBundles(request)) {
+    if (*found)
+      return std::move(**found);
+    log(NYBL_LOG_WARNING, found->message());
+  }
+  if (!tools)
+    return std::nullopt;
+  request.compiler = tools->fingerprint;
+  request.ptxas = tools->ptxasVersion;
+  auto found = findInCache(request);
+  if (found)
+    found->phases = watch.phases("cache");
+  return found;
+}
+
+/// Of the narrowest class that there is, and at last of any N and K.
 std::optional<Artefact> Artefacts::findWider(const Wish &wish,
                                              const KernelRequest &request) {
   auto problem = parseProblem(wish.problemClass);
   if (!problem) // a quantisation: there is one class
     return std::nullopt;
-  Watch watch;
-  KernelRequest wider = request;
   // What the cache has, nobody verified anew.
   auto tools = cache.isOn() && !wish.verifyEach
                    ? findTools(wish)
                    : Expected<Tools>(Status::environment("no cache"));
-  for (auto next = widerClass(*problem); next; next = widerClass(*next)) {
-    wider.problem = print(*next);
-    if (auto found = findInBundles(wider)) {
-      if (*found)
-        return std::move(**found);
-      log(NYBL_LOG_WARNING, found->message());
-    }
-    if (!tools)
-      continue;
-    wider.compiler = tools->fingerprint;
-    wider.ptxas = tools->ptxasVersion;
-    if (auto found = findInCache(wider)) {
-      found->phases = watch.phases("cache");
+  for (auto next = widerClass(*problem); next; next = widerClass(*next))
+    if (auto found = findOf(*next, request, tools))
       return found;
-    }
-  }
+  if (problem->isGeneric() || wish.schedule || wish.templateText)
+    return std::nullopt;
+  auto generic = findOf(genericClass(*problem), request, tools);
+  Status fits =
+      generic ? checkSizes(generic->manifest, *problem) : Status::ok();
+  if (fits)
+    return generic;
+  log(NYBL_LOG_WARNING, fits.message());
   return std::nullopt;
+}
+
+/// How good a kernel of another class is.
+static const char *remark(const Manifest &manifest) {
+  auto problem = parseProblem(manifest.problem);
+  return problem && problem->isGeneric()
+             ? "the generic one of any n and k, right but slow"
+             : "right but not made for so few rows";
 }
 
 Expected<Artefact> Artefacts::make(const Wish &wish) {
@@ -351,10 +374,9 @@ Expected<Artefact> Artefacts::make(const Wish &wish) {
   if (!wider)
     return own;
   log(NYBL_LOG_WARNING,
-      fmt::format("'{}' on {} is served by the kernel of '{}' ({}), right but "
-                  "not made for so few rows: {}",
+      fmt::format("'{}' on {} is served by the kernel of '{}' ({}), {}: {}",
                   wish.problemClass, wish.chip, wider->manifest.problem,
-                  wider->origin, own.message()));
+                  wider->origin, remark(wider->manifest), own.message()));
   return std::move(*wider);
 }
 

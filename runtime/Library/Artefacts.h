@@ -7,6 +7,7 @@
 
 #include "nybl/nybl.h"
 #include "runtime/Abi/Manifest.h"
+#include "runtime/Abi/Problem.h"
 #include "runtime/Bundle/Bundle.h"
 #include "runtime/Cache/Cache.h"
 #include "runtime/Library/ChildCompiler.h"
@@ -29,7 +30,9 @@ struct Wish {
   /// PTX alone will do, which this driver compiles. Empty: it will not.
   std::string driver;
   /// Where the kernel cannot be had for want of a compiler or of what that
-  /// needs, one of a wider class (more rows) that is there will do.
+  /// needs, one of a wider class (more rows) that is there will do, and else
+  /// the generic one of any N and K, if neither schedule nor template is asked
+  /// for.
   bool orWider = false;
 };
 
@@ -78,6 +81,9 @@ private:
                              bool &isAnswered);
   std::optional<Artefact> findWider(const Wish &wish,
                                     const KernelRequest &request);
+  std::optional<Artefact> findOf(const GemmProblem &problemClass,
+                                 KernelRequest request,
+                                 const Expected<Tools> &tools);
   /// Of that chip, or of its family.
   std::optional<Expected<Artefact>> findInBundles(const KernelRequest &request);
   std::optional<Expected<Artefact>> findRow(const KernelRequest &request);

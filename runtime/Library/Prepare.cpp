@@ -106,6 +106,13 @@ std::string ptxFallbackOf(const Artefact &artefact, int driver) {
                      manifest.problem);
 }
 
+/// The class of another kernel than the one that was wanted.
+std::string servedBy(const std::string &problemClass) {
+  auto gemm = parseProblem(problemClass);
+  return fmt::format(", for '{}'{}", problemClass,
+                     gemm && gemm->isGeneric() ? " (generic fallback)" : "");
+}
+
 Status loadInto(KernelSlot &slot, Device &device) {
   auto start = std::chrono::steady_clock::now();
   Artefact &artefact = *slot.artefact;
@@ -135,7 +142,7 @@ Expected<PlanKernel> takeKernel(const Plan &plan, const AnyProblem &part,
                                 const nybl_prepare_options &options,
                                 const std::string *timed) {
   Device &device = *plan.device;
-  std::string wanted = print(specialise(part));
+  std::string wanted = print(classOf(part, options));
   auto held = filledSlot(device, wanted, options);
   if (!held)
     return held.status();
@@ -161,7 +168,7 @@ Expected<PlanKernel> takeKernel(const Plan &plan, const AnyProblem &part,
   made.phasesJson = artefact.phases;
   made.origin = artefact.origin;
   if (artefact.manifest.problem != wanted)
-    made.origin += fmt::format(", for '{}'", artefact.manifest.problem);
+    made.origin += servedBy(artefact.manifest.problem);
   made.tuned = artefact.kernel.tuned;
   made.fingerprint = slot->fingerprint;
   made.problemClass = artefact.manifest.problem;
@@ -174,7 +181,7 @@ std::optional<PlanKernel> takeTuned(const Plan &plan, const AnyProblem &part,
                                     const nybl_prepare_options &options) {
   const Device &device = *plan.device;
   auto *gemm = std::get_if<GemmProblem>(&part);
-  if (!gemm || options.schedule || options.template_text)
+  if (!gemm || options.schedule || options.template_text || options.generic)
     return std::nullopt;
   const driver::Device &gpu = *device.gpu;
   auto choice = tune::choose(device.library->tuned, *gemm,
@@ -261,7 +268,8 @@ nybl::library::faultsOf(const nybl_prepare_options &options) {
                             std::pair("verify_each", options.verify_each),
                             std::pair("check", options.check),
                             std::pair("exact_class", options.exact_class),
-                            std::pair("all_classes", options.all_classes)})
+                            std::pair("all_classes", options.all_classes),
+                            std::pair("generic", options.generic)})
     if (flag > 1)
       faults.push_back(Status::invalid(fmt::format(
           "nybl_prepare_options.{}: expected 0 or 1, got {}", name, flag)));
@@ -330,6 +338,25 @@ const Extent &nybl::library::rowsOf(const AnyProblem &problem) {
                     problem);
 }
 
+AnyProblem nybl::library::classOf(const AnyProblem &part,
+                                  const nybl_prepare_options &options) {
+  auto *gemm = std::get_if<GemmProblem>(&part);
+  if (gemm && options.generic)
+    return genericClass(*gemm);
+  return specialise(part);
+}
+
+Status nybl::library::checkProduct(const AnyProblem &problem) {
+  auto *gemm = std::get_if<GemmProblem>(&problem);
+  if (!gemm || !gemm->isGeneric())
+    return Status::ok();
+  return Status::invalid(fmt::format(
+      "'{}': expected numbers for n and k in a plan's problem: n=? k=? is the "
+      "class of the generic kernel, which serves every plan that has none of "
+      "its own to be had, or asks for it (nybl_prepare_options.generic)",
+      print(problem)));
+}
+
 std::vector<AnyProblem>
 nybl::library::partsOf(const AnyProblem &problem,
                        const nybl_prepare_options &options) {
@@ -369,6 +396,8 @@ nybl::library::prepare(const std::shared_ptr<Device> &device,
     return problem.status();
   if (auto faults = faultsOf(options); !faults.empty())
     return faults.front();
+  if (Status status = checkProduct(*problem); !status)
+    return status;
   auto plan = std::make_unique<Plan>();
   plan->problem = *problem;
   plan->device = device;

@@ -51,7 +51,7 @@ void addKernels(Reasons &reasons, Plan &plan,
   auto parts = partsOf(plan.problem, options);
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
     auto artefact = plan.device->library->artefacts.make(
-        wishOf(print(specialise(*part)), *plan.device->gpu, own));
+        wishOf(print(classOf(*part, options)), *plan.device->gpu, own));
     bool isWidest = part == parts.rbegin();
     own.exact_class = 1;
     if (artefact)
@@ -114,6 +114,8 @@ std::vector<Status> nybl::library::whyNot(const std::shared_ptr<Device> &device,
   Plan plan;
   plan.device = device;
   plan.problem = *parseAnyProblem(problemLine);
+  if (!reasons.add(checkProduct(plan.problem)))
+    return reasons.all;
   auto *gemm = std::get_if<GemmProblem>(&plan.problem);
   if (!gemm || gemm->n != 0)
     addKernels(reasons, plan, options);

@@ -30,18 +30,26 @@ struct Options {
   unsigned jobs = 0;
   bool wherePossible = false;
   bool allClasses = false;
+  bool noGeneric = false;
 };
 
-/// Problem classes, sorted, each once.
+/// Problem classes, sorted, each once; with those of the generic kernels, one
+/// for each set of formats and layouts among the products. A schedule or a
+/// template that is asked for is not for them.
 Expected<std::set<std::string>> readClasses(const Options &options) {
+  bool withGeneric = !options.noGeneric && options.schedule.empty() &&
+                     options.templateFile.empty();
   auto problems = readProblems(options.problems);
   if (!problems)
     return problems.status();
   std::set<std::string> classes;
-  for (const AnyProblem &problem : *problems)
+  for (const AnyProblem &problem : *problems) {
     for (const AnyProblem &part :
          options.allClasses ? partsByClass(problem) : std::vector{problem})
       classes.insert(print(specialise(part)));
+    if (auto *gemm = std::get_if<GemmProblem>(&problem); gemm && withGeneric)
+      classes.insert(print(genericClass(*gemm)));
+  }
   return classes;
 }
 
@@ -292,6 +300,11 @@ void nybl::cli::addBundle(CLI::App &app, int &code) {
       ->allow_extra_args(false);
   verb->add_flag("--where-possible", options->wherePossible,
                  "leave out what a chip has no schedule for, and say so");
+  verb->add_flag("--no-generic", options->noGeneric,
+                 "leave out the generic kernels: of each gemm's formats and "
+                 "layouts one of any n and k, which serves a plan whose own "
+                 "kernel is not in the bundle; not made with --schedule and "
+                 "--template anyway");
   verb->add_flag("--all-classes", options->allClasses,
                  "of each problem a kernel for each class of M that its range "
                  "meets, five of m=? (nybl_prepare_options.all_classes)");

@@ -126,6 +126,28 @@ Status readAlpha(const SafetensorsFile &file, const GemmProblem &problem,
 
 } // namespace
 
+Expected<GemmProblem> nybl::cli::withSizes(const std::string &path,
+                                           const GemmProblem &problem) {
+  if (!problem.isGeneric())
+    return problem;
+  auto file = SafetensorsFile::read(path);
+  if (!file)
+    return file.status();
+  auto b = file->require("b");
+  if (!b)
+    return b.status();
+  const Tensor &t = **b;
+  if ((t.dtype != "U8" && t.dtype != "F4") || t.shape.size() != 2 ||
+      t.shape[0] < 1 || t.shape[1] < 1)
+    return Status::invalid(fmt::format("tensor 'b' in '{}': expected U8 [N, "
+                                       "K/2] or F4 [N, K], got {}",
+                                       file->path(), shapeOf(t)));
+  GemmProblem sized = problem;
+  sized.n = t.shape[0];
+  sized.k = t.dtype == "F4" ? t.shape[1] : t.shape[1] * 2;
+  return parseProblem(print(sized)); // K may be none that a problem has
+}
+
 Expected<Capture> nybl::cli::readCapture(const std::string &path,
                                          const GemmProblem &problem) {
   auto file = SafetensorsFile::read(path);

@@ -21,6 +21,11 @@ struct Capture {
   std::optional<float> alpha; ///< absent where the problem says alpha=none
 };
 
+/// The problem with N and K as they are in the file, where it leaves them free.
+/// Errors: as readCapture.
+Expected<GemmProblem> withSizes(const std::string &path,
+                                const GemmProblem &problem);
+
 /// Reads a, b, a_scale, b_scale and alpha. M is the first dimension of a; it
 /// must be in the problem's range. Other tensors are left alone.
 /// Errors: Invalid, naming the tensor, what was expected and what came.

@@ -72,7 +72,8 @@ static std::string describeOperand(const Counterexample &c,
                                    const AnyProblem &problem) {
   if (!c.hasByte())
     return fmt::format("operand '{}'", c.operand);
-  if (auto *gemm = std::get_if<GemmProblem>(&problem))
+  auto *gemm = std::get_if<GemmProblem>(&problem);
+  if (gemm && !gemm->isGeneric()) // else the sizes are in the message alone
     return describeByte(c, *gemm, std::max<int64_t>(c.m, 0));
   return c.row < 0 ? fmt::format("byte {} of '{}'", c.byte, c.operand)
                    : fmt::format("byte {} of row {} of '{}'", c.byte, c.row,

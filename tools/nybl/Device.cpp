@@ -50,6 +50,7 @@ Session::open(const DeviceChoice &choice, const std::string &problem,
   prepare.dump_dir = orNull(options.dumpDir);
   prepare.ptxas = orNull(options.ptxas);
   prepare.allow_unproven = options.allowUnproven;
+  prepare.generic = options.generic;
   if (Status s =
           check(session->device.prepare(problem, prepare, session->plan));
       !s)

@@ -13,6 +13,7 @@ namespace nybl::cli {
 struct SessionOptions {
   std::string schedule, templateFile, jit, ptxas, dumpDir, bundle;
   bool allowUnproven = false;
+  bool generic = false; ///< the kernel of any N and K
 };
 
 class Session {

@@ -29,11 +29,15 @@ struct Options {
 
 std::string describeProblem(const GemmProblem &p) {
   std::string m = rowsText(p.m);
+  auto size = [](int64_t value, const char *name) {
+    return value == GemmProblem::freeSize ? name : std::to_string(value);
+  };
+  std::string n = size(p.n, "N"), k = size(p.k, "K");
   return fmt::format(
       "D [{}, {}] in {} = {}A [{}, {}] * B [{}, {}] transposed; A and B in "
       "NVFP4, scale factors {} and {}{}",
-      m, p.n, name(p.d), p.alpha == AlphaKind::None ? "" : "alpha * ", m, p.k,
-      p.n, p.k, name(p.sfa), name(p.sfb), rangeText(p.m));
+      m, n, name(p.d), p.alpha == AlphaKind::None ? "" : "alpha * ", m, k, n, k,
+      name(p.sfa), name(p.sfb), rangeText(p.m));
 }
 
 std::string describeCard(const Json &explanation) {

@@ -137,8 +137,9 @@ Outcome Prover::prove() const {
 Expected<Evidence>
 Prover::tryReplay(const Counterexample &counterexample) const {
   auto *gemm = std::get_if<GemmProblem>(&problem);
-  if (!gemm)
-    return Status::invalid("only kernels of a gemm can be, so far");
+  if (!gemm || gemm->isGeneric())
+    return Status::invalid("only kernels of a gemm with numbers for n and k "
+                           "can be, so far");
   NyblCompileRequest wanted = request("ptx");
   wanted.keep_refuted = 1;
   auto refuted = provider.compile(wanted);

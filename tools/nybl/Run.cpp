@@ -138,15 +138,16 @@ Status dequantize(Session &session, const DequantizeProblem &problem,
   return Status::ok();
 }
 
-Expected<std::unique_ptr<Session>> openSession(const Options &options,
-                                               const DeviceChoice &choice,
-                                               Phases &phases) {
+/// `generic`: by the kernel of any N and K.
+Expected<std::unique_ptr<Session>>
+openSession(const Options &options, const std::string &problem,
+            const DeviceChoice &choice, Phases &phases, bool generic = false) {
   phases.mark("read");
-  SessionOptions wanted{options.schedule,     options.templateFile,
-                        options.jit,          options.ptxas,
-                        options.dumpDir,      options.bundle,
-                        options.allowUnproven};
-  auto session = Session::open(choice, options.problem, wanted);
+  SessionOptions wanted{options.schedule,      options.templateFile,
+                        options.jit,           options.ptxas,
+                        options.dumpDir,       options.bundle,
+                        options.allowUnproven, generic};
+  auto session = Session::open(choice, problem, wanted);
   if (!session)
     return session;
   phases.addJson((*session)->phasesJson());
@@ -157,14 +158,20 @@ Expected<std::unique_ptr<Session>> openSession(const Options &options,
 // Each reads, launches and writes, and says what came out.
 
 Expected<std::string> runProblem(const Options &options,
-                                 const GemmProblem &problem,
+                                 const GemmProblem &asked,
                                  const DeviceChoice &choice,
                                  std::optional<uint8_t> poison,
                                  Phases &phases) {
+  auto sized = withSizes(options.in, asked);
+  if (!sized)
+    return sized.status();
+  const GemmProblem &problem = *sized;
   auto capture = readCapture(options.in, problem);
   if (!capture)
     return capture.status();
-  auto session = openSession(options, choice, phases);
+  auto session =
+      openSession(options, asked.isGeneric() ? print(problem) : options.problem,
+                  choice, phases, asked.isGeneric());
   if (!session)
     return session.status();
   std::string d;
@@ -185,7 +192,7 @@ Expected<std::string> runProblem(const Options &options,
   auto capture = readQuantizeCapture(options.in, problem);
   if (!capture)
     return capture.status();
-  auto session = openSession(options, choice, phases);
+  auto session = openSession(options, options.problem, choice, phases);
   if (!session)
     return session.status();
   auto output = quantize(**session, problem, *capture, poison, phases);
@@ -207,7 +214,7 @@ Expected<std::string> runProblem(const Options &options,
   auto capture = readDequantizeCapture(options.in, problem);
   if (!capture)
     return capture.status();
-  auto session = openSession(options, choice, phases);
+  auto session = openSession(options, options.problem, choice, phases);
   if (!session)
     return session.status();
   std::string y;
@@ -281,7 +288,8 @@ void nybl::cli::addRun(CLI::App &app, int &code) {
       "layout gives wrong numbers.\n"
       "NYBL_DRIVER=PATH names another driver library.");
   verb->add_option("problem", options->problem,
-                   "the problem line; m=? takes M from the file")
+                   "the problem line; m=? takes M from the file, n=? k=? these "
+                   "too, and the generic kernel")
       ->required();
   verb->add_option("--in", options->in, "safetensors file with the operands")
       ->required();

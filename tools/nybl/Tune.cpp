@@ -59,6 +59,11 @@ problemsOf(const std::vector<AnyProblem> &lines,
           "nothing to choose",
           print(any)));
     const GemmProblem &line = *gemm;
+    if (line.isGeneric())
+      return Status::invalid(fmt::format(
+          "'{}': expected numbers for n and k: the generic kernel has one "
+          "schedule, there is nothing to choose",
+          print(line)));
     if (line.m == Extent::fixed(0))
       return Status::invalid(fmt::format(
           "'{}': expected m > 0: with m=0 nothing is launched", print(line)));

@@ -193,8 +193,9 @@ typedef struct nybl_prepare_options {
   /* 1: a kernel of the problem's own class of M or none. 0: where that cannot
      be had for want of a compiler, or of what a compiler needs, or because its
      process ended before it had a kernel, the kernel of a
-     wider class that is there serves, the log says so as a warning, and each
-     later call looks for its own again. */
+     wider class that is there serves, or else the generic one of any n and k
+     (`generic`); the log says so as a warning, and each later call looks for
+     its own again. */
   uint32_t exact_class;
   uint32_t reserved_2; /* 0 */
   /* 1: the plan has a kernel for each class of M that its range meets (up to
@@ -208,6 +209,12 @@ typedef struct nybl_prepare_options {
      not be given with dump_dir. A quantisation has one class. */
   uint32_t all_classes;
   uint32_t reserved_3; /* 0 */
+  /* 1: the generic kernel of the gemm ("m=? n=? k=?", which bundles carry),
+     made for any n and k of the operands' formats and layouts: right, and
+     slower than one of the problem's own. 0: it serves only where none of those
+     can be had. A quantisation has none. */
+  uint32_t generic;
+  uint32_t reserved_4; /* 0 */
 } nybl_prepare_options;
 
 /* Makes one problem launchable: takes its kernel from a bundle (that of the
@@ -220,9 +227,9 @@ typedef struct nybl_prepare_options {
    May not be called under stream capture; runs no device work.
      problem  "gemm m=? n=4096 k=7168 sfa=128x4 sfb=128x4 d=bf16 alpha=tensor":
               D[M,N] = alpha * A[M,K] * B[N,K]^T. The range of m is the plan's.
-              weights=static: docs/trust.md. Or "quantize ...": nybl_quantize;
-              "dequantize ...": nybl_dequantize.
-     options  may be null.
+              weights=static: docs/trust.md. n and k are numbers: n=? k=? is
+              no product, but the class of the generic kernel. Or "quantize
+   ...": nybl_quantize; "dequantize ...": nybl_dequantize. options  may be null.
    n = 0 gives a plan without a kernel, and needs no compiler.
    Errors: INVALID (problem, schedule, template), REFUSED (the chip lacks a
    feature, or the compiler refutes the kernel), ENVIRONMENT, UNPROVEN (the
@@ -288,7 +295,8 @@ typedef struct nybl_plan_details {
   /* Who made the kernel in this process: "compiler", "cache", or "bundle" and
      its path ("in memory": bundle_data); ", for sm_100f" where a bundle had it
      for the chip's family alone; and ", for '...'" with the class that the
-     kernel is of, where none for as few rows was to be had. */
+     kernel is of, where none for as few rows was to be had; that of any n and k
+     has " (generic fallback)" behind it. */
   const char *origin;
   /* SHA-256 over the kernel's manifest, PTX and cubin: processes whose plans
      have the same run the same kernel. */

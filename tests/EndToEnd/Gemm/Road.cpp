@@ -49,9 +49,10 @@ void *Session::find(const char *name) {
 
 nybl_plan *Session::plan(const GemmProblem &problem, std::string *error,
                          const std::string &templateText,
-                         const std::string &schedule) {
+                         const std::string &schedule, bool generic) {
   std::string line = print(specialise(problem));
-  std::string key = line + "\n" + schedule + "\n" + templateText;
+  std::string key = line + "\n" + schedule + "\n" + templateText +
+                    (generic ? "\ngeneric" : "");
   prepared = NYBL_OK;
   for (auto &[known, plan] : plans)
     if (known == key)
@@ -61,6 +62,7 @@ nybl_plan *Session::plan(const GemmProblem &problem, std::string *error,
   options.verify_each = 1;
   options.template_text = templateText.empty() ? nullptr : templateText.c_str();
   options.schedule = schedule.empty() ? nullptr : schedule.c_str();
+  options.generic = generic;
   nybl_plan *plan = nullptr;
   prepared = nybl_prepare(device, line.c_str(), &options, &plan);
   if (prepared != NYBL_OK) {
@@ -234,8 +236,8 @@ Run nybl::road::gemm(Session &session, const GemmProblem &problem,
                      const oracle::QuantizedMatrix &a,
                      const oracle::QuantizedMatrix &b, const Options &options) {
   Run run;
-  run.plan =
-      session.plan(problem, &run.error, options.templateText, options.schedule);
+  run.plan = session.plan(problem, &run.error, options.templateText,
+                          options.schedule, options.generic);
   run.status = session.prepared;
   if (!run.plan)
     return run;

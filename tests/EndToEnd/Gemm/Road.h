@@ -32,7 +32,7 @@ public:
   /// process.
   nybl_plan *plan(const GemmProblem &problem, std::string *error,
                   const std::string &templateText = "",
-                  const std::string &schedule = "");
+                  const std::string &schedule = "", bool generic = false);
   nybl_status prepared = NYBL_OK; ///< what the last plan() came to
   /// An extension call of the emulated driver.
   template <typename F>
@@ -58,6 +58,7 @@ struct Options {
   uint64_t scaleOffset = 0;   ///< of the scales in their buffers
   std::string templateText{}; ///< empty: the built-in one
   std::string schedule{};     ///< empty: chosen
+  bool generic = false;       ///< by the kernel of any N and K
   int launches = 1;           ///< in a row, of one workspace; d is the last's
   /// Called behind the launch, before its stream is waited for.
   std::function<Status(const Launched &)> behind{};
