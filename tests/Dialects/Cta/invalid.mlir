@@ -45,19 +45,19 @@ cta.kernel @twice(%m: i32, %n: i32) sources ["m", "m"] threads 32 schedule #cta.
 
 // -----
 
-// expected-error @below {{expected the stride of a matrix argument as the source of a 'i64', got "m"}}
+// expected-error @below {{expected the stride of a matrix argument, or the tile_stride of a scales argument as the source of a 'i64', got "m"}}
 cta.kernel @wide_m(%m: i64) sources ["m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
 }
 
 // -----
 
-// expected-error @below {{expected "m" or the reciprocal of a scalar argument as the source of a 'i32', got "a.stride"}}
+// expected-error @below {{expected "m", "n", "k.blocks" or the reciprocal of a scalar argument as the source of a 'i32', got "a.stride"}}
 cta.kernel @narrow_stride(%a: !cta.matrix<8, 192>, %stride: i32) sources ["a", "a.stride"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
 }
 
 // -----
 
-// expected-error @below {{expected the stride of a matrix argument as the source of a 'i64', got "b.stride"}}
+// expected-error @below {{expected the stride of a matrix argument, or the tile_stride of a scales argument as the source of a 'i64', got "b.stride"}}
 cta.kernel @stride_of_nothing(%a: !cta.matrix<8, 192>, %stride: i64) sources ["a", "b.stride"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
 }
 
@@ -104,8 +104,47 @@ func.func private @no_rows(!cta.matrix<0, 192>)
 
 // -----
 
-// expected-error @below {{expected bytes of a row from 1 to 34359738352, got -8}}
+// expected-error @below {{expected a positive number of bytes}}
+// expected-error @below {{failed to parse Cta_MatrixType parameter 'rowBytes'}}
 func.func private @row_bytes(!cta.matrix<?, -8>)
+
+// -----
+
+// expected-error @below {{expected bytes of what is free from 1 to 16, got 24}}
+func.func private @free_bytes(!cta.matrix<?, ? x 24>)
+
+// -----
+
+// expected-error @below {{expected an argument "n", for 'b' has ? rows}}
+cta.kernel @rows_of_b(%b: !cta.matrix<?, 192>, %m: i32) sources ["b", "m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+}
+
+// -----
+
+// expected-error @below {{expected an argument "k.blocks", for 'sfa' has ? K blocks}}
+cta.kernel @blocks_of_a(%s: !cta.scales<8, ?, "8x4">, %n: i32) sources ["sfa", "n"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+}
+
+// -----
+
+// expected-error @below {{expected a number of K blocks of 'q': only those of a gemm are free at launch}}
+cta.kernel @bytes_of_q(%q: !cta.matrix<8, ? x 8>, %k: i32) sources ["q", "k.blocks"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+}
+
+// -----
+
+cta.kernel @tiles_by_two(%m: i32) sources ["m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  // expected-error @below {{expected neither parts nor groups of tiles with two coordinates}}
+  cta.tile_range %tile, %part in %m by %m parts 2 {
+  }
+}
+
+// -----
+
+cta.kernel @steps_twice(%m: i32) sources ["m"] threads 32 schedule #cta.schedule<"plain", tile = [16, 16, 64], warps = [1, 1]> {
+  // expected-error @below {{expected its steps to be a number or a value, not both}}
+  %ring = cta.ring stages 2 steps 3 for %m
+}
 
 // -----
 
