@@ -75,9 +75,9 @@ static constexpr const char *tensorShortlist[] = {
 /// What fits every problem that one of them fits, and a template of one's own.
 static constexpr const char *plainTensorSchedule = tensorShortlist[1];
 
-/// Of any N and K. Scale factors and data come one block at a time, from
-/// operands on 8 bytes: rows of any K.
-static constexpr const char *genericSchedule = "kind=plain";
+/// Of any N and K: by cp.async, which takes rows of any K.
+static constexpr const char *genericSchedule =
+    "kind=cooperative tile=128x128x128 warps=2x4 stages=4";
 
 static constexpr int64_t manyRows = 8192;
 

@@ -9,7 +9,7 @@ using namespace nybl;
 
 std::vector<AnyProblem> nybl::partsByClass(const AnyProblem &problem) {
   auto *gemm = std::get_if<GemmProblem>(&problem);
-  if (!gemm)
+  if (!gemm || gemm->isGeneric())
     return {problem};
   std::vector<AnyProblem> parts;
   GemmProblem part = *gemm;

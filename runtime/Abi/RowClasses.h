@@ -11,7 +11,7 @@ namespace nybl {
 
 /// The problem, its range of M cut where a class ends: few rows first, each
 /// part of another class (specialise), all parts together the whole range. A
-/// quantisation has one class and is one part.
+/// quantisation has one class and is one part, and so is n=? k=?.
 std::vector<AnyProblem> partsByClass(const AnyProblem &problem);
 
 } // namespace nybl

@@ -120,6 +120,23 @@ TEST(Problem, WiderClassesHoldTheNarrowOnesUpToAFreeM) {
   EXPECT_EQ(most, (std::vector<int64_t>{32, 64, 128, Extent::unbounded}));
 }
 
+TEST(Problem, OneClassForAnyNAndK) {
+  const char *line =
+      "gemm m=? n=? k=? a=nvfp4 b=nvfp4 sfa=linear sfb=8x4 d=f16 "
+      "alpha=none bias=none act=none";
+  auto generic = parseProblem(line);
+  ASSERT_TRUE(generic) << generic.message();
+  EXPECT_TRUE(generic->isGeneric());
+  EXPECT_EQ(print(*generic), line);
+  EXPECT_EQ(specialise(*generic), *generic);
+  EXPECT_FALSE(widerClass(*generic));
+  auto p = parseProblem("gemm m=5 n=8 k=16 sfa=linear sfb=8x4 d=f16 alpha=none "
+                        "weights=static");
+  ASSERT_TRUE(p) << p.message();
+  EXPECT_FALSE(p->isGeneric());
+  EXPECT_EQ(genericClass(*p), *generic);
+}
+
 struct Bad {
   const char *line, *message;
 };
@@ -162,6 +179,16 @@ TEST(Problem, ErrorsPointAtTheWord) {
        "at word 4 'act=gelu': expected act=none, got 'gelu'"},
       {"gemm n=8 k=16 d=f8",
        "at word 4 'd=f8': expected d=bf16, f16 or f32, got 'f8'"},
+      {"gemm n=? k=16",
+       "expected m=?, n=? and k=? together, which a generic kernel is made "
+       "for, or numbers for n and k, got m=? n=? k=16 in 'gemm n=? k=16'"},
+      {"gemm n=8 k=?",
+       "expected m=?, n=? and k=? together, which a generic kernel is made "
+       "for, or numbers for n and k, got m=? n=8 k=? in 'gemm n=8 k=?'"},
+      {"gemm m=1..8 n=? k=?",
+       "expected m=?, n=? and k=? together, which a generic kernel is made "
+       "for, or numbers for n and k, got m=1..8 n=? k=? in 'gemm m=1..8 n=? "
+       "k=?'"},
       {"gemm n=8 k=16 \x01",
        "expected printable ASCII in a problem line, got byte 0x01"},
   };

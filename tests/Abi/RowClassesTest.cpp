@@ -47,9 +47,11 @@ TEST(RowClasses, EachPartIsOfAClassOfItsOwnAndElseTheProblem) {
   EXPECT_EQ(classes.size(), 5u);
 }
 
-TEST(RowClasses, AQuantisationIsOnePart) {
-  auto problem = *parseAnyProblem("quantize k=64");
-  EXPECT_EQ(partsByClass(problem), std::vector{problem});
+TEST(RowClasses, AQuantisationIsOnePartAndSoIsAnyNAndK) {
+  for (const char *line : {"quantize k=64", "gemm n=? k=?"}) {
+    auto problem = *parseAnyProblem(line);
+    EXPECT_EQ(partsByClass(problem), std::vector{problem});
+  }
 }
 
 } // namespace

@@ -2,7 +2,7 @@
 //
 // Laws of the scale layouts, published vectors, and a second formula.
 
-#include "runtime/Abi/ScaleLayout.h"
+#include "runtime/Abi/ScaleFormula.h"
 
 #include <gtest/gtest.h>
 #include <vector>
@@ -55,6 +55,19 @@ TEST(ScaleLayout, PublishedVectors) {
     EXPECT_EQ(byteOffset(ScaleLayout::Linear, 32, v.row, v.block),
               v.row * 32 + v.block);
   }
+}
+
+/// (row of tiles) * stride + (byte in it), as kernels of any K have it.
+TEST(ScaleLayout, TilesAreAStrideApart) {
+  for (ScaleLayout layout : allLayouts)
+    for (int64_t blocks : {1, 4, 5, 24, 33})
+      for (int64_t row : {0, 1, 7, 8, 31, 32, 127, 128, 300})
+        for (int64_t block = 0; block < blocks; ++block)
+          EXPECT_EQ(row / scaleTileRows(layout) *
+                            scaleTileStride(layout, blocks) +
+                        scaleByteInTileRow<int64_t>(layout, row, block),
+                    secondFormula(layout, blocks, row, block))
+              << name(layout) << " " << blocks << " " << row << " " << block;
 }
 
 TEST(ScaleLayout, BijectiveOnThePaddedBox) {

@@ -82,6 +82,9 @@ int main(int argc, char **argv) {
                   NYBL_OK, "prepare of what the bundle has");
   nybl_plan_destroy(plan);
   wrong += expect(nybl_prepare(device, "gemm n=40 k=64 d=f32", NULL, &plan),
+                  NYBL_OK, "prepare of what its generic kernel serves");
+  nybl_plan_destroy(plan);
+  wrong += expect(nybl_prepare(device, "gemm n=40 k=64 d=f16", NULL, &plan),
                   NYBL_NOT_FOUND, "prepare of what it lacks");
   wrong += strstr(nybl_last_error(), "| nybl bundle - --chips sm_120a") == NULL;
   wrong += expect(nybl_prepare(device, "gemm n=0 k=64", NULL, &plan), NYBL_OK,

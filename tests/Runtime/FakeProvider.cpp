@@ -12,7 +12,8 @@
 // elsewhere. "wide" makes nothing for few rows, "no16" nothing for up to 16 of
 // them. With "rows" a class of M is told by the CTA's threads, with "parts"
 // kernels for few rows say that they split tiles: both for drivers that run
-// nothing. With "waits" the certificate says that they wait for the grid before
+// nothing. Of n=? k=? it makes a kernel that takes n as a parameter, for n up
+// to 1000. With "waits" the certificate says that they wait for the grid before
 // them.
 
 #include "tests/Runtime/FakeProvider.h"
@@ -49,7 +50,7 @@ constexpr const char *ptxFormat = R"(.version 8.7
 .address_size 64
 .visible .entry fake_gemm(.param .u64 d, .param .u64 stride, .param .u64 alpha,
                           .param .f32 value, .param .u32 reciprocal, .param .u64 m,
-                          .param .u64 a)
+                          .param .u64 a{3})
 {{
   .reg .pred %p<4>;
   .reg .b32 %r<8>;
@@ -69,6 +70,7 @@ SCALAR:
   @%p1 bra READY;
   rcp.rn.f32 %f1, %f1;
 READY:
+  {1}
   {2}
   mov.u32 %r2, %ctaid.x;
   mov.u32 %r3, %nctaid.x;
@@ -81,7 +83,7 @@ ROW:
   add.u64 %l7, %l7, %l1;
   mov.u32 %r4, %tid.x;
 COLUMN:
-  setp.ge.u32 %p2, %r4, {1};
+  setp.ge.u32 %p2, %r4, %r5;
   @%p2 bra NEXT;
   mul.wide.u32 %l8, %r4, 4;
   add.u64 %l8, %l8, %l7;
@@ -138,6 +140,31 @@ Manifest makeManifest(const GemmProblem &problem, const char *chip) {
                      {"rows_max", "m", 1 << 20}};
   m.certificate = {"fake 1", m.key, 1 << 20, 0, 0, {}, {{"L1", true, "", ""}}};
   return m;
+}
+
+/// What a kernel of any N and K states in the place of numbers.
+void takeSizes(Manifest &m, OutputType d) {
+  m.tileN = 1024;
+  m.parameters.push_back({"n", "i32"});
+  std::erase_if(m.preconditions,
+                [](const Precondition &p) { return p.check == "rows_fit"; });
+  for (const Precondition &p : {Precondition{"rows_fit_blocks", "a", 8},
+                                {"rows_fit_blocks", "b", 8},
+                                {"rows_fit_columns", "d", byteWidth(d)},
+                                {"n_max", "n", 1000},
+                                {"k_max", "k", 1 << 20},
+                                {"k_multiple", "k", 16}})
+    m.preconditions.push_back(p);
+}
+
+/// The PTX of a kernel; its columns are a number or the last parameter.
+std::string ptxOf(const GemmProblem &problem, const char *chip,
+                  std::string_view wish) {
+  bool generic = problem.isGeneric();
+  std::string columns = generic ? "ld.param.u32 %r5, [n];"
+                                : fmt::format("mov.u32 %r5, {};", problem.n);
+  return fmt::format(ptxFormat, chip, columns, additionOf(wish, problem),
+                     generic ? ", .param .u32 n" : "");
 }
 
 /// Of 16 rows and all columns, whose sums need a workspace.
@@ -269,6 +296,8 @@ int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
       ptxas = found->version;
   if (emit != "ptx")
     manifest.ptxas = wants("elsewhere") && !ptxas.empty() ? "1.0" : ptxas;
+  if (problem->isGeneric())
+    takeSizes(manifest, problem->d);
   if (wants("refuted"))
     manifest.certificate.lemmas = {{"L1", false, "refuted", ""}};
   if (wants("unproven"))
@@ -288,9 +317,8 @@ int compile(const NyblCompileRequest *request, NyblCompileResult *result) {
   if (wants("shared"))
     manifest.dynamicShared = 80 << 10;
   owner->manifest = wants("manifest") ? "{]" : print(manifest);
-  owner->ptx = wants("ptx") ? "this is no PTX"
-                            : fmt::format(ptxFormat, request->chip, problem->n,
-                                          additionOf(wish, *problem));
+  owner->ptx =
+      wants("ptx") ? "this is no PTX" : ptxOf(*problem, request->chip, wish);
   if (emit != "ptx")
     owner->cubin = "\x7f"
                    "ELF, as far as anybody looks";

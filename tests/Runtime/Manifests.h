@@ -37,6 +37,24 @@ inline Manifest plainManifest(const GemmProblem &problem) {
   return m;
 }
 
+/// The same for any N and K, as far as they go.
+inline Manifest genericManifest(const GemmProblem &problem) {
+  Manifest m = plainManifest(problem);
+  std::erase_if(m.preconditions,
+                [](const Precondition &p) { return p.check == "rows_fit"; });
+  m.preconditions.push_back({"rows_fit_blocks", "a", 8});
+  m.preconditions.push_back({"rows_fit_blocks", "b", 8});
+  m.preconditions.push_back({"rows_fit_columns", "d", byteWidth(problem.d)});
+  m.preconditions.push_back({"n_max", "n", 4096});
+  m.preconditions.push_back({"k_max", "k", 8192});
+  m.preconditions.push_back({"k_multiple", "k", 32});
+  for (const char *source : {"n", "k.blocks"})
+    m.parameters.push_back({source, "i32"});
+  for (const char *source : {"sfa.tile_stride", "sfb.tile_stride"})
+    m.parameters.push_back({source, "i64"});
+  return m;
+}
+
 /// Of a kernel that copies by tensor maps: they and what they ask for.
 inline Manifest mapManifest(const GemmProblem &problem) {
   Manifest m = plainManifest(problem);

@@ -55,9 +55,11 @@ protected:
   }
   /// The origin of a plan; the error where there is none.
   std::string originOf(const char *problem, const char *schedule = nullptr,
-                       int64_t m = 3, bool exactClass = false) {
+                       int64_t m = 3, bool exactClass = false,
+                       bool generic = false) {
     auto options = face::sized<nybl_prepare_options>();
     options.exact_class = exactClass;
+    options.generic = generic;
     options.schedule = schedule;
     options.ptxas = ptxas.c_str();
     nybl_plan *plan = nullptr;
@@ -378,6 +380,67 @@ TEST_F(OriginTest, WhoWantsTheExactClassGetsNoWiderOne) {
   EXPECT_NE(originOf(five, nullptr, 5).find(", for '"), std::string::npos);
   EXPECT_EQ(originOf(five, nullptr, 5, true).find("no kernel for"), 0u)
       << "though another took the wider one";
+}
+
+constexpr const char *generic =
+    "gemm m=? n=? k=? a=nvfp4 b=nvfp4 sfa=128x4 sfb=8x4 d=f32 alpha=tensor "
+    "bias=none act=none";
+
+TEST_F(OriginTest, TheGenericKernelServesWhereThereIsNoneOfItsOwn) {
+  reopen();
+  EXPECT_EQ(originOf(line, nullptr, 3, false, /*generic=*/true), "compiler");
+  EXPECT_EQ(problemClass, generic);
+  std::string any = folder / "any.nybl", free = folder / "free.nybl";
+  ASSERT_EQ(rename(entry().c_str(), any.c_str()), 0);
+  EXPECT_EQ(originOf(line), "compiler");
+  ASSERT_EQ(rename(entry().c_str(), free.c_str()), 0);
+
+  reopen(any.c_str());
+  EXPECT_EQ(originOf(line), "compiler") << "its own comes first";
+  EXPECT_FALSE(hasLogged("is served by"));
+
+  cache = "";
+  reopen(any.c_str(), nowhere);
+  for (const char *problem :
+       {line, "gemm m=5..9 n=40 k=96 sfa=128x4 sfb=8x4 d=f32 weights=static"}) {
+    EXPECT_EQ(originOf(problem, nullptr, 5),
+              "bundle " + any + ", for '" + generic + "' (generic fallback)");
+    EXPECT_EQ(problemClass, generic);
+  }
+  EXPECT_TRUE(hasLogged(("is served by the kernel of '" + std::string(generic) +
+                         "' (bundle " + any +
+                         "), the generic one of any n and k, right but slow")
+                            .c_str()));
+  EXPECT_EQ(logged.back().first, NYBL_LOG_WARNING);
+
+  reopen((any + ":" + free).c_str(), nowhere);
+  EXPECT_EQ(originOf(five, nullptr, 5)
+                .find("bundle " + free +
+                      ", for 'gemm m=?"
+                      " n=24"),
+            0u)
+      << "one that is made for its n and k is better";
+  EXPECT_EQ(originOf(line, nullptr, 3, false, /*generic=*/true),
+            "bundle " + any);
+}
+
+TEST_F(OriginTest, TheGenericKernelServesNobodyElse) {
+  reopen();
+  EXPECT_EQ(originOf(line, nullptr, 3, false, /*generic=*/true), "compiler");
+  std::string any = folder / "any.nybl";
+  ASSERT_EQ(rename(entry().c_str(), any.c_str()), 0);
+  cache = "";
+  reopen(any.c_str(), nowhere);
+  for (const char *other : {"gemm n=24 k=64 sfa=linear sfb=8x4 d=f32",
+                            "gemm n=24 k=64 sfa=128x4 sfb=8x4 d=bf16",
+                            "gemm n=2000 k=64 sfa=128x4 sfb=8x4 d=f32"})
+    EXPECT_EQ(originOf(other).find("no kernel for"), 0u) << other;
+  EXPECT_TRUE(hasLogged("expected n of at most 1000, got 2000"));
+  EXPECT_EQ(originOf(line, "other").find("no kernel for"), 0u);
+  EXPECT_EQ(originOf(line, nullptr, 3, true).find("no kernel for"), 0u);
+  EXPECT_EQ(originOf(generic).find("'" + std::string(generic) +
+                                   "': expected numbers for n and k"),
+            0u);
 }
 
 TEST_F(OriginTest, ACompilerThatAnswersWronglyIsAnError) {

@@ -15,6 +15,7 @@
 using namespace nybl;
 using namespace nybl::launch;
 using nybl::tests::argumentsFor;
+using nybl::tests::genericManifest;
 using nybl::tests::plainManifest;
 
 namespace {
@@ -296,6 +297,77 @@ TEST(Recipe, PacksInTheManifestsOrder) {
   Packed other(recipe, args);
   EXPECT_EQ(other[8], 0x60000000u);
   EXPECT_EQ(other[10], 1u);
+}
+
+/// N and K of the plan, and what follows from them, are parameters and bounds.
+TEST(Recipe, AnyNAndK) {
+  GemmProblem problem = problemOf("gemm n=24 k=160 sfa=128x4 sfb=linear");
+  auto recipe = Recipe::make(genericManifest(problem), problem);
+  ASSERT_TRUE(recipe) << recipe.message();
+  nybl_gemm_args args = argumentsFor(problem, 5);
+  EXPECT_TRUE(recipe->check(args)) << recipe->check(args).message();
+  Packed block(*recipe, args);
+  ASSERT_EQ(block.size(), 16u);
+  EXPECT_EQ(block[12], 24u);
+  EXPECT_EQ(block[13], 10u);
+  EXPECT_EQ(block[14], 3u * 512) << "three words of K blocks";
+  EXPECT_EQ(block[15], 10u) << "a row";
+  args.b.bytes -= 1;
+  EXPECT_NE(recipe->check(args).message().find(
+                "for 24 rows of 80 bytes at a stride of 80"),
+            std::string::npos)
+      << recipe->check(args).message();
+  args = argumentsFor(problem, 5);
+  args.d.row_stride = 46;
+  EXPECT_NE(recipe->check(args).message().find("expected at least 48"),
+            std::string::npos)
+      << recipe->check(args).message();
+}
+
+TEST(Recipe, AnyNAndKWithinBounds) {
+  auto messageOf = [](const char *line, auto spoil) {
+    GemmProblem problem = problemOf(line);
+    Manifest manifest = genericManifest(problem);
+    manifest.chip = "sm_1a";
+    spoil(manifest);
+    return Recipe::make(manifest, problem).message();
+  };
+  auto asItIs = [](Manifest &) {};
+  auto without = [](const char *check) {
+    return [=](Manifest &m) {
+      std::erase_if(m.preconditions,
+                    [&](const Precondition &p) { return p.check == check; });
+    };
+  };
+  EXPECT_EQ(messageOf("gemm n=4097 k=64", asItIs),
+            "the generic kernel on sm_1a: expected n of at most 4096, got "
+            "4097");
+  EXPECT_EQ(messageOf("gemm n=8 k=8224", asItIs),
+            "the generic kernel on sm_1a: expected k of at most 8192, got "
+            "8224");
+  EXPECT_EQ(messageOf("gemm n=8 k=48", asItIs),
+            "the generic kernel on sm_1a: expected k to be a multiple of 32, "
+            "got 48");
+  EXPECT_NE(messageOf("gemm m=? n=? k=?", asItIs)
+                .find("expected numbers for n and k"),
+            std::string::npos);
+  for (const char *check : {"n_max", "k_max", "k_multiple"})
+    EXPECT_NE(messageOf("gemm n=8 k=64", without(check))
+                  .find(std::string("expected a precondition '") + check),
+              std::string::npos);
+  EXPECT_NE(messageOf("gemm n=8 k=64", without("rows_fit_blocks"))
+                .find("'rows_fit' of operand 'a'"),
+            std::string::npos);
+  EXPECT_NE(messageOf("gemm n=8 k=64",
+                      [](Manifest &m) {
+                        m.preconditions.push_back({"n_max", "k", 100});
+                      })
+                .find("precondition 'n_max' of operand 'k'"),
+            std::string::npos);
+  EXPECT_NE(messageOf("gemm n=8 k=64",
+                      [](Manifest &m) { m.parameters.back().type = "f32"; })
+                .find("('sfb.tile_stride' as f32)"),
+            std::string::npos);
 }
 
 TEST(Recipe, CountsTiles) {

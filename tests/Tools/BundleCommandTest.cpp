@@ -46,9 +46,9 @@ protected:
   }
   Outcome bundle(const std::string &out, const Arguments &more = {},
                  const std::map<std::string, std::string> &environment = {}) {
-    Arguments arguments = {"bundle",  folder / "problems",
-                           "--chips", "sm_120a,sm_121a",
-                           "-o",      folder / out};
+    Arguments arguments = {
+        "bundle", folder / "problems", "--chips",     "sm_120a,sm_121a",
+        "-o",     folder / out,        "--no-generic"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return command(arguments, environment);
   }
@@ -131,6 +131,42 @@ TEST_F(BundleCommand, AKernelForEachClassOfM) {
                                    "sm_121a m=0..16 ", "sm_121a m=0..32 ",
                                    "sm_121a m=0..64 ", "sm_121a m=? n=24"}));
   EXPECT_EQ(read->rows().size(), 10u) << "each once";
+}
+
+/// One for each set of formats and layouts, which serves what is not in there.
+TEST_F(BundleCommand, TheGenericKernelsComeAlong) {
+  writeText(folder / "problems",
+            "gemm n=24 k=64 d=f32\ngemm m=9 n=40 k=64 d=f32 weights=static\n"
+            "gemm n=24 k=64 d=f32 sfa=linear\n");
+  Arguments arguments = {"bundle", folder / "problems", "--chips", "sm_120a",
+                         "-o",     folder / "b"};
+  Outcome made = command(arguments);
+  EXPECT_EQ(made.code, 0) << made.err;
+  auto rowsOf = [&] {
+    auto read = bundle::Bundle::read(contentOf(folder / "b"));
+    EXPECT_TRUE(read) << read.message();
+    std::set<std::string> rows;
+    for (const bundle::Row &row : read->rows())
+      rows.insert(row.request.problem.substr(0, 17));
+    return std::pair(read->rows().size(), rows);
+  };
+  auto [count, rows] = rowsOf();
+  EXPECT_EQ(count, 5u);
+  EXPECT_TRUE(rows.contains("gemm m=? n=? k=? "));
+  Outcome text = command({"inspect", folder / "b"});
+  EXPECT_NE(text.out.find("gemm m=? n=? k=? a=nvfp4 b=nvfp4 sfa=linear"),
+            std::string::npos)
+      << text.out;
+  EXPECT_NE(text.out.find("M up to 1048576, N up to 1000, K up to 1048576"),
+            std::string::npos)
+      << text.out;
+  for (Arguments more :
+       {Arguments{"--no-generic"}, Arguments{"--schedule", "kind=any"}}) {
+    Arguments other = arguments;
+    other.insert(other.end(), more.begin(), more.end());
+    ASSERT_EQ(command(other).code, 0);
+    EXPECT_EQ(rowsOf().first, 3u) << more[0];
+  }
 }
 
 TEST_F(BundleCommand, InspectSaysWhatIsInIt) {
@@ -224,8 +260,8 @@ TEST_F(BundleCommand, RecordsOfATuneFileChoose) {
       text += print(r) + "\n";
     writeText(folder / "tune", text);
     Arguments arguments = {
-        "bundle", folder / "problems", "--chips", "sm_120a",
-        "-o",     folder / out,        "--tuned", folder / "tune"};
+        "bundle",     folder / "problems", "--chips",       "sm_120a",     "-o",
+        folder / out, "--tuned",           folder / "tune", "--no-generic"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return command(arguments);
   };

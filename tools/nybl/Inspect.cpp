@@ -49,12 +49,22 @@ Expected<std::vector<Inspected>> read(const std::string &path, uint64_t &size) {
   return all;
 }
 
+/// Of the generic kernel: how far N and K go.
+std::string sizesText(const Manifest &manifest) {
+  std::string text;
+  for (const auto &[check, operand, value] : manifest.preconditions)
+    if (check == "n_max" || check == "k_max")
+      text += fmt::format(", {} up to {}", check == "n_max" ? "N" : "K", value);
+  return text;
+}
+
 std::string provenText(const Manifest &manifest) {
   std::string unproven = manifest.certificate.unproven();
-  return unproven.empty() ? fmt::format("proven by {} for M up to {}",
-                                        manifest.certificate.prover,
-                                        manifest.certificate.rowsMax)
-                          : "not proven: " + unproven;
+  return unproven.empty()
+             ? fmt::format("proven by {} for M up to {}{}",
+                           manifest.certificate.prover,
+                           manifest.certificate.rowsMax, sizesText(manifest))
+             : "not proven: " + unproven;
 }
 
 std::string choiceText(const bundle::Kernel &kernel) {

@@ -27,8 +27,7 @@ constexpr Sizes sizes[] = {{1, 1, 1},     {17, 24, 5},  {130, 8, 8},
                            {33, 200, 9},  {129, 7, 17}, {5, 257, 16},
                            {128, 128, 11}};
 
-class Generic : public road::ScheduleTest,
-                public testing::WithParamInterface<int> {
+class GenericScheduled : public road::ScheduleTest {
 protected:
   /// As Tensor.*: threads that copy cannot fence what is still on its way.
   void SetUp() override {
@@ -44,8 +43,10 @@ protected:
   }
   std::vector<uint8_t> runGeneric(const GemmProblem &p,
                                   const oracle::QuantizedMatrix &a,
-                                  const oracle::QuantizedMatrix &b) {
+                                  const oracle::QuantizedMatrix &b,
+                                  const std::string &schedule = "") {
     road::Options options;
+    options.schedule = schedule;
     options.poison = 0x7f;
     options.generic = true;
     road::Run run = road::gemm(*session, p, a, b, options);
@@ -61,6 +62,10 @@ protected:
     EXPECT_EQ(details.problem_class, print(genericClass(p)));
   }
 };
+
+/// The parameter is a row of the table.
+class Generic : public GenericScheduled,
+                public testing::WithParamInterface<int> {};
 
 TEST_P(Generic, IsTheOracleBitForBit) {
   GemmProblem p = problemOf(GetParam());
@@ -89,5 +94,29 @@ TEST_P(GenericBeside, IsTheKernelOfTheSameSizes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, GenericBeside, testing::Values(1, 3, 5));
+
+/// Other schedules than the one that is chosen.
+TEST_F(GenericScheduled, IsTheOracleBitForBit) {
+  GemmProblem p = problemOf(3);
+  p.k = 288; // TMA takes rows of whole 16 bytes
+  auto a = oracle::randomMatrix(150, p.k, 7);
+  auto b = oracle::randomMatrix(p.n, p.k, 8);
+  auto expected =
+      oracle::gemm(a, b, road::Options().alpha, p.d, oracle::Model::MmaSim);
+  ASSERT_TRUE(expected) << expected.message();
+  bool tensor = unitOfK() == 32;
+  for (const char *schedule :
+       {tensor ? "kind=tmem tile=128x64x128 warps=4x1 stages=2 fill=tma"
+               : "kind=plain tile=128x64x64",
+        tensor
+            ? "kind=tmem tile=128x128x128 warps=1x4 stages=3 fill=tma swap=ab"
+            : "kind=pingpong tile=128x128x128 warps=2x2 stages=3 fill=tma",
+        tensor
+            ? "kind=tmem tile=128x256x256 warps=4x1 stages=2 fill=tma"
+            : "kind=cooperative tile=64x128x256 warps=1x4 stages=2 swap=ab"}) {
+    setPolicy(NYBL_EMU_SCHEDULE_RANDOM, 5);
+    EXPECT_EQ(runGeneric(p, a, b, schedule), expected->bytes) << schedule;
+  }
+}
 
 } // namespace
