@@ -185,7 +185,8 @@ void otherSchedule(Sites &sites) {
                   kernel.setScheduleAttr(cta::ScheduleAttr::get(
                       kernel.getContext(), s.getKind(), tile, s.getWarps(),
                       s.getStages(), s.getFill(), s.getStore(), s.getSwap(),
-                      s.getSplit(), s.getGroup(), s.getScheduler()));
+                      s.getSplit(), s.getGroup(), s.getCtas(),
+                      s.getScheduler()));
                 });
     }
 }
