@@ -121,12 +121,21 @@ bool PtxThreads::holdsInOneWarp(StringRef predicate) const {
           holdsInOneWarp(both->operands[2]));
 }
 
-bool PtxThreads::isElected(StringRef predicate) const {
+std::optional<StringRef> PtxThreads::electedFrom(StringRef predicate) const {
   const Definition *made = definitionOf(predicate);
-  return made && made->op == electedOp;
+  if (made && made->op == electedOp)
+    return StringRef(made->operands[1]);
+  if (!made || made->op != "and.pred")
+    return std::nullopt;
+  auto left = electedFrom(made->operands[1]);
+  return left ? left : electedFrom(made->operands[2]);
+}
+
+bool PtxThreads::isElected(StringRef predicate) const {
+  return electedFrom(predicate).has_value();
 }
 
 bool PtxThreads::isElectedOfOneWarp(StringRef predicate) const {
-  return isElected(predicate) &&
-         holdsInOneWarp(definitionOf(predicate)->operands[1]);
+  std::optional<StringRef> from = electedFrom(predicate);
+  return from && holdsInOneWarp(*from);
 }

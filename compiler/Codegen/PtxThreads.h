@@ -24,7 +24,7 @@ public:
   /// of the thread's number.
   bool partsWarp(llvm::StringRef predicate) const;
   /// It holds for threads that elect.sync has named, of warps that something
-  /// holds in.
+  /// holds in, or for some of these.
   bool isElected(llvm::StringRef predicate) const;
   /// The same, of one warp alone, or one of each group of four or more.
   bool isElectedOfOneWarp(llvm::StringRef predicate) const;
@@ -49,6 +49,8 @@ private:
   std::optional<int64_t> numberOf(llvm::StringRef name) const;
   std::optional<Comparison> comparisonOf(llvm::StringRef predicate) const;
   bool holdsInOneWarp(llvm::StringRef predicate) const;
+  /// Where it is of elected threads: what had to hold in their warps.
+  std::optional<llvm::StringRef> electedFrom(llvm::StringRef predicate) const;
   void define(llvm::StringRef op, llvm::ArrayRef<llvm::StringRef> operands);
 
   llvm::StringMap<llvm::SmallVector<Definition, 1>> definitions;

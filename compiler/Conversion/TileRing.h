@@ -44,6 +44,9 @@ private:
   mlir::LogicalResult copyWord(tile::LoadScalesOp op, const Staged &to,
                                const Move &move, mlir::Value mine,
                                mlir::Value unless);
+  /// Of a tile, rows and atoms that this CTA copies.
+  int64_t scaleRowsOf(tile::LoadScalesOp op);
+  int64_t atomsOf(tile::LoadScalesOp op);
   /// Whether 128 rows at a time, an atom's, may be copied as a whole.
   bool isInAtoms(tile::LoadScalesOp op);
   /// In which tiles and K steps all rows of a tile's atom are real, all K

@@ -26,13 +26,13 @@ static std::pair<tile::ForeachTileOp, unsigned> walkOf(Value coordinate) {
           argument.getArgNumber()};
 }
 
-static int64_t tileRowsOf(tile::LoadScalesOp op) {
-  return *tile::constantSize(op.getType().getSizes()[0]);
+int64_t TileRing::scaleRowsOf(tile::LoadScalesOp op) {
+  int64_t rows = *tile::constantSize(op.getType().getSizes()[0]);
+  return isShared(op) ? rows / ctas : rows;
 }
 
-/// Of the atoms in a tile.
-static int64_t atomsOf(tile::LoadScalesOp op) {
-  return tileRowsOf(op) / Atoms::atomRows;
+int64_t TileRing::atomsOf(tile::LoadScalesOp op) {
+  return scaleRowsOf(op) / Atoms::atomRows;
 }
 
 /// Tiles are whole atoms, in memory and in the stage, and some may be real.
@@ -43,7 +43,8 @@ bool TileRing::isInAtoms(tile::LoadScalesOp op) {
       type.hasFreeBlocks()) // rows of atoms may be any number apart
     return false;
   int64_t step = *tile::constantSize(walk.getSteps()[side]);
-  return step % Atoms::atomRows == 0 && tileRowsOf(op) % Atoms::atomRows == 0 &&
+  return step % Atoms::atomRows == 0 &&
+         scaleRowsOf(op) % Atoms::atomRows == 0 &&
          type.getLayout().getValue() == StringRef(name(ScaleLayout::T128x4)) &&
          wholenessOf(op, 0) != Whole::Never;
 }
@@ -52,7 +53,7 @@ TileRing::Whole TileRing::rowsOfAtom(tile::LoadScalesOp op, int64_t atom) {
   auto type = cast<cta::ScalesType>(argument(op.getScales()).getType());
   auto [walk, side] = walkOf(op.getRow());
   std::optional<int64_t> extent = tile::constantSize(walk.getExtents()[side]);
-  if (type.getRows() == cta::dynamicRows || !extent)
+  if (type.getRows() == cta::dynamicRows || !extent || isShared(op))
     return Whole::Some;
   int64_t step = *tile::constantSize(walk.getSteps()[side]);
   int64_t end = (atom + 1) * Atoms::atomRows, rows = type.getRows();
@@ -76,7 +77,7 @@ TileRing::Whole TileRing::wholenessOf(tile::LoadScalesOp op, int64_t atom) {
 }
 
 Index TileRing::lastRowOf(tile::LoadScalesOp op, int64_t atom) {
-  return coordinate(op.getRow()) + ((atom + 1) * Atoms::atomRows - 1);
+  return firstRow(op, op.getRow()) + ((atom + 1) * Atoms::atomRows - 1);
 }
 
 Index TileRing::lastBlockOf(tile::LoadScalesOp op) {
@@ -105,8 +106,8 @@ LogicalResult TileRing::copyAtoms(tile::LoadScalesOp op, const Staged &to,
   for (auto [i, inside] : llvm::enumerate(whole)) {
     if (!inside)
       continue;
-    int64_t firstRow = i * Atoms::atomRows;
-    Index row = (coordinate(op.getRow()) + firstRow).extend();
+    int64_t skipped = i * Atoms::atomRows;
+    Index row = (firstRow(op, op.getRow()) + skipped).extend();
     FailureOr<Index> offset =
         scaleOffset(op, row, coordinate(op.getColumn()) / kBlock);
     if (failed(offset))

@@ -184,7 +184,7 @@ static Expected<Selection> choose(const GemmProblem &problem, const Chip &chip,
 static Expected<Selection> selectTensor(const GemmProblem &problemClass,
                                         const Chip &chip,
                                         std::string_view givenTemplate) {
-  if (int64_t k = problemClass.k; k % 32 != 0)
+  if (int64_t k = problemClass.k; !problemClass.isGeneric() && k % 32 != 0)
     return Status::refused(fmt::format(
         "expected k to be a multiple of 32 on {}, where data reach tensor "
         "memory's multiplies by TMA alone, in rows of whole 16 bytes, got k={} "

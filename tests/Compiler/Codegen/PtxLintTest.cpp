@@ -435,7 +435,7 @@ TEST(PtxLint, FindsEachFault) {
 }
 
 const std::string pairStep =
-    elected + "@!%p1 bra $L__BB0_3;\n" +
+    elected + "@!%p1 bra $L__BB0_3;\n" + fence +
     "tcgen05.cp.cta_group::2.32x128b.warpx4 [%r1], %rd1;\n"
     "tcgen05.commit.cta_group::2.mbarrier::arrive::one.shared::cluster"
     ".multicast::cluster.b64 [%r1], %rs1;\n"
@@ -461,6 +461,7 @@ TEST(PtxLint, PairsOfCtas) {
   PtxCounts counts = expected();
   counts.byPairs = true;
   counts.elections = counts.tensorCopies = counts.tensorCommits = 1;
+  counts.proxyFences = 1;
   counts.pairMeetings = counts.pairArrivals = counts.pairWaits = 1;
   nybl::Status good = lintPtx(ofPair(), "gemm", counts);
   EXPECT_TRUE(good) << good.message();
@@ -474,6 +475,8 @@ TEST(PtxLint, PairsOfCtas) {
               counts, "an operation on tensor memory that no kernel of ours");
   expectFault(with("\n{", "\n.reqnctapercluster 2, 1, 1\n{"), expected(),
               "expected the PTX to ask for no clusters of CTAs");
+  expectFault(ofPair(fence, ""), counts,
+              "expected a fence between the wait for what threads may have");
   expectFault(ofPair("elect.sync _|%p1, 0xffffffff;", ""), counts,
               "expected to be behind an elected thread's branch");
   for (unsigned PtxCounts::*count :
