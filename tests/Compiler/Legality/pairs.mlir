@@ -51,7 +51,7 @@
 // RUN: sed -e 's/cta.pair_wait \(.*\) when .*/cta.pair_wait \1/' %t | not nybl-opt - 2>&1 | FileCheck %s -check-prefix=WHEN
 // WHEN: 'cta.pair_wait' op expected `when`
 // RUN: sed -e 's/ctas = 2/ctas = 3/' %t | not nybl-opt - 2>&1 | FileCheck %s -check-prefix=THREE
-// THREE: expected one CTA, or two of the schedule tmem without swap and split, got 3
+// THREE: expected one CTA, or two of the schedule tmem without swap, split and scheduler, got 3
 func.func @gemm(%a: !block_scale.tensor<?x224xf4E2M1FN, f8E4M3FN per 16 in "128x4">,
                 %b: !block_scale.tensor<24x224xf4E2M1FN, f8E4M3FN per 16 in "128x4">,
                 %alpha: f32) -> tensor<?x24xf32> {
