@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A state is how many iterations each has behind it, of those who make slots
-// ready twice as many, and one more while they have one. States are reached
-// from the first, breadth first.
+// A state is how many iterations each has behind it. Who makes slots ready
+// takes one back and makes it ready in one step: nobody sees when it was taken,
+// and it is never wrong later that was not wrong sooner. States are reached
+// from the first, breadth first; slots and parities repeat after two rounds,
+// and so do states.
 
 #include "compiler/Legality/PairModel.h"
 #include "llvm/ADT/DenseSet.h"
@@ -21,8 +23,7 @@ enum Who : unsigned { Owner0, Owner1, HandsOver, Begins, Back0, Back1, All };
 class PairExplorer {
 public:
   explicit PairExplorer(const PairProtocol &protocol)
-      : protocol(protocol), stages(protocol.stages),
-        last(4 * protocol.stages + 2) {}
+      : protocol(protocol), stages(protocol.stages) {}
 
   std::optional<std::string> run();
 
@@ -41,13 +42,16 @@ private:
     int64_t round = iteration / stages;
     return phases(arrived, iteration) % 2 != (round + shift) % 2;
   }
-  bool isReady(const State &s, unsigned owner, int64_t iteration) const {
-    return s[owner] / 2 > iteration;
-  }
   bool mayMove(const State &s, unsigned who) const;
   std::optional<std::string> wrongMove(const State &s, unsigned who) const;
   State first() const;
-  bool isDone(const State &s) const;
+  /// What two rounds earlier is the same.
+  State earlier(State s) const {
+    while (*std::min_element(s.begin(), s.end()) >= 2 * stages)
+      for (int64_t &value : s)
+        value -= 2 * stages;
+    return s;
+  }
   static uint64_t pack(const State &s) {
     uint64_t packed = 0;
     for (int64_t value : s)
@@ -56,24 +60,19 @@ private:
   }
 
   PairProtocol protocol;
-  int64_t stages, last; ///< last: iterations that are gone through
+  int64_t stages;
 };
 
 bool PairExplorer::mayMove(const State &s, unsigned who) const {
   switch (who) {
   case Owner0:
-  case Owner1: {
-    if (s[who] == 2 * last)
-      return false;
-    int64_t back = s[who == Owner0 ? Back0 : Back1];
-    return s[who] % 2 == 1 || passes(back, s[who] / 2, 1);
-  }
+    return passes(s[Back0], s[who], 1);
+  case Owner1:
+    return passes(s[Back1], s[who], 1);
   case HandsOver:
-    return s[who] < last &&
-           (!protocol.handsOverReady || passes(s[Owner1] / 2, s[HandsOver], 0));
+    return !protocol.handsOverReady || passes(s[Owner1], s[HandsOver], 0);
   case Begins:
-    return s[who] < last &&
-           (!protocol.waitsForOwn || passes(s[Owner0] / 2, s[Begins], 0)) &&
+    return (!protocol.waitsForOwn || passes(s[Owner0], s[Begins], 0)) &&
            (!protocol.waitsForPair ||
             passes(s[HandsOver], s[Begins], protocol.pairParity));
   case Back1:
@@ -89,13 +88,13 @@ std::optional<std::string> PairExplorer::wrongMove(const State &s,
   if (who == Begins) {
     int64_t iteration = s[Begins] - 1;
     for (unsigned owner : {Owner0, Owner1})
-      if (!isReady(s, owner, iteration))
+      if (s[owner] <= iteration)
         return "iteration " + std::to_string(iteration) +
                " is multiplied before the CTA of rank " +
                std::to_string(owner) + " has its slot ready";
   }
-  if ((who == Owner0 || who == Owner1) && s[who] % 2 == 1) {
-    int64_t iteration = s[who] / 2;
+  if (who == Owner0 || who == Owner1) {
+    int64_t iteration = s[who] - 1;
     int64_t over = std::max(s[Back0], s[Back1]);
     if (over <= iteration - stages)
       return "the CTA of rank " + std::to_string(who) +
@@ -109,12 +108,8 @@ std::optional<std::string> PairExplorer::wrongMove(const State &s,
 PairExplorer::State PairExplorer::first() const {
   State s{};
   if (protocol.beginsReady)
-    s[Owner0] = s[Owner1] = 2 * stages;
+    s[Owner0] = s[Owner1] = stages;
   return s;
-}
-
-bool PairExplorer::isDone(const State &s) const {
-  return s[Owner0] == 2 * last && s[Owner1] == 2 * last;
 }
 
 std::optional<std::string> PairExplorer::run() {
@@ -131,10 +126,11 @@ std::optional<std::string> PairExplorer::run() {
       ++next[who];
       if (std::optional<std::string> wrong = wrongMove(next, who))
         return wrong;
+      next = earlier(next);
       if (seen.insert(pack(next)).second)
         pending.push_back(next);
     }
-    if (!moved && !isDone(state))
+    if (!moved)
       return "both CTAs wait, for iteration " + std::to_string(state[Begins]) +
              " to be multiplied";
   }

@@ -33,9 +33,9 @@ struct PairProtocol {
 /// waits for its own and hands it over; that of rank 0 waits for its own and
 /// for what is handed over, and has multiplies begin; when these are over, both
 /// get their slot back, one sooner than the other. All interleavings are gone
-/// through, for as many rounds as parities take to repeat. Returns what goes
-/// wrong: multiplies that begin before both slots are ready, a slot that is
-/// taken back while they may use it, or everybody waiting for ever.
+/// through, of any number of iterations. Returns what goes wrong: multiplies
+/// that begin before both slots are ready, a slot that is taken back while they
+/// may use it, or everybody waiting for ever.
 std::optional<std::string> explorePair(const PairProtocol &protocol);
 
 } // namespace nybl::compiler

@@ -311,7 +311,7 @@ std::optional<Symptom> TestBed::runOnce(CUfunction function, const Trial &trial,
   unsigned tiles = static_cast<unsigned>(recipe.tasks(on.m));
   unsigned grid = trial.grid ? std::min(trial.grid, tiles) : tiles;
   if (result == 0)
-    result = launchOn(machine, function, grid, cta, block.data(),
+    result = launchOn(machine, function, grid * cta.cluster, cta, block.data(),
                       stream->handle(), trial.dependent);
   gate.open = true;
   Status done = stream->synchronize();
@@ -337,7 +337,8 @@ std::optional<Symptom> TestBed::run(const std::string &ptx,
   if (!loaded.function)
     return Symptom{Sign::Refused, "the PTX does not load"};
   CtaShape cta = {static_cast<unsigned>(manifest.threads),
-                  static_cast<unsigned>(manifest.dynamicShared)};
+                  static_cast<unsigned>(manifest.dynamicShared),
+                  static_cast<unsigned>(manifest.cluster)};
   if (!loaded.allowShared(cta.dynamicShared))
     return Symptom{Sign::Refused, "too much shared memory"};
   for (const Trial &trial : trials)

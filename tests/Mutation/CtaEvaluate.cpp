@@ -90,6 +90,7 @@ enum class Evaluator::Code : uint8_t {
   Unknown,
   Constant,
   Thread,
+  Rank,
   Select,
   ExtendZero,
   ExtendSign,
@@ -128,6 +129,7 @@ Evaluator::Code Evaluator::codeOf(Operation *op) {
   return llvm::TypeSwitch<Operation *, Code>(op)
       .Case<arith::ConstantOp>([](auto) { return Code::Constant; })
       .Case<cta::ThreadIdOp>([](auto) { return Code::Thread; })
+      .Case<cta::PairRankOp>([](auto) { return Code::Rank; })
       .Case<arith::SelectOp>([](auto) { return Code::Select; })
       .Case<arith::ExtUIOp>([](auto) { return Code::ExtendZero; })
       .Case<arith::ExtSIOp>([](auto) { return Code::ExtendSign; })
@@ -211,6 +213,10 @@ std::vector<Evaluator::Step> Evaluator::flatten(Block &block) {
   return list;
 }
 
+uint64_t nybl::mutation::threadsOf(cta::KernelOp kernel) {
+  return uint64_t(kernel.getThreads()) * (kernel.isByPairs() ? 2 : 1);
+}
+
 void Evaluator::bind(const Arguments &arguments) {
   for (Cell &cell : cells)
     cell = {};
@@ -233,7 +239,8 @@ bool Evaluator::run(const Arguments &arguments, ArrayRef<uint64_t> tileIndices,
                     uint64_t threadIndex, OnEvent callback) {
   bind(arguments);
   tilesToRun = tileIndices;
-  thread = threadIndex;
+  thread = threadIndex % kernel.getThreads();
+  rank = threadIndex / kernel.getThreads();
   onEvent = callback;
   return execute(steps);
 }
@@ -320,6 +327,8 @@ Cell Evaluator::compute(const Step &step) const {
     return {step.number, true};
   case Code::Thread:
     return {thread, true};
+  case Code::Rank:
+    return {rank, true};
   case Code::Select:
     return !in(0).known ? Cell{} : in(0).bits ? in(1) : in(2);
   case Code::ExtendZero:

@@ -46,6 +46,9 @@ using OnEvent = llvm::function_ref<void(const Event &)>;
 /// Values of the kernel's arguments by their sources.
 using Arguments = std::function<std::optional<uint64_t>(llvm::StringRef)>;
 
+/// Of a CTA, or of both of a pair: those of the second one behind the first's.
+uint64_t threadsOf(cta::KernelOp kernel);
+
 class Evaluator {
 public:
   explicit Evaluator(cta::KernelOp kernel);
@@ -99,8 +102,8 @@ private:
   std::vector<Cell> cells;
   std::vector<Step> steps;
   llvm::ArrayRef<uint64_t> tilesToRun;
-  uint64_t thread = 0;
-  uint64_t tileNumber = 0; ///< of those that are run, or of their parts
+  uint64_t thread = 0, rank = 0; ///< rank: of the CTA in its pair
+  uint64_t tileNumber = 0;       ///< of those that are run, or of their parts
   bool waited = false, countOnly = false;
   Cell count;
   OnEvent onEvent;

@@ -187,7 +187,7 @@ std::optional<std::string> harmOfRows(cta::KernelOp kernel,
     return std::nullopt;
   std::string harm;
   for (uint64_t tile = 0; tile < std::min(tiles.bits, mostTiles); ++tile)
-    for (uint64_t thread = 0; thread < kernel.getThreads(); ++thread) {
+    for (uint64_t thread = 0; thread < threadsOf(kernel); ++thread) {
       bool known =
           evaluator.run(arguments, {tile}, thread, [&](const Event &event) {
             std::string found = harm.empty() ? extents.check(event) : "";
@@ -276,7 +276,7 @@ nybl::mutation::harmOfWrapping(cta::KernelOp original, cta::KernelOp mutant) {
     if (after.tiles(arguments).bits != count)
       return fmt::format("M = {}: another count of tiles", point.m);
     for (uint64_t tile : tilesToSee(count))
-      for (uint64_t thread = 0; thread < original.getThreads(); ++thread)
+      for (uint64_t thread = 0; thread < threadsOf(original); ++thread)
         if (trace(before, arguments, tile, thread) !=
             trace(after, arguments, tile, thread))
           return fmt::format("M = {}, row stride {}, tile {}, thread {}: "

@@ -57,6 +57,7 @@ private:
 struct CtaShape {
   unsigned threads;
   unsigned dynamicShared = 0; ///< bytes
+  unsigned cluster = 1;       ///< CTAs that have a tile together
 };
 
 /// `dependent`: may start before the grid ahead of it is over. CUDA's error.

@@ -14,8 +14,8 @@ namespace {
 
 bool isStep(Operation *op) {
   return isa<cta::RingAcquireOp, cta::RingPublishOp, cta::RingWaitOp,
-             cta::RingReleaseOp, cta::TensorReleaseOp, cta::TensorPublishOp>(
-      op);
+             cta::RingReleaseOp, cta::TensorReleaseOp, cta::TensorPublishOp,
+             cta::PairWaitOp>(op);
 }
 
 SmallVector<Operation *> stepsOf(cta::KernelOp kernel) {

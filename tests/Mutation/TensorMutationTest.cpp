@@ -60,4 +60,21 @@ INSTANTIATE_TEST_SUITE_P(Of, TensorMutation, testing::ValuesIn(kernels),
                            return std::string(info.param.name);
                          });
 
+/// Tiles by two CTAs.
+TEST(PairMutation, NoHarmfulMutantIsProvenNoHarmlessOneRefuted) {
+  auto subject = Subject::make(
+      "gemm n=40 k=160 sfa=128x4 sfb=8x4 d=bf16",
+      "kind=tmem tile=256x32x64 warps=4x1 stages=2 fill=tma ctas=2", "sm_100a");
+  ASSERT_TRUE(subject) << subject.message();
+  expectHarmless(**subject);
+  std::vector<Outcome> all =
+      runSubject(**subject, placesOfEach(), 4 * placesOfEach());
+  expectSound(all);
+  report(all);
+  Valid valid = countValid(all);
+  for (Target target : {Target::Mask, Target::Layout, Target::Store,
+                        Target::Ring, Target::Role, Target::Tensor})
+    EXPECT_GE(valid[target], 3u) << name(target).str();
+}
+
 } // namespace

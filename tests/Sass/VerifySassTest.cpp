@@ -92,7 +92,9 @@ TEST_F(VerifySass, OurKernelsAreKept) {
 TEST_F(VerifySass, KernelsOfTensorMemoryAreKept) {
   for (const char *schedule :
        {"kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma store=tma",
-        "kind=tmem tile=160x128x256 warps=1x4 stages=4 fill=tma swap=ab"}) {
+        "kind=tmem tile=160x128x256 warps=1x4 stages=4 fill=tma swap=ab",
+        "kind=tmem tile=256x256x256 warps=4x1 stages=4 fill=tma store=tma "
+        "ctas=2"}) {
     Outcome outcome = verify({"gemm n=1536 k=352", "--chip", "sm_100a",
                               "--schedule", schedule, "--json"});
     EXPECT_EQ(outcome.code, 0) << schedule << outcome.err;
