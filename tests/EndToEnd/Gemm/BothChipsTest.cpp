@@ -26,7 +26,8 @@ const std::vector<std::string> schedulesOf(bool tensor) {
             "kind=tmem tile=128x256x64 warps=4x1 stages=2 fill=tma",
             "kind=tmem tile=128x64x128 warps=4x1 stages=3 fill=tma store=tma "
             "group=2",
-            "kind=tmem tile=16x128x256 warps=1x4 stages=3 fill=tma swap=ab"};
+            "kind=tmem tile=16x128x256 warps=1x4 stages=3 fill=tma swap=ab",
+            "kind=tmem tile=256x64x128 warps=4x1 stages=3 fill=tma ctas=2"};
   return {"",
           "tile=32x32x64 warps=2x1",
           "tile=32x32x128 warps=2x2 swap=ab",

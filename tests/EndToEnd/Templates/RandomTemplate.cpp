@@ -426,10 +426,11 @@ std::string randomSchedule(Random &random, bool broken) {
 /// Data comes by TMA: rows of whole 16 bytes.
 void makeTensor(RandomCase &c, Random &random, bool wrong) {
   c.problem.k = (c.problem.k + 31) / 32 * 32;
-  c.schedule = fmt::format("kind=tmem tile=128x128x{} warps={}x1 stages={} "
-                           "fill=tma",
-                           64 << random.between(0, 2), wrong ? 8 : 4,
-                           random.between(2, 3));
+  int64_t ctas = random.between(0, 3) ? 1 : 2;
+  c.schedule = fmt::format("kind=tmem tile={}x128x{} warps={}x1 stages={} "
+                           "fill=tma ctas={}",
+                           128 * ctas, 64 << random.between(0, 2),
+                           wrong ? 8 : 4, random.between(2, 3), ctas);
 }
 
 GemmProblem randomProblem(Random &random) {
