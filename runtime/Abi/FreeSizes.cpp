@@ -79,3 +79,11 @@ std::optional<int64_t> nybl::sizeFrom(std::string_view source,
     return scaleTileStride(problem.sfb, problem.blocks());
   return std::nullopt;
 }
+
+std::string nybl::boundsText(const Manifest &manifest) {
+  std::string text;
+  for (const auto &[check, operand, value] : manifest.preconditions)
+    if (check == "n_max" || check == "k_max")
+      text += fmt::format(", {} up to {}", check == "n_max" ? "N" : "K", value);
+  return text;
+}

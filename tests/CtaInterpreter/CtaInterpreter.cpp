@@ -21,11 +21,18 @@ CtaMachine::CtaMachine(cta::KernelOp kernel, const Launch &launch,
     : kernel(kernel), launch(launch), observer(observer),
       threads(static_cast<int>(kernel.getThreads())) {
   for (BlockArgument argument : kernel.getBody().getArguments())
-    operands.emplace_back(argument, launch.m);
+    operands.emplace_back(argument, kernel.sourceOf(argument), launch);
   for (BlockArgument argument : kernel.getBody().getArguments()) {
     StringRef source = kernel.sourceOf(argument);
     if (source == "m")
       numbers(argument).assign(threads, launch.m);
+    else if (source == "n")
+      numbers(argument).assign(threads, launch.n);
+    else if (source == "k.blocks")
+      numbers(argument).assign(threads, launch.blocks);
+    else if (source.consume_back(".tile_stride"))
+      numbers(argument).assign(
+          threads, operandOf(kernel.argumentFor(source)).tileStride());
     else if (source.consume_back(".stride"))
       numbers(argument).assign(threads,
                                operandOf(kernel.argumentFor(source)).stride());
@@ -198,12 +205,15 @@ Status
 CtaMachine::forEachTask(cta::TileRangeOp range,
                         llvm::function_ref<Status(int64_t number)> body) {
   auto parts = static_cast<uint64_t>(range.getParts());
-  uint64_t count = uniform(range, range.getCount()) * parts;
+  uint64_t across = range.getAcross() ? uniform(range, range.getAcross()) : 1;
+  uint64_t count = uniform(range, range.getCount()) * across * parts;
   int64_t ctas = parts > 1 ? 1 : launch.ctas, number = 0;
   if (cta >= ctas)
     return Status::ok();
   for (uint64_t task = cta; task < count; task += ctas) {
-    numbers(range.getTile()).assign(threads, task / parts);
+    numbers(range.getTile()).assign(threads, task / (across * parts));
+    if (range.getColumn())
+      numbers(range.getColumn()).assign(threads, task % across);
     if (range.getPart())
       numbers(range.getPart()).assign(threads, task % parts);
     if (Status status = body(number++); !status)

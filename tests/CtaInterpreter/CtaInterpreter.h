@@ -20,6 +20,8 @@ struct Launch {
   int64_t firstCta = 0, endCta = ctas; ///< those that are looked at
   /// Which role goes first where several can.
   bool lastRoleFirst = false;
+  /// N and K / 16, of a kernel that has them as arguments.
+  int64_t n = 0, blocks = 0;
 
   bool isWhole() const { return firstCta == 0 && endCta == ctas; }
 };

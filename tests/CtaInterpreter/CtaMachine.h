@@ -132,9 +132,9 @@ private:
   /// Waits until an iteration may be written, or read.
   Status claim(mlir::Operation &op, mlir::Value ring, int64_t iteration);
   Status giveBack(mlir::Operation &op, mlir::Value ring, int64_t iteration);
-  static int64_t stepsOf(mlir::Value ring);
+  int64_t stepsOf(mlir::Value ring);
   /// The iteration in the launch of one that is named within a tile.
-  uint64_t iterationOf(mlir::Value ring, uint64_t named) const {
+  uint64_t iterationOf(mlir::Value ring, uint64_t named) {
     return named + tileNumber * stepsOf(ring);
   }
   /// The slot of an iteration; a fault where the role has not claimed it.

@@ -192,8 +192,10 @@ void CtaMachine::checkClaims(cta::RoleOp own) {
 //===----------------------------------------------------------------------===//
 
 int64_t CtaMachine::stepsOf(Value ring) {
-  return static_cast<int64_t>(
-      ring.getDefiningOp<cta::RingOp>().getSteps().value_or(0));
+  auto op = ring.getDefiningOp<cta::RingOp>();
+  if (Value steps = op.getFreeSteps())
+    return static_cast<int64_t>(numbers(steps)[0]);
+  return static_cast<int64_t>(op.getSteps().value_or(0));
 }
 
 static void join(Clock &clock, const Clock &other) {

@@ -4,6 +4,7 @@
 // range. Where the prover says that a lemma holds, no enumerated launch may
 // break it; and our own kernels break none, proven or not.
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "runtime/Abi/ScaleLayout.h"
 #include "tests/CtaInterpreter/CtaInstance.h"
 #include "tests/CtaInterpreter/Violations.h"
@@ -245,6 +246,57 @@ TEST_P(Enumeration, Pairs) {
                   std::to_string(columns) + "x" + std::to_string(step),
               {1, 129, GetParam() % 2 ? 300 : 256}, GetParam() % 2 + 1,
               "sm_100a");
+}
+
+/// A kernel of any N and K, which all are for, under each schedule.
+TEST_P(Enumeration, AnyNAndK) {
+  constexpr std::pair<const char *, const char *> schedules[] = {
+      {"tile=128x64x64 warps=4x1", "sm_120a"},
+      {"kind=cooperative tile=128x64x64 warps=4x1 stages=2", "sm_120a"},
+      {"kind=pingpong tile=128x64x64 warps=4x1 stages=2 fill=tma", "sm_120a"},
+      {"kind=tmem tile=128x128x64 warps=4x1 stages=2 fill=tma", "sm_100a"}};
+  auto [schedule, chip] = schedules[GetParam() % 4];
+  SCOPED_TRACE(schedule);
+  GemmProblem p = genericClass(problemOf(5, 16, layouts[GetParam() % 3]));
+  p.sfb = layouts[GetParam() / 3 % 3];
+  CtaInstance instance(p, schedule, /*templateText=*/"", chip);
+  ASSERT_TRUE(instance.kernel);
+  Verdict verdict = prove(instance);
+  EXPECT_TRUE(verdict.accepted) << verdict.message;
+  for (int64_t blocks : {GetParam(), 17 - GetParam()})
+    for (int64_t m : {1, 130})
+      for (int64_t n : {GetParam(), 64 + 5 * GetParam()}) {
+        Launch launch{m, GetParam() % 3 + 1};
+        launch.n = n;
+        launch.blocks = blocks;
+        auto violations = findViolations(instance.kernel, launch);
+        ASSERT_TRUE(violations) << violations.message();
+        for (const Violation &violation : *violations)
+          ADD_FAILURE() << "M = " << m << ", N = " << n << ", " << blocks
+                        << " K blocks: " << violation.lemma << ": "
+                        << violation.text;
+      }
+}
+
+/// What is passed for K must be K: one block fewer leaves one out.
+TEST(EnumerationOfAnyK, FindsWhatIsMissing) {
+  CtaInstance instance(genericClass(problemOf(5, 16, ScaleLayout::T8x4)),
+                       "tile=128x64x64 warps=4x1");
+  ASSERT_TRUE(instance.kernel);
+  mlir::OpBuilder builder(instance.kernel.getBody());
+  mlir::BlockArgument blocks = instance.kernel.argumentFor("k.blocks");
+  mlir::Value one = mlir::arith::ConstantOp::create(
+      builder, instance.kernel.getLoc(), builder.getI32IntegerAttr(1));
+  mlir::Value fewer = mlir::arith::SubIOp::create(
+      builder, instance.kernel.getLoc(), blocks, one);
+  blocks.replaceAllUsesExcept(fewer, fewer.getDefiningOp());
+  EXPECT_FALSE(prove(instance).accepted);
+  Launch launch{3};
+  launch.n = 5;
+  launch.blocks = 6;
+  auto violations = findViolations(instance.kernel, launch);
+  ASSERT_TRUE(violations) << violations.message();
+  EXPECT_FALSE(violations->empty());
 }
 
 /// The first and the last tiles of the largest M: nothing wraps there.

@@ -26,21 +26,24 @@ std::string nybl::enumeration::describe(const Origin &origin, StringRef name) {
   return "";
 }
 
-Operand::Operand(BlockArgument argument, int64_t m)
+Operand::Operand(BlockArgument argument, StringRef source, const Launch &launch)
     : number(static_cast<uint8_t>(argument.getArgNumber())) {
+  bool ofB = source == "b" || source == "sfb";
   auto rowsOf = [&](int64_t rows) {
-    return rows == cta::dynamicRows ? m : rows;
+    return rows != cta::dynamicRows ? rows : ofB ? launch.n : launch.m;
   };
   if (auto matrix = dyn_cast<cta::MatrixType>(argument.getType())) {
     isMatrix = true;
     rowCount = rowsOf(matrix.getRows());
     rowWidth = matrix.getRowBytes();
+    if (rowWidth < 0)
+      rowWidth *= source == "d" ? -launch.n : -launch.blocks;
     // So wide a gap between rows that an offset past the end of one, in what a
     // guard holds back, still says which row it belongs to.
     rowStride = (rowWidth + 7) / 8 * 8 + (1 << 20);
   } else if (auto type = dyn_cast<cta::ScalesType>(argument.getType())) {
     rowCount = rowsOf(type.getRows());
-    rowWidth = type.getBlocks();
+    rowWidth = type.hasFreeBlocks() ? launch.blocks : type.getBlocks();
     listScales(type.getLayout().getValue());
   } else {
     isScalar = true;

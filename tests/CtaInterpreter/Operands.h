@@ -6,7 +6,7 @@
 #define NYBL_TESTS_CTAINTERPRETER_OPERANDS_H
 
 #include "dialects/Cta/CtaOps.h"
-#include "tests/CtaInterpreter/Origin.h"
+#include "tests/CtaInterpreter/CtaInterpreter.h"
 #include <vector>
 
 namespace nybl::enumeration {
@@ -14,12 +14,15 @@ namespace nybl::enumeration {
 /// One operand of a launch.
 class Operand {
 public:
-  Operand(mlir::BlockArgument argument, int64_t m);
+  Operand(mlir::BlockArgument argument, llvm::StringRef source,
+          const Launch &launch);
 
   /// Of the byte at an offset: Real or Outside.
   Origin at(uint64_t offset) const;
   /// Bytes from one row of a matrix to the next: more than a row has.
   uint64_t stride() const { return rowStride; }
+  /// Bytes from one row of a scale layout's tiles to the next.
+  uint64_t tileStride() const { return tilesAcross * tile.size(); }
   int64_t rows() const { return rowCount; }
   /// Bytes of a row of a matrix; K blocks of scales.
   int64_t width() const { return rowWidth; }

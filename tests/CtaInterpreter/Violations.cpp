@@ -18,7 +18,7 @@ public:
   Checker(cta::KernelOp kernel, const Launch &launch, bool untilFirst)
       : untilFirst(untilFirst) {
     for (BlockArgument argument : kernel.getBody().getArguments()) {
-      operands.emplace_back(argument, launch.m);
+      operands.emplace_back(argument, kernel.sourceOf(argument), launch);
       names.push_back(kernel.sourceOf(argument).str());
       bool counts = launch.isWhole() &&
                     isa<cta::MatrixType, cta::ScalesType>(argument.getType());

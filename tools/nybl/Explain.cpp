@@ -40,8 +40,11 @@ std::string describeProblem(const GemmProblem &p) {
       name(p.sfa), name(p.sfb), rangeText(p.m));
 }
 
-std::string describeCard(const Json &explanation) {
+std::string describeCard(const Json &explanation, const GemmProblem &problem) {
   const Json &card = part(explanation, "card");
+  if (problem.isGeneric())
+    return fmt::format("{}: nothing is estimated where n=? and k=?.",
+                       text(explanation, "chip"));
   if (!card.is_object())
     return fmt::format("{}: no card is known here, so nothing is estimated.",
                        text(explanation, "chip"));
@@ -199,7 +202,7 @@ std::string describeAll(const Json &explanation, const GemmProblem &problem) {
   const Json &launches = part(explanation, "launches");
   std::string lines =
       fmt::format("{}\n{}\n{}\n", print(problem), describeProblem(problem),
-                  describeCard(explanation));
+                  describeCard(explanation, problem));
   lines += describeSelection(explanation) + describeTensorMemory(explanation);
   if (launches.size() > 1)
     lines += describeRows(launches);

@@ -3,6 +3,7 @@
 // nybl inspect: what a bundle, or an entry of the cache, holds. Nothing of it
 // is loaded or run.
 
+#include "runtime/Abi/FreeSizes.h"
 #include "runtime/Abi/LeastDriver.h"
 #include "runtime/Abi/Manifest.h"
 #include "runtime/Bundle/Bundle.h"
@@ -49,21 +50,12 @@ Expected<std::vector<Inspected>> read(const std::string &path, uint64_t &size) {
   return all;
 }
 
-/// Of the generic kernel: how far N and K go.
-std::string sizesText(const Manifest &manifest) {
-  std::string text;
-  for (const auto &[check, operand, value] : manifest.preconditions)
-    if (check == "n_max" || check == "k_max")
-      text += fmt::format(", {} up to {}", check == "n_max" ? "N" : "K", value);
-  return text;
-}
-
 std::string provenText(const Manifest &manifest) {
   std::string unproven = manifest.certificate.unproven();
   return unproven.empty()
              ? fmt::format("proven by {} for M up to {}{}",
                            manifest.certificate.prover,
-                           manifest.certificate.rowsMax, sizesText(manifest))
+                           manifest.certificate.rowsMax, boundsText(manifest))
              : "not proven: " + unproven;
 }
 

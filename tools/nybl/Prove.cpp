@@ -3,6 +3,7 @@
 // nybl prove: is the kernel of a problem proven, refuted, or neither? Needs no
 // driver and no GPU; a replay needs the emulated driver.
 
+#include "runtime/Abi/FreeSizes.h"
 #include "runtime/Abi/Manifest.h"
 #include "runtime/Library/Provider.h"
 #include "tools/nybl/Command.h"
@@ -177,10 +178,10 @@ Evidence Prover::replay(const Counterexample &counterexample) const {
 std::string describe(const Manifest &manifest, double milliseconds) {
   const Certificate &c = manifest.certificate;
   std::string text = fmt::format(
-      "proven: {}\non {}, {}\nfor every M up to {}, in {:.1f} ms: {} "
+      "proven: {}\non {}, {}\nfor every M up to {}{}, in {:.1f} ms: {} "
       "questions, {} of them by search\n",
       manifest.problem, manifest.chip, manifest.schedule, c.rowsMax,
-      milliseconds, c.questions, c.searches);
+      boundsText(manifest), milliseconds, c.questions, c.searches);
   for (const Lemma &lemma : c.lemmas)
     text += fmt::format("  {}  {}\n      as at {}\n", lemma.name, lemma.domain,
                         lemma.sample);

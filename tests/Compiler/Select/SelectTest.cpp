@@ -47,6 +47,36 @@ TEST(Select, TakesTensorMemoryWhereAChipHasIt) {
       << refused.message();
 }
 
+/// One schedule for any N and K; those that need numbers are refused.
+TEST(Select, OneScheduleForAnyNAndK) {
+  GemmProblem any = *parseProblem("gemm n=? k=? sfb=linear d=f32");
+  for (auto [name, kind] :
+       {std::pair("sm_120a", "cooperative"),
+        std::pair("sm_121a", "cooperative"), std::pair("sm_100a", "tmem"),
+        std::pair("sm_103a", "tmem")}) {
+    const Chip &chip = **findChip(name);
+    auto selection = select(any, chip);
+    ASSERT_TRUE(selection) << selection.message();
+    EXPECT_EQ(selection->schedule.kind, kind);
+    EXPECT_EQ(selection->why, "what serves any N and K, the one choice there "
+                              "is");
+    EXPECT_TRUE(validate(selection->schedule, chip, any));
+    Schedule split = selection->schedule;
+    split.split = 2;
+    EXPECT_FALSE(validate(split, chip, any));
+    Schedule group = selection->schedule;
+    group.group = 8;
+    EXPECT_FALSE(validate(group, chip, any));
+  }
+  for (const char *schedule :
+       {"kind=multistage", "kind=cooperative stages=2 store=tma"})
+    EXPECT_NE(validate(*parseSchedule(schedule), chip(), any)
+                  .message()
+                  .find("where n=? and k=?"),
+              std::string::npos)
+        << schedule;
+}
+
 /// What is chosen is in the space that is searched, in which all can be laid
 /// out.
 TEST(Select, TakesTilesOfTensorMemoryOfTheSpace) {
