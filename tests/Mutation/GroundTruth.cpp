@@ -166,6 +166,8 @@ Truth nybl::mutation::findTruth(Subject &subject, const Mutant &mutant,
   auto *quantise = std::get_if<QuantizeProblem>(&subject.anyProblem);
   if (quantise) // padding begins with the first row of a tile, or with no row
     few.append({0, 8, 64, 128});
+  if (subject.chip->tcgen05) // scale factors of 128 rows are whole, but one
+    few.push_back(127);
   if (auto harm = harmOfAddresses(kernel, few, quantise && quantise->padRows))
     return {Verdict::Harmful, "addresses", *harm};
   // Several tiles for a CTA.
