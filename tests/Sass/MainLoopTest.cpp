@@ -66,6 +66,29 @@ TEST(MainLoop, HasTheMostMultipliesOfInnermostOnes) {
   EXPECT_EQ(figures->stallCycles, 4u + 3 + 1 + 1 + 1 + 5);
 }
 
+/// Past what a branch may leave out, but not past a multiply.
+TEST(MainLoop, StallsAreThoseOfTheLeastWayThatMultiplies) {
+  auto figures = figuresOf(R"(
+.L_main:
+/*0000*/ @P0 BRA `(.L_past); /* 0x0 */
+/* 0x0000040000000000 */
+/*0010*/ MOV R2, R3; /* 0x0 */
+/* 0x00001e0000000000 */
+.L_past:
+/*0020*/ @P2 BRA `(.L_end); /* 0x0 */
+/* 0x0000060000000000 */
+/*0030*/ HMMA.16816.F32 R4, R8; /* 0x0 */
+/* 0x0000080000000000 */
+.L_end:
+/*0040*/ @P1 BRA `(.L_main); /* 0x0 */
+/* 0x00000a0000000000 */
+/*0050*/ EXIT;
+)");
+  ASSERT_TRUE(figures);
+  EXPECT_EQ(figures->instructions, 5u);
+  EXPECT_EQ(figures->stallCycles, 2u + 3 + 4 + 5);
+}
+
 TEST(MainLoop, MayBeMissing) {
   EXPECT_FALSE(figuresOf("/*0000*/ HMMA.16816.F32 R4, R8;\n/*0010*/ EXIT;\n"));
 }

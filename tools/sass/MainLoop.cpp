@@ -3,8 +3,8 @@
 // Which loop it is, and what it holds.
 
 #include "tools/sass/MainLoop.h"
+#include <cstdint>
 #include <map>
-#include <queue>
 
 using namespace nybl;
 using namespace nybl::sass;
@@ -69,32 +69,35 @@ Expected<LoopBody> nybl::sass::mainLoopBody(const Code &code) {
   return body;
 }
 
-/// Of all ways through the body, from the head back to it, the one with the
-/// least sum of stall counts. What is no part of the body counts nothing.
+/// Of all ways through the body that pass the most multiplies, from the head
+/// back to it, the one with the least sum of stall counts. What is no part of
+/// the body counts nothing. A multiply takes off more than all stalls together,
+/// so no cycle but the loop itself does.
 static size_t leastStalls(const Code &code, const Flow &flow,
                           const LoopBody &body) {
-  const Loop *loop = flow.innermost(body.head);
-  std::vector<bool> counts(code.instructions.size());
-  for (size_t place : body.places)
-    counts[place] = true;
-  using Way = std::pair<size_t, size_t>; // stalls so far, and where to
-  std::priority_queue<Way, std::vector<Way>, std::greater<>> ways;
-  std::vector<bool> seen(code.instructions.size());
-  ways.push({0, body.head});
-  while (!ways.empty()) {
-    auto [stalls, at] = ways.top();
-    ways.pop();
-    if (at == body.head && stalls > 0)
-      return stalls;
-    if (seen[at])
-      continue;
-    seen[at] = true;
-    size_t own = counts[at] ? code.instructions[at].stallCycles() : 0;
-    for (size_t next : flow.successors(at))
-      if (loop->holds[next])
-        ways.push({stalls + own, next});
+  constexpr int64_t multiply = int64_t(1) << 32, far = INT64_MAX;
+  const Loop &loop = *flow.innermost(body.head);
+  std::vector<int64_t> own(code.instructions.size()), to(own.size(), far);
+  for (size_t i : body.places)
+    own[i] = int64_t(code.instructions[i].stallCycles()) -
+             multiply * isSassMultiply(code.instructions[i]);
+  to[body.head] = 0;
+  int64_t back = far;
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (size_t i = 0; i < own.size(); ++i) {
+      if (!loop.holds[i] || to[i] == far)
+        continue;
+      for (size_t next : flow.successors(i)) {
+        int64_t &known = next == body.head ? back : to[next];
+        if (!loop.holds[next] || to[i] + own[i] >= known)
+          continue;
+        known = to[i] + own[i];
+        changed = true;
+      }
+    }
   }
-  return 0;
+  return static_cast<size_t>(back % multiply + multiply) % multiply;
 }
 
 Expected<std::optional<LoopFigures>> nybl::sass::mainLoop(const Code &code) {
