@@ -31,6 +31,7 @@ constexpr const char *schedules[] = {
     "kind=cooperative tile=128x256x128 warps=2x4 stages=3 fill=tma",
     "kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma store=tma",
     "kind=tmem tile=128x128x256 warps=4x1 stages=4 fill=tma",
+    "kind=tmem tile=128x256x128 warps=4x1 stages=5 fill=tma store=tma",
     "kind=tmem tile=128x256x256 warps=4x1 stages=4 fill=tma",
     "kind=tmem tile=16x128x256 warps=1x4 stages=6 fill=tma swap=ab"};
 constexpr const char *layouts[] = {"linear", "128x4", "8x4"};

@@ -94,6 +94,20 @@ TEST(Select, TakesTilesOfTensorMemoryOfTheSpace) {
   }
 }
 
+/// Of large products the chosen schedule can reach the peak, by what it reads:
+/// a step of 64 of K takes half as many cycles as multiplies have columns, and
+/// a row of it is read in a quarter of one.
+TEST(Select, TakesTilesOfTensorMemoryThatCanReachThePeak) {
+  const Chip &chip = **findChip("sm_100a");
+  for (const char *line : {"gemm n=4096 k=7168", "gemm n=28672 k=4096",
+                           "gemm n=7168 k=2048 m=8192"}) {
+    Schedule s = select(specialise(*parseProblem(line)), chip)->schedule;
+    EXPECT_LT(double(s.multiplyRows() + s.multiplyColumns()) / 4,
+              double(s.multiplyColumns()) / 2)
+        << line << ": " << print(s);
+  }
+}
+
 /// Few rows or few columns are the columns of multiplies, and those few: where
 /// no card is known, by a count.
 TEST(Select, TakesTilesOfTensorMemoryBySize) {

@@ -23,7 +23,7 @@ const std::vector<std::string> schedulesOf(bool tensor) {
             "kind=tmem tile=128x128x64 warps=4x1 stages=3 fill=tma",
             "kind=tmem tile=128x128x128 warps=4x1 stages=2 fill=tma",
             "kind=tmem tile=128x128x256 warps=4x1 stages=2 fill=tma",
-            "kind=tmem tile=128x256x64 warps=4x1 stages=2 fill=tma",
+            "kind=tmem tile=128x256x128 warps=4x1 stages=5 fill=tma",
             "kind=tmem tile=128x64x128 warps=4x1 stages=3 fill=tma store=tma "
             "group=2",
             "kind=tmem tile=16x128x256 warps=1x4 stages=3 fill=tma swap=ab",
