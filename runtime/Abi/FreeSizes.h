@@ -25,8 +25,8 @@ std::optional<Precondition> bindSizes(const Precondition &precondition,
 std::optional<int64_t> sizeFrom(std::string_view source,
                                 const GemmProblem &problem);
 
-/// How far N and K go, in words to follow those about M: ", N up to 262144, K up
-/// to 1048576"; empty of a kernel that is made for its own.
+/// How far N and K go, in words to follow those about M: ", N up to 262144, K
+/// up to 1048576"; empty of a kernel that is made for its own.
 std::string boundsText(const Manifest &manifest);
 
 } // namespace nybl
