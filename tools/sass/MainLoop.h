@@ -17,8 +17,9 @@ struct LoopFigures {
   size_t nops = 0, moves = 0;
   size_t local = 0; ///< accesses of local memory: spills
   /// Sum of the stall counts in the encodings, on the way through the loop with
-  /// the most multiplies where that is least: at least so many cycles pass between
-  /// the first issue of such an iteration of one warp and the next one's.
+  /// the most multiplies where that is least: at least so many cycles pass
+  /// between the first issue of such an iteration of one warp and the next
+  /// one's.
   size_t stallCycles = 0;
 };
 
