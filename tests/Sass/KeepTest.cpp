@@ -29,7 +29,7 @@ std::vector<std::string> lost(const std::string &ptx, const std::string &sass) {
   auto checks = checkKept(from->at(0), to->at(0));
   if (!checks)
     return {checks.message()};
-  EXPECT_EQ(checks->size(), 7u);
+  EXPECT_EQ(checks->size(), 8u);
   std::vector<std::string> sentences;
   for (const Check &check : *checks)
     for (const Loss &loss : check.lost)
@@ -182,6 +182,22 @@ TEST_P(Ours, AStoreOfABox) {
             std::vector<std::string>());
   expectLost(boxes, with("@!PT UTMASTG.2D [UR8], [UR12]"), "boxes",
              "expected at least the 1 stores of boxes of the PTX, got 0");
+}
+
+TEST_P(Ours, ARequestForATile) {
+  std::string asks = replaced(
+      ptx, "griddepcontrol.wait;",
+      "griddepcontrol.wait;\n@%p1 clusterlaunchcontrol.try_cancel.async"
+      ".shared::cta.mbarrier::complete_tx::bytes.b128 [%r1], [%r2];");
+  std::string line = lineWith(sass, " ACQBULK");
+  auto with = [&](const char *text) {
+    return replaced(sass, line, line + "/*0d98*/ " + text + ";\n");
+  };
+  EXPECT_EQ(lost(asks, with("@UP0 UGETNEXTWORKID.SELFCAST [UR8], [UR9]")),
+            std::vector<std::string>());
+  expectLost(asks, with("@!PT UGETNEXTWORKID.SELFCAST [UR8], [UR9]"),
+             "requests",
+             "expected at least the 1 requests for a CTA of the PTX, got 0");
 }
 
 TEST_P(Ours, LocalMemoryInALoop) {

@@ -62,7 +62,9 @@ TEST_F(VerifySass, OurKernelsAreKept) {
       {"kind=multistage", 32},
       {"kind=multistage tile=64x64x128 warps=2x2 stages=3", 16},
       {"kind=cooperative tile=128x256x128 fill=tma", 64},
-      {"kind=pingpong tile=128x128x128 warps=2x2 fill=tma store=tma", 64},
+      {"kind=pingpong tile=128x128x128 warps=2x2 fill=tma store=tma "
+       "scheduler=clc",
+       64},
       {"kind=cooperative tile=128x128x128 fill=tma split=3", 32}};
   for (auto &[schedule, multiplies] : table) {
     Outcome outcome =
@@ -72,7 +74,7 @@ TEST_F(VerifySass, OurKernelsAreKept) {
     ASSERT_TRUE(json.is_object()) << outcome.out;
     EXPECT_EQ(json["verdict"], "kept");
     Json checks = json["kernels"][0]["checks"];
-    ASSERT_EQ(checks.size(), 7u);
+    ASSERT_EQ(checks.size(), 8u);
     EXPECT_EQ(checks[0]["check"], "multiplies");
     EXPECT_EQ(checks[0]["ptx"], multiplies) << schedule;
     // ptxas unrolls the three steps of the last one.
@@ -84,6 +86,8 @@ TEST_F(VerifySass, OurKernelsAreKept) {
     EXPECT_EQ(checks[3]["ptx"], checks[3]["sass"]);
     bool byTma = std::string(schedule).find("store=tma") != std::string::npos;
     EXPECT_EQ(checks[3]["ptx"] > 0, byTma) << schedule;
+    EXPECT_EQ(checks[4]["check"], "requests");
+    EXPECT_EQ(checks[4]["sass"], int(byTma)) << "one of scheduler=clc";
   }
 }
 

@@ -164,6 +164,16 @@ Check checkRegisters(const Graph &ptx, const Graph &sass) {
   return check;
 }
 
+/// Nothing that the PTX has was dropped.
+Check checkAtLeast(Check check, const char *what) {
+  if (check.sass < check.ptx)
+    check.lost.push_back(
+        {0, "",
+         fmt::format("expected at least the {} {} of the PTX, got {}",
+                     check.ptx, what, check.sass)});
+  return check;
+}
+
 Check checkBoxes(const Graph &ptx, const Graph &sass) {
   auto wanted = ptx.all([](const Instruction &in) {
     return in.opcode.starts_with("cp.async.bulk.tensor.") &&
@@ -172,14 +182,21 @@ Check checkBoxes(const Graph &ptx, const Graph &sass) {
   auto got = sass.all([](const Instruction &in) {
     return in.base() == "UTMASTG" && !in.isNever();
   });
-  Check check{"boxes", "stores of boxes by TMA", wanted.size(), got.size()};
-  if (got.size() < wanted.size())
-    check.lost.push_back(
-        {0, "",
-         fmt::format("expected at least the {} stores of boxes of the PTX, got "
-                     "{}",
-                     wanted.size(), got.size())});
-  return check;
+  return checkAtLeast(
+      {"boxes", "stores of boxes by TMA", wanted.size(), got.size()},
+      "stores of boxes");
+}
+
+Check checkRequests(const Graph &ptx, const Graph &sass) {
+  auto wanted = ptx.all([](const Instruction &in) {
+    return in.opcode.starts_with("clusterlaunchcontrol.try_cancel");
+  });
+  auto got = sass.all([](const Instruction &in) {
+    return in.base() == "UGETNEXTWORKID" && !in.isNever();
+  });
+  return checkAtLeast(
+      {"requests", "requests for a CTA to cancel", wanted.size(), got.size()},
+      "requests for a CTA");
 }
 
 bool callsOut(const Code &code, const Instruction &in) {
@@ -316,6 +333,6 @@ Expected<std::vector<Check>> nybl::sass::checkKept(const Code &ptx,
   Graph from{ptx, std::move(*ptxGraph)}, to{sass, std::move(*sassGraph)};
   return std::vector<Check>{checkMultiplies(from, to), checkWait(from, to),
                             checkRegisters(from, to),  checkBoxes(from, to),
-                            checkCalls(from, to),      checkScope(from, to),
-                            checkLocal(from, to)};
+                            checkRequests(from, to),   checkCalls(from, to),
+                            checkScope(from, to),      checkLocal(from, to)};
 }

@@ -15,6 +15,9 @@
 //   registers   As many USETMAXREG as the PTX has setmaxnreg, with the same
 //               numbers of registers. (ptxas drops what it finds no use for.)
 //   boxes       At least as many stores of boxes (UTMASTG) as the PTX has.
+//   requests    At least as many requests for a CTA to cancel (UGETNEXTWORKID)
+//   as
+//               the PTX has.
 //   calls       No call out of the kernel's own code, such as a syscall in the
 //               place of an instruction; vprintf where the PTX calls it.
 //   scope       For each acquire and release of the PTX at the scope of the
