@@ -90,9 +90,10 @@ def Cta_TileRangeOp : Cta_Op<"tile_range", [SingleBlock, NoTerminator,
   let summary = "gives each CTA its tiles: 0 <= tile < count, each exactly once";
   let description = [{
     A contract over the grid: every tile index below `count` is handed to
-    exactly one CTA, whatever the grid's size (>= 1). The plain scheduler walks
-    number = CTA index, + grid size, ... The block argument is the tile's index.
-    In a kernel that is run by pairs a tile is handed to both CTAs of one pair.
+    exactly one CTA, whatever the grid's size: 1 or more, or where CTAs take over
+    tiles of those that have not begun `count` or more (CtaTileLoop.h). The block
+    argument is the tile's index. In a kernel that is run by pairs a tile is
+    handed to both CTAs of one pair.
 
     Without `group` that is the number. With it, tiles lie in rows of `columns`
     (`count` is a multiple of that), and number n is the n-th tile of a walk that
