@@ -3,6 +3,8 @@
 // Running, judging, counting.
 
 #include "tests/Mutation/Outcomes.h"
+#include "compiler/Driver/Expectations.h"
+#include "tests/Mutation/PtxMutants.h"
 #include <cstdlib>
 #include <fmt/format.h>
 #include <fstream>
@@ -132,6 +134,24 @@ void nybl::mutation::expectHarmless(Subject &subject) {
   Truth truth = findTruth(subject, {&none, 0, ""}, *copy);
   EXPECT_EQ(truth.verdict, Verdict::Harmless)
       << subject.name << ": " << truth.how << " " << truth.text;
+}
+
+void nybl::mutation::expectLintFindsPromised(Subject &subject) {
+  compiler::PtxCounts counts = compiler::countInstructions(subject.kernel());
+  mlir::OwningOpRef<mlir::ModuleOp> copy = subject.module->clone();
+  auto lowered = lower(subject, *copy);
+  ASSERT_TRUE(lowered) << lowered.message();
+  const std::string &kernel = lowered->manifest.kernel;
+  EXPECT_TRUE(compiler::lintPtx(lowered->ptx, kernel, counts));
+  unsigned promised = 0;
+  for (const PtxMutant &mutant : ptxMutantsOf(lowered->ptx))
+    if (mutant.isPromised) {
+      ++promised;
+      EXPECT_FALSE(compiler::lintPtx(mutant.ptx, kernel, counts))
+          << subject.name << ": " << mutant.op << " at line " << mutant.line
+          << ": " << mutant.what;
+    }
+  EXPECT_GE(promised, 30u) << subject.name;
 }
 
 Valid nybl::mutation::countValid(const std::vector<Outcome> &outcomes) {

@@ -34,6 +34,10 @@ void expectSound(const std::vector<Outcome> &outcomes);
 /// A kernel that nobody changed does no harm.
 void expectHarmless(Subject &subject);
 
+/// Behind the proof: the lint finds all that it promises to find in the PTX of
+/// a kernel that nobody changed, and nothing in the PTX itself.
+void expectLintFindsPromised(Subject &subject);
+
 using Valid = std::map<Target, unsigned>;
 Valid countValid(const std::vector<Outcome> &outcomes);
 

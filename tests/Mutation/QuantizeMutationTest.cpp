@@ -2,9 +2,7 @@
 //
 // Mutants of quantisations, and of what undoes them.
 
-#include "compiler/Driver/Expectations.h"
 #include "tests/Mutation/Outcomes.h"
-#include "tests/Mutation/PtxMutants.h"
 #include <gtest/gtest.h>
 
 using namespace nybl;
@@ -59,22 +57,7 @@ TEST_P(QuantizeMutation, TheLintFindsWhatItPromises) {
   for (auto [line, schedule] : GetParam()) {
     auto subject = Subject::make(line, schedule);
     ASSERT_TRUE(subject) << subject.message();
-    compiler::PtxCounts counts =
-        compiler::countInstructions((*subject)->kernel());
-    mlir::OwningOpRef<mlir::ModuleOp> copy = (*subject)->module->clone();
-    auto lowered = lower(**subject, *copy);
-    ASSERT_TRUE(lowered) << lowered.message();
-    const std::string &kernel = lowered->manifest.kernel;
-    EXPECT_TRUE(compiler::lintPtx(lowered->ptx, kernel, counts));
-    unsigned promised = 0;
-    for (const PtxMutant &mutant : ptxMutantsOf(lowered->ptx))
-      if (mutant.isPromised) {
-        ++promised;
-        EXPECT_FALSE(compiler::lintPtx(mutant.ptx, kernel, counts))
-            << line << ": " << mutant.op << " at line " << mutant.line << ": "
-            << mutant.what;
-      }
-    EXPECT_GE(promised, 30u) << line;
+    expectLintFindsPromised(**subject);
   }
 }
 

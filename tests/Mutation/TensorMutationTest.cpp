@@ -55,10 +55,20 @@ TEST_P(TensorMutation, NoHarmfulMutantIsProvenNoHarmlessOneRefuted) {
 
 TEST_P(TensorMutation, TheKernelItselfIsHarmless) { expectHarmless(*subject); }
 
+/// Of kernels that PtxMutation has not; many stores element by element take
+/// long.
+class TensorLint : public TensorMutation {};
+
+TEST_P(TensorLint, FindsWhatItPromises) { expectLintFindsPromised(*subject); }
+
+std::string nameOf(const testing::TestParamInfo<Kernel> &info) {
+  return info.param.name;
+}
+
 INSTANTIATE_TEST_SUITE_P(Of, TensorMutation, testing::ValuesIn(kernels),
-                         [](const testing::TestParamInfo<Kernel> &info) {
-                           return std::string(info.param.name);
-                         });
+                         nameOf);
+INSTANTIATE_TEST_SUITE_P(Of, TensorLint,
+                         testing::Values(kernels[2], kernels[3]), nameOf);
 
 /// Tiles by two CTAs.
 TEST(PairMutation, NoHarmfulMutantIsProvenNoHarmlessOneRefuted) {
