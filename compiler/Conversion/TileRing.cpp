@@ -61,17 +61,20 @@ LogicalResult TileRing::convertLoad(tile::LoadOp op, Value isStep) {
   Staged to = stageFor(op, ring);
   Index row = firstRow(op, op.getRow());
   if (Value map = tensorMapOf(op)) {
-    cta::CopyBoxOp::create(
-        builder, op.getLoc(), map, base, row, coordinate(op.getColumn()) / 2,
-        ring, to.stage, iteration, both(*thread < 1, isStep), runsAhead(base));
+    Index byte = coordinate(op.getColumn()) / 2;
+    Value mine = both(*thread < 1, isStep);
+    cta::CopyBoxOp::create(builder, op.getLoc(), map, base, row, byte, ring,
+                           to.stage, iteration, mine, runsAhead(base));
     return success();
   }
   forEachMove(to.rows, 1, row, coordinate(op.getColumn()), [&](Move move) {
-    cta::CopyOp::create(builder, op.getLoc(), base, dataOffset(op, move),
-                        isInside(move.row, move.block, base), to.stage,
-                        iteration,
-                        move.tileRow * to.pitch + move.tileBlock * blockBytes,
-                        both(move.mine, isStep), runsAhead(base));
+    Index from = dataOffset(op, move);
+    Value inside = isInside(move.row, move.block, base);
+    Index place = move.tileRow * to.pitch;
+    place = place + move.tileBlock * blockBytes;
+    Value mine = both(move.mine, isStep);
+    cta::CopyOp::create(builder, op.getLoc(), base, from, inside, to.stage,
+                        iteration, place, mine, runsAhead(base));
   });
   return success();
 }
