@@ -54,6 +54,17 @@ struct LowerCopyScaleAtoms : Lowering<cta::CopyScaleAtomsOp> {
   }
 };
 
+/// They are of one claim: what is moved to the last of them passes no step of a
+/// ring.
+LogicalResult checkClaim(ArrayRef<Operation *> ops) {
+  for (Operation *op = ops.front(); op != ops.back(); op = op->getNextNode())
+    if (isa<cta::RingAcquireOp, cta::RingPublishOp, cta::RingWaitOp,
+            cta::RingReleaseOp>(op))
+      return ops.back()->emitOpError("expected no step of a ring between this "
+                                     "and what is copied with it");
+  return success();
+}
+
 /// These ops go into a branch, before the last of them, and what is computed
 /// for them alone goes with them.
 void moveInto(scf::IfOp branch, ArrayRef<Operation *> ops) {
@@ -93,7 +104,7 @@ void electForCopies(Value mine, ArrayRef<Operation *> copies) {
 
 } // namespace
 
-void nybl::compiler::branchToCopies(cta::KernelOp kernel) {
+LogicalResult nybl::compiler::branchToCopies(cta::KernelOp kernel) {
   using Groups =
       llvm::MapVector<std::pair<Block *, Value>, SmallVector<Operation *>>;
   Groups words, elected;
@@ -112,10 +123,17 @@ void nybl::compiler::branchToCopies(cta::KernelOp kernel) {
     if (auto atoms = dyn_cast<cta::CopyScaleAtomsOp>(op))
       elected[{block, atoms.getMine()}].push_back(op);
   });
-  for (auto &[key, copies] : words)
+  for (auto &[key, copies] : words) {
+    if (failed(checkClaim(copies)))
+      return failure();
     branchAroundWords(key.second, copies);
-  for (auto &[key, copies] : elected)
+  }
+  for (auto &[key, copies] : elected) {
+    if (failed(checkClaim(copies)))
+      return failure();
     electForCopies(key.second, copies);
+  }
+  return success();
 }
 
 void nybl::compiler::addScaleAtomPatterns(TypeConverter &types,

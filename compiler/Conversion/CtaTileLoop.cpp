@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace nybl;
@@ -101,7 +102,7 @@ public:
     int64_t warps = 0;
     for (auto role : range.getBody().getOps<cta::RoleOp>()) {
       warps += int64_t(role.getCount());
-      groups = std::max(groups, role.getGroups());
+      groups = std::lcm(groups, role.getGroups());
     }
     SmallVector<int64_t> arrivals(answerSlots, 1);
     arrivals.append(answerSlots, warps);
@@ -209,7 +210,7 @@ private:
   }
 
   Value barriers, answers;
-  int64_t groups = 1; ///< the most of any role
+  int64_t groups = 1; ///< a multiple of each role's
 };
 
 } // namespace

@@ -220,7 +220,8 @@ LogicalResult nybl::compiler::lowerKernels(
     if (failed(placeTensorMemory(kernel)))
       return failure();
     expandTileRanges(kernel);
-    branchToCopies(kernel);
+    if (failed(branchToCopies(kernel)))
+      return failure();
     if (failed(gatherAsked(kernel)))
       return failure();
   }

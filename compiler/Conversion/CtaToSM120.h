@@ -158,7 +158,7 @@ void addTensorPatterns(mlir::TypeConverter &types,
 /// stands in a branch, and so does all that one thread has copied in a K step,
 /// for which it is elected once; its copies then have this attribute
 /// (CtaScaleAtoms.cpp).
-void branchToCopies(cta::KernelOp kernel);
+mlir::LogicalResult branchToCopies(cta::KernelOp kernel);
 inline constexpr llvm::StringLiteral byElected = "by_elected";
 
 /// Copies of them as a whole (CtaScaleAtoms.cpp).

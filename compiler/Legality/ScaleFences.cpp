@@ -79,8 +79,7 @@ LogicalResult nybl::compiler::proveCopied(Proof &proof) {
         return proof.kernel.walk([&](cta::StageAccess write) -> WalkResult {
           auto alloc = write.getStage().getDefiningOp<cta::AllocOp>();
           if (!write.isStageWrite() || alloc.getRing() != wait.getRing() ||
-              !isa<cta::ScaleStageType>(alloc.getType()) ||
-              isa<cta::CopyScaleAtomsOp>(write.getOperation()))
+              isa<cta::CopyScaleAtomsOp, cta::CopyBoxOp>(write.getOperation()))
             return success();
           return proveLeft(write, *claim, proof);
         });

@@ -195,6 +195,9 @@ FailureOr<Writer> ContentBuilder::describeAtoms(cta::CopyScaleAtomsOp op) {
   if (failed(describeGuard(writer, *iteration, *mine)) || failed(factor) ||
       failed(setOperand(access, op.getBase())))
     return failure();
+  if (factor->named && !factor->byGuard &&
+      failed(proveReal(access, *domain, *factor)))
+    return failure();
   int64_t blocks = int64_t(op.getAtoms()) * op.atomBlocks;
   std::optional<Split> row =
       proof.threads.split(factor->row - (op.atomRows - 1));

@@ -4,6 +4,7 @@
 // else copies them, and whether there is a fence. No verdict of the enumeration
 // may be of a kernel that is proven.
 
+#include "compiler/Conversion/Index.h"
 #include "mlir/IR/Matchers.h"
 #include "tests/CtaInterpreter/WrongKernels.h"
 
@@ -36,6 +37,24 @@ void askForOneRow(cta::KernelOp kernel) {
     auto last = rows.getLhs().getDefiningOp<arith::AddIOp>();
     rows->setOperand(0, last.getLhs());
   }
+}
+
+/// 16 K blocks are more than there are, and in step 1 what lies where the last
+/// ones would is the next 128 rows' first.
+void askForOtherRows(cta::KernelOp kernel) {
+  Atoms atoms = all<Atoms>(kernel, "sfa").front();
+  auto both = atoms.getInside().getDefiningOp<arith::AndIOp>();
+  auto rows = both.getLhs().getDefiningOp<arith::CmpIOp>();
+  auto blocks = both.getRhs().getDefiningOp<arith::CmpIOp>();
+  OpBuilder b(both);
+  compiler::Index last(b, rows.getLhs());
+  Value next = last + 128 < compiler::Index(b, rows.getRhs());
+  Value wide = compiler::Index(b, blocks.getLhs()) < 16;
+  Value inside = arith::AndIOp::create(b, both.getLoc(), rows, wide);
+  inside = arith::AndIOp::create(b, both.getLoc(), inside, next);
+  both.getResult().replaceAllUsesWith(inside);
+  for (cta::RingWaitOp wait : all<cta::RingWaitOp>(kernel))
+    wait.getCopiedMutable().clear();
 }
 
 void leaveToNobody(cta::KernelOp kernel) {
@@ -100,6 +119,7 @@ constexpr Edit atomEdits[] = {
     {"AskedForRowsAlone", "L1", [](cta::KernelOp k) { keepHalf(k, 0); }},
     {"AskedForBlocksAlone", "L1", [](cta::KernelOp k) { keepHalf(k, 1); }},
     {"AskedForOneRow", "L1", askForOneRow},
+    {"AskedForOtherRows", "L2", askForOtherRows},
     {"AlwaysCopied", "L1",
      [](cta::KernelOp k) {
        for (Atoms atoms : all<Atoms>(k))
@@ -177,5 +197,58 @@ INSTANTIATE_TEST_SUITE_P(Edits, WrongAtoms, testing::ValuesIn(atomEdits),
                          [](const testing::TestParamInfo<Edit> &info) {
                            return info.param.name;
                          });
+
+/// A's box of 128 rows of 8 K blocks, as its 128 threads would copy it: a row
+/// each, in the box's swizzle of 64 bytes.
+void copyDataByThreads(cta::KernelOp kernel) {
+  using compiler::Index;
+  cta::CopyBoxOp box = all<cta::CopyBoxOp>(kernel, "a").front();
+  Location loc = box.getLoc();
+  OpBuilder b(box);
+  auto role = box->getParentOfType<cta::RoleOp>();
+  Index thread(b, role.getBody().getArgument(0)), begin(b, box.getColumn());
+  Index row = Index(b, box.getRow()) + thread;
+  Index start = row.extend() * Index(b, kernel.argumentFor("a.stride"));
+  Value isRow = row < Index(b, kernel.argumentFor("m"));
+  Index swizzle = thread / 2 % 4, pitch = thread * 64;
+  for (int64_t block = 0; block < 8; ++block) {
+    Index column = begin + block * 8;
+    Value isBlock = column < box.getBase().getType().getRowBytes();
+    Value inside = arith::AndIOp::create(b, loc, isRow, isBlock);
+    Index offset = start + column.extend();
+    Value sixteens = arith::ConstantOp::create(
+        b, loc, b.getI32IntegerAttr(int32_t(block / 2)));
+    Index to = pitch + (swizzle ^ Index(b, sixteens)) * 16;
+    to = to + block % 2 * 8;
+    cta::CopyOp::create(b, loc, box.getBase(), offset, inside, box.getStage(),
+                        box.getIteration(), to, /*mine=*/Value(),
+                        /*ahead=*/false);
+  }
+  box.erase();
+}
+
+/// Multiplies read data as something else than threads, too: a wait that leaves
+/// the fence out where scale factors came as a whole is no wait for these.
+TEST(DataByThreads, AreFencedInAnyCase) {
+  GemmProblem problem;
+  problem.n = 140;
+  problem.k = 224;
+  for (bool isFenced : {true, false}) {
+    CtaInstance instance(
+        problem, "kind=tmem tile=128x128x128 warps=4x1 stages=2 fill=tma",
+        /*templateText=*/"", "sm_100a");
+    ASSERT_TRUE(instance.kernel);
+    copyDataByThreads(instance.kernel);
+    if (isFenced)
+      for (cta::RingWaitOp wait : all<cta::RingWaitOp>(instance.kernel))
+        wait.getCopiedMutable().clear();
+    Verdict verdict = prove(instance);
+    EXPECT_EQ(verdict.accepted, isFenced) << verdict.message;
+    if (!isFenced)
+      EXPECT_NE(verdict.message.find("threads write in any case"),
+                std::string::npos)
+          << verdict.message;
+  }
+}
 
 } // namespace
