@@ -120,6 +120,9 @@ public:
     if (!waited)
       wait(); // it never comes
     checkThreads();
+    if (bytesMissing)
+      faults.push_back("expected " + std::to_string(bytesToCome) +
+                       " bytes more of the last bulk copies");
     if (!found)
       faults.push_back(("the PTX has no entry '" + kernel + "'").str());
     else if (inPairs != counts.byPairs)
@@ -153,15 +156,17 @@ private:
   }
 
   /// Who does it is looked at when all instructions have been followed.
-  enum class Who { AnyElected, ElectedOfOneWarp, WholeWarps };
+  enum class Who { AnyElected, OneOfEachGroup, OneOfAll, WholeWarps };
   void expect(Who who, const Statement &s, StringRef predicate) {
     expectations.push_back({who, s.line, s.text.str(), predicate.str()});
   }
   /// The predicate that it stands under; who is behind a branch of the elected
   /// one was looked at there.
   void expect(Who who, const Statement &s) {
-    if (s.predicated && branch != Elected)
-      expect(who, s, StringRef(s.text).ltrim("@!").split(' ').first);
+    if (!s.predicated || branch == Elected)
+      return;
+    StringRef predicate = StringRef(s.text).ltrim('@').split(' ').first;
+    expect(who, s, who == Who::WholeWarps ? predicate.ltrim('!') : predicate);
   }
 
   void checkThreads() {
@@ -172,8 +177,9 @@ private:
           fault(s, "this parts a warp, and elections take whole warps");
       } else if (!threads.isElected(predicate)) {
         fault(s, "expected the predicate of an elected thread");
-      } else if (who == Who::ElectedOfOneWarp &&
-                 !threads.isElectedOfOneWarp(predicate)) {
+      } else if (who != Who::AnyElected &&
+                 !threads.isElectedOfOneWarp(predicate,
+                                             who == Who::OneOfEachGroup)) {
         fault(s, "expected a thread that is elected in one warp alone");
       }
     }
@@ -276,6 +282,10 @@ private:
     return true;
   }
 
+  static std::string predicateOf(const Statement &s) {
+    return s.predicated ? StringRef(s.text).split(' ').first.str() : "";
+  }
+
   /// By the thread that has told the barrier how many bytes come.
   void bulkCopy(const Statement &s) {
     ++counts.bulkCopies;
@@ -286,6 +296,8 @@ private:
       fault(s, "expected one thread to copy in bulk");
     if (!s.predicated)
       fault(s, "expected a predicate: it copies where all is real");
+    if (predicateOf(s) != bytesFor || operands.back().trim() != bytesAt)
+      fault(s, "expected the predicate and the mbarrier that were told of it");
     if (operands.size() != 4 || operands[2].trim().getAsInteger(10, bytes) ||
         bytes > bytesToCome)
       fault(s, "expected at most the bytes that its mbarrier expects, " +
@@ -312,7 +324,7 @@ private:
       ++counts.boxes;
       if (!s.predicated && branch != Elected)
         fault(s, "expected one thread to copy a box");
-      expect(Who::ElectedOfOneWarp, s);
+      expect(Who::OneOfAll, s);
       checkCopy(s);
       return;
     }
@@ -347,6 +359,8 @@ private:
       fault(s, "expected " + std::to_string(bytesToCome) +
                    " bytes more of the bulk copies before it");
     bytesMissing = false;
+    bytesFor = predicateOf(s);
+    bytesAt = StringRef(s.operands).split(',').first.trim();
     if (s.operands.rsplit(',').second.trim().getAsInteger(10, bytesToCome))
       fault(s, "expected a number of bytes");
   }
@@ -380,9 +394,9 @@ private:
     else if (s.op == "mbarrier.arrive.shared.b64")
       ++counts.arrivals;
     else if (s.op == "mbarrier.expect_tx.relaxed.cta.shared::cta.b64")
-      expectBytes(s), expect(Who::ElectedOfOneWarp, s);
+      expectBytes(s), expect(Who::OneOfAll, s);
     else if (s.op == "mbarrier.arrive.expect_tx.shared.b64")
-      ++counts.answersExpected, expect(Who::ElectedOfOneWarp, s);
+      ++counts.answersExpected, expect(Who::OneOfAll, s);
     else if (s.op == "mbarrier.try_wait.parity.shared.b64")
       ++counts.mbarrierWaits;
     else
@@ -419,7 +433,7 @@ private:
     if (asks && !s.predicated)
       fault(s, "expected one thread to ask for a tile");
     if (asks)
-      expect(Who::ElectedOfOneWarp, s);
+      expect(Who::OneOfAll, s);
     if (names && !s.predicated)
       fault(s, "expected a predicate: not every answer names a tile");
   }
@@ -474,7 +488,7 @@ private:
       fault(s, s.predicated ? "expected no predicate"
                             : "expected a predicate: not all threads do it");
     if (kind->commits)
-      expect(Who::ElectedOfOneWarp, s);
+      expect(Who::OneOfEachGroup, s);
     if (kind->branched && branch != Elected)
       fault(s, "expected to be behind an elected thread's branch: not all "
                "threads do it");
@@ -524,6 +538,9 @@ private:
       branch = Nobody;
     if (s.op == "fence.proxy.async.shared::cta") {
       ++counts.proxyFences, counts.choiceFences += s.predicated;
+      // What its predicate says is that no thread has written.
+      if (s.predicated && !StringRef(s.text).starts_with("@!"))
+        fault(s, "expected a predicate under which it is left out");
       isFenced = true;
     }
     if (ofPair)
@@ -563,7 +580,7 @@ private:
     bool isElected = parts && predicate == elected;
     bool areOthers = parts && predicate == others;
     if (isElected || areOthers)
-      expect(Who::ElectedOfOneWarp, s, elected);
+      expect(Who::OneOfEachGroup, s, elected);
     else
       expect(Who::WholeWarps, s);
     if ((branch == Any || branch == Elects) && !isElected)
@@ -636,13 +653,14 @@ private:
   Labels &labels;
   /// Who is here: any, any behind an election, the elected one, or nobody.
   enum { Any, Elects, Elected, Nobody } branch = Any;
-  bool isAlone = false;        ///< the elected one was, ahead of this
-  std::string elected, others; ///< predicates
-  bool lanesMet = false;       ///< of a warp, since they left sums
-  bool isFenced = false;       ///< since the last wait, whoever came here
-  bool wasFenced = false;      ///< ahead of the last label
-  unsigned bytesToCome = 0;    ///< that a barrier expects
-  bool bytesMissing = false;   ///< some came, in bulk
+  bool isAlone = false;          ///< the elected one was, ahead of this
+  std::string elected, others;   ///< predicates
+  bool lanesMet = false;         ///< of a warp, since they left sums
+  bool isFenced = false;         ///< since the last wait, whoever came here
+  bool wasFenced = false;        ///< ahead of the last label
+  unsigned bytesToCome = 0;      ///< that a barrier expects
+  bool bytesMissing = false;     ///< some came, in bulk
+  std::string bytesFor, bytesAt; ///< the predicate and the mbarrier of these
   Origins origins;
   PtxThreads threads;
   struct Expectation {

@@ -74,7 +74,7 @@ std::optional<int64_t> PtxThreads::numberOf(StringRef name) const {
   if (!modulus || !by)
     return std::nullopt;
   if (op.starts_with("add.") || op.starts_with("sub."))
-    return *by % lanes == 0 ? modulus : std::nullopt;
+    return *by % lanes == 0 && *modulus == 0 ? modulus : std::nullopt;
   bool masks = op == "and.b32" && *by > 0 && llvm::isPowerOf2_64(*by + 1);
   if (!masks)
     return std::nullopt;
@@ -101,24 +101,34 @@ PtxThreads::comparisonOf(StringRef predicate) const {
     return std::nullopt;
   StringRef how = op.split('.').first;
   bool equality = how == "eq" || how == "ne";
+  // Below the first thread numbers wrap round to large ones.
+  if (!equality && !op.ends_with(".u32"))
+    return std::nullopt;
   bool next = how == "le" || how == "gt"; // the number itself is below
   return Comparison{*modulus, equality, *bound + next,
                     how == "eq" || how == "lt" || how == "le"};
 }
 
 bool PtxThreads::partsWarp(StringRef predicate) const {
-  std::optional<Comparison> made = comparisonOf(predicate);
-  return made && (made->equality || made->bound % lanes != 0);
+  if (std::optional<Comparison> made = comparisonOf(predicate))
+    return made->equality || made->bound % lanes != 0;
+  const Definition *made = definitionOf(predicate);
+  StringRef op = made ? StringRef(made->op) : "";
+  return (op == "and.pred" || op == "or.pred" || op == "xor.pred" ||
+          op == "not.pred") &&
+         llvm::any_of(llvm::drop_begin(made->operands),
+                      [&](StringRef part) { return partsWarp(part); });
 }
 
-bool PtxThreads::holdsInOneWarp(StringRef predicate) const {
+bool PtxThreads::holdsInOneWarp(StringRef predicate, bool ofEachGroup) const {
   if (std::optional<Comparison> made = comparisonOf(predicate))
     return made->holds && (made->equality || made->bound <= lanes) &&
-           (made->modulus == 0 || made->modulus >= warpsOfGroup * lanes);
+           (made->modulus == 0 ||
+            (ofEachGroup && made->modulus >= warpsOfGroup * lanes));
   const Definition *both = definitionOf(predicate);
   return both && both->op == "and.pred" &&
-         (holdsInOneWarp(both->operands[1]) ||
-          holdsInOneWarp(both->operands[2]));
+         (holdsInOneWarp(both->operands[1], ofEachGroup) ||
+          holdsInOneWarp(both->operands[2], ofEachGroup));
 }
 
 std::optional<StringRef> PtxThreads::electedFrom(StringRef predicate) const {
@@ -135,7 +145,8 @@ bool PtxThreads::isElected(StringRef predicate) const {
   return electedFrom(predicate).has_value();
 }
 
-bool PtxThreads::isElectedOfOneWarp(StringRef predicate) const {
+bool PtxThreads::isElectedOfOneWarp(StringRef predicate,
+                                    bool ofEachGroup) const {
   std::optional<StringRef> from = electedFrom(predicate);
-  return from && holdsInOneWarp(*from);
+  return from && holdsInOneWarp(*from, ofEachGroup);
 }

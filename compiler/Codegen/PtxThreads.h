@@ -26,8 +26,9 @@ public:
   /// It holds for threads that elect.sync has named, of warps that something
   /// holds in, or for some of these.
   bool isElected(llvm::StringRef predicate) const;
-  /// The same, of one warp alone, or one of each group of four or more.
-  bool isElectedOfOneWarp(llvm::StringRef predicate) const;
+  /// The same, of one warp alone, or where they may be several, of one of each
+  /// group of four or more.
+  bool isElectedOfOneWarp(llvm::StringRef predicate, bool ofEachGroup) const;
 
 private:
   struct Definition {
@@ -48,7 +49,7 @@ private:
   /// The modulus, where it is a thread's number.
   std::optional<int64_t> numberOf(llvm::StringRef name) const;
   std::optional<Comparison> comparisonOf(llvm::StringRef predicate) const;
-  bool holdsInOneWarp(llvm::StringRef predicate) const;
+  bool holdsInOneWarp(llvm::StringRef predicate, bool ofEachGroup) const;
   /// Where it is of elected threads: what had to hold in their warps.
   std::optional<llvm::StringRef> electedFrom(llvm::StringRef predicate) const;
   void define(llvm::StringRef op, llvm::ArrayRef<llvm::StringRef> operands);

@@ -289,6 +289,17 @@ TEST(PtxLint, ScalesInBulkThatAreNotWhatWasProven) {
       counts, missing);
   expectFault(changed("@!%p2 ", ""), counts,
               "expected 1 fences with a predicate, got 0");
+  expectFault(changed("@!%p2 fence", "@%p2 fence"), counts,
+              "expected a predicate under which it is left out");
+  const std::string told =
+      "expected the predicate and the mbarrier that were told of it";
+  expectFault(changed("@%p3 cp.async.bulk", "@%p4 cp.async.bulk"), counts,
+              told);
+  expectFault(changed("[%rd2], 1536, [%r1]", "[%rd2], 1536, [%r2]"), counts,
+              told);
+  const std::string last = "[%rd1], 512, [%r1];\n" + waitForSlot;
+  expectFault(changed(last, "[%rd1], 256, [%r1];\n" + waitForSlot), counts,
+              "expected 256 bytes more of the last bulk copies");
   counts.bulkCopies = 1;
   expectFault(with("ret;", inBulk), counts, "expected 1 bulk copies, got 3");
 }
@@ -310,7 +321,7 @@ TEST(PtxLint, LaunchControlThatIsNotWhatWasProven) {
   PtxCounts counts = expected();
   counts.cancellations = counts.answersExpected = counts.answers = 1;
   counts.elections = 1;
-  const std::string whole = elected + answers;
+  const std::string whole = electedOf("sub.s32 %r8, %r7, 256;\n") + answers;
   auto status = lintPtx(with("ret;", whole), "gemm", counts);
   EXPECT_TRUE(status) << status.message();
   auto changed = [&](const std::string &from, const std::string &to) {
@@ -325,8 +336,11 @@ TEST(PtxLint, LaunchControlThatIsNotWhatWasProven) {
               "expected 0 requests for a tile, got 1");
   expectFault(changed("@%p1 cluster", "cluster"), counts,
               "expected one thread to ask for a tile");
-  expectFault(changed("and.b32 %r8, %r7, 127", "and.b32 %r8, %r7, 31"), counts,
-              "expected a thread that is elected in one warp alone");
+  expectFault(changed("@%p1 cluster", "@!%p1 cluster"), counts,
+              "expected the predicate of an elected thread");
+  for (std::string other : {"and.b32 %r8, %r7, 31", "and.b32 %r8, %r7, 127"})
+    expectFault(changed("sub.s32 %r8, %r7, 256", other), counts,
+                "expected a thread that is elected in one warp alone");
   expectFault(changed("@%p2 cluster", "cluster"), counts,
               "not every answer names a tile");
   expectFault(changed("@%p1 mbarrier", "// "), counts,
@@ -419,6 +433,18 @@ TEST(PtxLint, FindsEachFault) {
       {with("ret;", elected + "setp.lt.u32 %p5, %r7, 40;\n"
                               "@%p5 bra $L__BB0_4;\n"),
        "this parts a warp"},
+      {with("ret;", elected + "setp.lt.u32 %p5, %r7, 40;\n"
+                              "and.pred %p4, %p2, %p5;\n"
+                              "@%p4 bra $L__BB0_4;\n"),
+       "this parts a warp"},
+      // Threads before the first would be below any number.
+      {with("ret;", "mov.u32 %r7, %tid.x;\nsub.s32 %r8, %r7, 256;\n"
+                    "setp.lt.s32 %p6, %r8, 32;\n"
+                    "vote.sync.any.pred any, %p6, 0xffffffff;\n"
+                    "elect.sync _|%p1, 0xffffffff;\n"
+                    "and.pred %p1, %p1, any;\n@%p1 " +
+                        commit),
+       "expected a thread that is elected in one warp alone"},
       {with("ret;", elected + "setp.lt.u32 %p5, %r7, 64;\n"
                               "@%p5 bra $L__BB0_4;\n"),
        "expected 0 elections of a thread, got 1"},
