@@ -306,14 +306,17 @@ Status Compilation::compileToPtx() {
   return lint;
 }
 
-/// A program that was replaced since it told its version made another kernel.
+/// A program that was replaced since it told its version, or that runs another
+/// than it says, made another kernel.
 Status checkVersion(const PtxAs &ptxas, const Cubin &cubin) {
   if (cubin.version.empty() || cubin.version == ptxas.version)
     return Status::ok();
   return Status::environment(
       "expected a cubin of ptxas " + ptxas.version + ", as " + ptxas.path +
       " was said to be, but its cubin is of " + cubin.version +
-      ": it was replaced meanwhile, so start the process that asks anew");
+      ": either it was replaced meanwhile, so ask again, or its --version is "
+      "not that of the ptxas it runs, so name that one itself with NYBL_PTXAS "
+      "or --ptxas");
 }
 
 Expected<PtxAs> Compilation::ptxasToRun() const {

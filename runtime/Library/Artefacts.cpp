@@ -5,6 +5,7 @@
 #include "runtime/Library/Artefacts.h"
 #include "runtime/Abi/ChipFamily.h"
 #include "runtime/Abi/FreeSizes.h"
+#include "runtime/Abi/LeastDriver.h"
 #include "runtime/Abi/Problem.h"
 #include "runtime/Library/Fingerprint.h"
 #include "runtime/Support/Digest.h"
@@ -125,6 +126,44 @@ Status withCommand(const Status &status, const KernelRequest &request,
                   request.problem, request.chip, options));
 }
 
+/// Why the driver cannot load a kernel of a bundle; empty where it can.
+std::string tooNewFor(int driverVersion, const Artefact &artefact) {
+  int least = leastDriverOfPtx(artefact.manifest);
+  if (driverVersion == 0 || driverVersion >= least)
+    return "";
+  return fmt::format("{} has a kernel for '{}' on {} that needs a driver of "
+                     "CUDA {} or later, and this one is of CUDA {}",
+                     artefact.origin, artefact.manifest.problem,
+                     artefact.manifest.chip, driverText(least),
+                     driverText(driverVersion));
+}
+
+/// The classes whose kernels serve the problem's own too, the narrowest first:
+/// of more rows, or without weights=static, which waits for more.
+std::vector<GemmProblem> widerClasses(const GemmProblem &own) {
+  std::vector<GemmProblem> classes;
+  for (std::optional next(own); next; next = widerClass(*next)) {
+    if (*next != own)
+      classes.push_back(*next);
+    if (!next->staticWeights)
+      continue;
+    classes.push_back(*next);
+    classes.back().staticWeights = false;
+  }
+  return classes;
+}
+
+/// How good a kernel of another class is.
+const char *remark(const Manifest &manifest, const std::string &problemClass) {
+  auto served = parseProblem(manifest.problem),
+       own = parseProblem(problemClass);
+  if (served && served->isGeneric())
+    return "the generic one of any n and k, right but slow";
+  return served && own && served->m == own->m
+             ? "right but it waits for the weights too"
+             : "right but not made for so few rows";
+}
+
 } // namespace
 
 Artefacts::Artefacts(std::string jitPath, cache::Settings settings, Log l,
@@ -181,9 +220,10 @@ Expected<Compilation> Artefacts::run(const NyblCompileRequest &request) {
 }
 
 /// The chip's own before its family's: whoever made a bundle with both has one
-/// that is made for this chip alone.
+/// that is made for this chip alone. The family's PTX is of a newer version, so
+/// the driver may load what the compiler makes for the chip, and not that.
 std::optional<Expected<Artefact>>
-Artefacts::findInBundles(const KernelRequest &request) {
+Artefacts::findInBundles(const KernelRequest &request, Search &search) {
   auto own = findRow(request);
   std::string_view family = familyTargetOf(request.chip);
   if (own || family.empty())
@@ -191,8 +231,16 @@ Artefacts::findInBundles(const KernelRequest &request) {
   KernelRequest ofFamily = request;
   ofFamily.chip = family;
   auto shared = findRow(ofFamily);
-  if (shared && *shared)
-    (*shared)->origin += fmt::format(", for {}", family);
+  if (!shared || !*shared)
+    return shared;
+  std::string why = tooNewFor(search.driverVersion, **shared);
+  if (!why.empty()) {
+    log(NYBL_LOG_WARNING, why + ": it is passed over");
+    if (search.passedOver.empty())
+      search.passedOver = why;
+    return std::nullopt;
+  }
+  (*shared)->origin += fmt::format(", for {}", family);
   return shared;
 }
 
@@ -249,7 +297,7 @@ Artefacts::findInCache(const KernelRequest &request) const {
 
 Expected<Artefact> Artefacts::compile(const Wish &wish, KernelRequest request,
                                       const Expected<Tools> &tools,
-                                      bool &isAnswered) {
+                                      Search &search) {
   NyblCompileRequest asked = {};
   asked.problem = wish.problemClass.c_str();
   asked.chip = wish.chip.c_str();
@@ -264,8 +312,9 @@ Expected<Artefact> Artefacts::compile(const Wish &wish, KernelRequest request,
   asked.verify_each = wish.verifyEach;
   auto compilation = run(asked);
   if (!compilation)
-    return withCommand(compilation.status(), request, !bundles.empty());
-  isAnswered = true;
+    return withCommand(compilation.status(), request,
+                       !bundles.empty() && search.passedOver.empty());
+  search.isAnswered = true;
   Artefact artefact;
   artefact.kernel = {std::move(request), std::move(compilation->manifest),
                      std::move(compilation->ptx),
@@ -309,10 +358,11 @@ void Artefacts::store(const Artefact &artefact) const {
 /// In bundles, or in the cache of these very tools.
 std::optional<Artefact> Artefacts::findOf(const GemmProblem &problemClass,
                                           KernelRequest request,
-                                          const Expected<Tools> &tools) {
+                                          const Expected<Tools> &tools,
+                                          Search &search) {
   Watch watch;
   request.problem = print(problemClass);
-  if (auto found = findInBundles(request)) {
+  if (auto found = findInBundles(request, search)) {
     if (*found)
       return std::move(**found);
     log(NYBL_LOG_WARNING, found->message());
@@ -329,7 +379,8 @@ std::optional<Artefact> Artefacts::findOf(const GemmProblem &problemClass,
 
 /// Of the narrowest class that there is, and at last of any N and K.
 std::optional<Artefact> Artefacts::findWider(const Wish &wish,
-                                             const KernelRequest &request) {
+                                             const KernelRequest &request,
+                                             Search &search) {
   auto problem = parseProblem(wish.problemClass);
   if (!problem) // a quantisation: there is one class
     return std::nullopt;
@@ -337,12 +388,12 @@ std::optional<Artefact> Artefacts::findWider(const Wish &wish,
   auto tools = cache.isOn() && !wish.verifyEach
                    ? findTools(wish)
                    : Expected<Tools>(Status::environment("no cache"));
-  for (auto next = widerClass(*problem); next; next = widerClass(*next))
-    if (auto found = findOf(*next, request, tools))
+  for (const GemmProblem &next : widerClasses(*problem))
+    if (auto found = findOf(next, request, tools, search))
       return found;
   if (problem->isGeneric() || wish.schedule || wish.templateText)
     return std::nullopt;
-  auto generic = findOf(genericClass(*problem), request, tools);
+  auto generic = findOf(genericClass(*problem), request, tools, search);
   Status fits =
       generic ? checkSizes(generic->manifest, *problem) : Status::ok();
   if (fits)
@@ -351,56 +402,55 @@ std::optional<Artefact> Artefacts::findWider(const Wish &wish,
   return std::nullopt;
 }
 
-/// How good a kernel of another class is.
-static const char *remark(const Manifest &manifest) {
-  auto problem = parseProblem(manifest.problem);
-  return problem && problem->isGeneric()
-             ? "the generic one of any n and k, right but slow"
-             : "right but not made for so few rows";
-}
-
 Expected<Artefact> Artefacts::make(const Wish &wish) {
   auto request = requestOf(wish);
   if (!request)
     return request.status();
-  bool isAnswered = false;
-  auto own = makeOwn(wish, *request, isAnswered);
+  Search search = {wish.driverVersion, false, ""};
+  auto own = makeOwn(wish, *request, search);
   ErrorCode code = own.status().code();
   // A compiler of another version is no want of one.
-  if (!wish.orWider || wish.dumpDir || isAnswered ||
+  if (search.isAnswered ||
       (code != ErrorCode::NotFound && code != ErrorCode::Environment))
     return own;
-  auto wider = findWider(wish, *request);
+  std::optional<Artefact> wider;
+  if (wish.orWider && !wish.dumpDir)
+    wider = findWider(wish, *request, search);
   if (!wider)
-    return own;
+    return search.passedOver.empty()
+               ? std::move(own)
+               : Expected<Artefact>(Status::environment(fmt::format(
+                     "{}: install a newer driver of the GPU; or else {}",
+                     search.passedOver, own.message())));
   log(NYBL_LOG_WARNING,
       fmt::format("'{}' on {} is served by the kernel of '{}' ({}), {}: {}",
                   wish.problemClass, wish.chip, wider->manifest.problem,
-                  wider->origin, remark(wider->manifest), own.message()));
+                  wider->origin, remark(wider->manifest, wish.problemClass),
+                  own.message()));
   return std::move(*wider);
 }
 
 Expected<Artefact> Artefacts::makeOwn(const Wish &wish, KernelRequest request,
-                                      bool &isAnswered) {
+                                      Search &search) {
   Watch watch;
   if (!wish.dumpDir)
-    if (auto found = findInBundles(request))
+    if (auto found = findInBundles(request, search))
       return *found;
   auto tools = findTools(wish);
   if (!tools || !cache.isOn() || wish.dumpDir)
-    return compile(wish, request, tools, isAnswered);
+    return compile(wish, request, tools, search);
   request.compiler = tools->fingerprint;
   request.ptxas = tools->ptxasVersion;
   auto text = print(request);
   if (!text) // a schedule of more than one line
-    return compile(wish, request, tools, isAnswered);
+    return compile(wish, request, tools, search);
   Turn turn(*text);
   if (!wish.verifyEach)
     if (auto found = findInCache(request)) {
       found->phases = watch.phases("cache");
       return std::move(*found);
     }
-  auto artefact = compile(wish, request, tools, isAnswered);
+  auto artefact = compile(wish, request, tools, search);
   if (artefact)
     store(*artefact);
   return artefact;

@@ -30,10 +30,13 @@ struct Wish {
   /// PTX alone will do, which this driver compiles. Empty: it will not.
   std::string driver;
   /// Where the kernel cannot be had for want of a compiler or of what that
-  /// needs, one of a wider class (more rows) that is there will do, and else
-  /// the generic one of any N and K, if neither schedule nor template is asked
-  /// for.
+  /// needs, one of a wider class (more rows, or without weights=static) that is
+  /// there will do, and else the generic one of any N and K, if neither
+  /// schedule nor template is asked for.
   bool orWider = false;
+  /// As cuDriverGetVersion has it: a family's kernel in a bundle that it cannot
+  /// load is passed over. 0: not known, nothing is.
+  int driverVersion = 0;
 };
 
 struct Artefact {
@@ -75,23 +78,30 @@ private:
   struct Tools {
     std::string fingerprint, ptxasPath, ptxasVersion;
   };
-  /// Of the class that is asked for. isAnswered becomes true where a compiler
-  /// gave a kernel, be it the right one or not.
+  /// One call of make.
+  struct Search {
+    int driverVersion;
+    /// A compiler gave a kernel, be it the right one or not.
+    bool isAnswered = false;
+    std::string passedOver; ///< the first that the driver cannot load, and why
+  };
+  /// Of the class that is asked for.
   Expected<Artefact> makeOwn(const Wish &wish, KernelRequest request,
-                             bool &isAnswered);
-  std::optional<Artefact> findWider(const Wish &wish,
-                                    const KernelRequest &request);
+                             Search &search);
+  std::optional<Artefact>
+  findWider(const Wish &wish, const KernelRequest &request, Search &search);
   std::optional<Artefact> findOf(const GemmProblem &problemClass,
                                  KernelRequest request,
-                                 const Expected<Tools> &tools);
-  /// Of that chip, or of its family.
-  std::optional<Expected<Artefact>> findInBundles(const KernelRequest &request);
+                                 const Expected<Tools> &tools, Search &search);
+  /// Of that chip, or of its family, if the driver can load that.
+  std::optional<Expected<Artefact>> findInBundles(const KernelRequest &request,
+                                                  Search &search);
   std::optional<Expected<Artefact>> findRow(const KernelRequest &request);
   std::optional<Artefact> findInCache(const KernelRequest &request) const;
   Expected<Tools> findTools(const Wish &wish) const;
   /// Without tools the compiler itself says what it lacks.
   Expected<Artefact> compile(const Wish &wish, KernelRequest request,
-                             const Expected<Tools> &tools, bool &isAnswered);
+                             const Expected<Tools> &tools, Search &search);
   void store(const Artefact &artefact) const;
   Expected<Provider> provider();
   /// In the process that the settings say.

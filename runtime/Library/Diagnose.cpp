@@ -147,8 +147,19 @@ const nybl_quantize_args &operandsOf(const nybl_quantize_args &args) {
 }
 using nybl::library::operandsOf;
 
+/// What `nybl run` takes the same kernel for: of one for any N and K its class,
+/// since the sizes are in the file.
+template <typename Problem>
+std::string replayLine(const PlanKernel &one, const Problem &problem,
+                       int64_t m) {
+  auto gemm = parseProblem(one.problemClass);
+  return gemm && gemm->isGeneric() ? one.problemClass
+                                   : print(launched(problem, m));
+}
+
 template <typename Problem, typename Args>
-void dumpAndSay(const Plan &plan, const Problem &problem, const Args &args) {
+void dumpAndSay(const Plan &plan, const PlanKernel &one, const Problem &problem,
+                const Args &args) {
   std::string path = dumpName();
   if (path.empty())
     return;
@@ -157,14 +168,14 @@ void dumpAndSay(const Plan &plan, const Problem &problem, const Args &args) {
        status ? fmt::format("NYBL_CHECK: written to '{0}'; `nybl run \"{1}\" "
                             "--in {0} --out {3}.safetensors --device emu:{2} "
                             "--poison-padding 0x7f` replays it",
-                            path, print(launched(problem, args.m)),
+                            path, replayLine(one, problem, args.m),
                             plan.device->gpu->chip(), resultOf(problem))
               : "NYBL_CHECK: nothing is written: " + status.message());
 }
 
 /// Looks at the operands around one launch, and says what it found.
 template <typename Recipe, typename Problem, typename Args>
-Status launchChecked(const Plan &plan, const launch::Kernel &kernel,
+Status launchChecked(const Plan &plan, const PlanKernel &one,
                      const Recipe &recipe, const Problem &problem,
                      const Args &args) {
   const auto &operands = operandsOf(args);
@@ -176,14 +187,14 @@ Status launchChecked(const Plan &plan, const launch::Kernel &kernel,
     warn(library, fmt::format("NYBL_CHECK: '{}' is launched unchecked: its "
                               "stream is being captured",
                               name));
-    return kernel.launch(recipe, operands);
+    return one.kernel->launch(recipe, operands);
   }
   if (args.m == 0)
     return Status::ok();
   auto run = plan.check->start();
   if (Status status = run.before(problem, args); !status)
     return status;
-  if (Status status = kernel.launch(recipe, operands); !status)
+  if (Status status = one.kernel->launch(recipe, operands); !status)
     return status;
   auto findings = run.after(problem, args);
   if (!findings)
@@ -191,7 +202,7 @@ Status launchChecked(const Plan &plan, const launch::Kernel &kernel,
   for (const std::string &line : findings->describe(problem))
     warn(library, fmt::format("NYBL_CHECK: '{}': {}", name, line));
   if (findings->any())
-    dumpAndSay(plan, problem, args);
+    dumpAndSay(plan, one, problem, args);
   return Status::ok();
 }
 
@@ -302,18 +313,17 @@ Status library::dumpLaunch(const Plan &plan, const nybl_dequantize_args &args,
 
 Status library::enqueueChecked(const Plan &plan, const PlanKernel &one,
                                const nybl_gemm_args &args) {
-  return launchChecked(plan, *one.kernel, *one.recipe, one.recipe->problem(),
-                       args);
+  return launchChecked(plan, one, *one.recipe, one.recipe->problem(), args);
 }
 
 Status library::enqueueChecked(const Plan &plan, const PlanKernel &one,
                                const nybl_quantize_args &args) {
-  return launchChecked(plan, *one.kernel, *one.quantizeRecipe,
+  return launchChecked(plan, one, *one.quantizeRecipe,
                        std::get<QuantizeProblem>(plan.problem), args);
 }
 
 Status library::enqueueChecked(const Plan &plan, const PlanKernel &one,
                                const nybl_dequantize_args &args) {
-  return launchChecked(plan, *one.kernel, *one.quantizeRecipe,
+  return launchChecked(plan, one, *one.quantizeRecipe,
                        std::get<DequantizeProblem>(plan.problem), args);
 }

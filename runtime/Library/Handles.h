@@ -96,8 +96,10 @@ Expected<std::unique_ptr<Plan>> prepare(const std::shared_ptr<Device> &device,
 const Extent &rowsOf(const AnyProblem &problem);
 /// What a kernel of the part is made for.
 AnyProblem classOf(const AnyProblem &part, const nybl_prepare_options &options);
-/// That it is a product, with numbers for N and K. Errors: Invalid.
-Status checkProduct(const AnyProblem &problem);
+/// That a gemm has numbers for N and K, and nothing else asks for the generic
+/// kernel. Errors: Invalid.
+Status checkProduct(const AnyProblem &problem,
+                    const nybl_prepare_options &options);
 /// The problem, or its parts that get a kernel each, few rows first.
 std::vector<AnyProblem> partsOf(const AnyProblem &problem,
                                 const nybl_prepare_options &options);

@@ -273,6 +273,15 @@ nybl::library::faultsOf(const nybl_prepare_options &options) {
     if (flag > 1)
       faults.push_back(Status::invalid(fmt::format(
           "nybl_prepare_options.{}: expected 0 or 1, got {}", name, flag)));
+  for (auto [name, word] : {std::pair("reserved", options.reserved),
+                            std::pair("reserved_2", options.reserved_2),
+                            std::pair("reserved_3", options.reserved_3),
+                            std::pair("reserved_4", options.reserved_4)})
+    if (word != 0)
+      faults.push_back(Status::invalid(fmt::format(
+          "nybl_prepare_options.{}: expected 0, got {}: set the struct to "
+          "zero, then its size",
+          name, word)));
   if (options.template_text && !*options.template_text)
     faults.push_back(Status::invalid(
         "nybl_prepare_options.template_text: expected a kernel in the Tile "
@@ -298,6 +307,7 @@ Wish nybl::library::wishOf(const std::string &problemClass,
   wish.ptxas = options.ptxas;
   wish.verifyEach = options.verify_each != 0;
   wish.orWider = !options.exact_class;
+  wish.driverVersion = gpu.driver().version();
   return wish;
 }
 
@@ -346,8 +356,14 @@ AnyProblem nybl::library::classOf(const AnyProblem &part,
   return specialise(part);
 }
 
-Status nybl::library::checkProduct(const AnyProblem &problem) {
+Status nybl::library::checkProduct(const AnyProblem &problem,
+                                   const nybl_prepare_options &options) {
   auto *gemm = std::get_if<GemmProblem>(&problem);
+  if (!gemm && options.generic)
+    return Status::invalid(fmt::format(
+        "nybl_prepare_options.generic: expected 0 for a '{}', since the "
+        "generic kernel is one of a gemm: leave it 0",
+        operationOf(problem)));
   if (!gemm || !gemm->isGeneric())
     return Status::ok();
   return Status::invalid(fmt::format(
@@ -360,7 +376,9 @@ Status nybl::library::checkProduct(const AnyProblem &problem) {
 std::vector<AnyProblem>
 nybl::library::partsOf(const AnyProblem &problem,
                        const nybl_prepare_options &options) {
-  return options.all_classes ? partsByClass(problem) : std::vector{problem};
+  // The generic kernel has one class.
+  bool byClass = options.all_classes && !options.generic;
+  return byClass ? partsByClass(problem) : std::vector{problem};
 }
 
 bool nybl::library::allowsWider(const nybl_prepare_options &options,
@@ -396,7 +414,7 @@ nybl::library::prepare(const std::shared_ptr<Device> &device,
     return problem.status();
   if (auto faults = faultsOf(options); !faults.empty())
     return faults.front();
-  if (Status status = checkProduct(*problem); !status)
+  if (Status status = checkProduct(*problem, options); !status)
     return status;
   auto plan = std::make_unique<Plan>();
   plan->problem = *problem;

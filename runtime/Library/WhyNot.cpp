@@ -114,7 +114,7 @@ std::vector<Status> nybl::library::whyNot(const std::shared_ptr<Device> &device,
   Plan plan;
   plan.device = device;
   plan.problem = *parseAnyProblem(problemLine);
-  if (!reasons.add(checkProduct(plan.problem)))
+  if (!reasons.add(checkProduct(plan.problem, options)))
     return reasons.all;
   auto *gemm = std::get_if<GemmProblem>(&plan.problem);
   if (!gemm || gemm->n != 0)

@@ -15,7 +15,9 @@
 #include <mutex>
 #include <optional>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <tuple>
 #include <unistd.h>
 #include <vector>
 
@@ -109,21 +111,39 @@ std::string versionText(const std::string &path, std::chrono::seconds limit) {
   return text;
 }
 
-/// The version of a program that is there; not asked again once it is known.
+/// Device, inode, bytes and time of change: others once it is replaced.
+using FileIdentity = std::tuple<dev_t, ino_t, off_t, time_t, long>;
+
+std::optional<FileIdentity> identityOf(const std::string &path) {
+  struct stat file;
+  if (stat(path.c_str(), &file) != 0)
+    return std::nullopt;
+  return FileIdentity(file.st_dev, file.st_ino, file.st_size,
+                      file.st_mtim.tv_sec, file.st_mtim.tv_nsec);
+}
+
+/// The version of a program that is there; not asked again once it is known, as
+/// long as the file is the same.
 std::string versionOf(const std::string &path, std::chrono::seconds limit) {
+  struct Known {
+    std::optional<FileIdentity> identity;
+    std::string version;
+  };
   static std::mutex mutex;
-  static std::map<std::string, std::string> known;
+  static std::map<std::string, Known> all;
+  // Before it is asked: one that is replaced meanwhile is asked again.
+  auto identity = identityOf(path);
   {
     std::lock_guard lock(mutex);
-    auto found = known.find(path);
-    if (found != known.end())
-      return found->second;
+    auto found = all.find(path);
+    if (identity && found != all.end() && found->second.identity == identity)
+      return found->second.version;
   }
   // Nobody who knows theirs waits for a program that hangs.
   std::string version = ptxasVersionIn(versionText(path, limit));
   std::lock_guard lock(mutex);
   if (!version.empty())
-    known.emplace(path, version);
+    all[path] = {identity, version};
   return version;
 }
 

@@ -24,8 +24,9 @@ constexpr std::chrono::seconds versionLimit(10);
 /// CUDA_HOME/bin, cuda/bin beside the folder of `compiler` (path of
 /// libnybl_jit.so; may be empty), /usr/local/cuda/bin and PATH, in this order.
 /// A version is waited for until `limit`, and not asked again in this process
-/// once it is known. Thread safe. Errors: NotFound where nobody names one and
-/// none is there, or "none" is named; else Environment.
+/// once it is known, until the file is replaced. Thread safe. Errors: NotFound
+/// where nobody names one and none is there, or "none" is named; else
+/// Environment.
 Expected<PtxAs> findPtxAs(const std::string &given, const std::string &compiler,
                           std::chrono::seconds limit = versionLimit);
 

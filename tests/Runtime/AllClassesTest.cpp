@@ -224,6 +224,17 @@ TEST_F(AllClassesTest, TheWorkspaceNeverShrinksWithTheRows) {
   }
 }
 
+TEST_F(AllClassesTest, TheGenericKernelHasOneClass) {
+  int before = compilations();
+  options.schedule = nullptr;
+  options.generic = 1;
+  PlanOwner plan = prepared(line, options);
+  EXPECT_EQ(compilations(), before + 1);
+  EXPECT_EQ(infoOf(plan).kernels, 1u);
+  EXPECT_EQ(infoOf(plan, 3).m_max, INT64_MAX);
+  EXPECT_EQ(launched(plan, 3), threadsOfAny);
+}
+
 TEST_F(AllClassesTest, OptionsThatDoNotGoTogether) {
   options.dump_dir = "/tmp";
   nybl_plan *none = nullptr;

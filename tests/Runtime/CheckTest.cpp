@@ -66,6 +66,7 @@ protected:
   PlanOwner checkedPlan(bool check = true) {
     auto options = face::sized<nybl_prepare_options>();
     options.check = check;
+    options.generic = isGeneric;
     nybl_plan *plan = nullptr;
     EXPECT_EQ(nybl_prepare(device, print(problem).c_str(), &options, &plan),
               NYBL_OK)
@@ -103,6 +104,7 @@ protected:
   }
 
   using Lines = std::vector<std::string>;
+  bool isGeneric = false; ///< the plan's kernel
   std::shared_ptr<const driver::Device> gpu;
   GemmProblem problem;
   nybl_gemm_args args = {};
@@ -173,6 +175,18 @@ TEST_F(CheckTest, AnOlderStructIsStillTaken) {
             NYBL_OK)
       << nybl_last_error();
   nybl_plan_destroy(plan);
+}
+
+TEST_F(CheckTest, SaysWhatReplaysTheGenericKernel) {
+  Folder folder;
+  make("gemm n=136 k=112 d=f32 sfa=8x4");
+  scaleA(3, 2) = '\x7f';
+  setenv("NYBL_CHECK_DUMP", (folder / "").c_str(), 1);
+  isGeneric = true;
+  EXPECT_EQ(found().size(), 2u);
+  std::string message = logged.back().second;
+  EXPECT_NE(message.find("`nybl run \"gemm m=? n=? k=? a=nvfp4"), message.npos)
+      << message;
 }
 
 TEST_F(CheckTest, WritesTheLaunchForRun) {

@@ -146,6 +146,7 @@ Manifest makeManifest(const GemmProblem &problem, const char *chip) {
 void takeSizes(Manifest &m, OutputType d) {
   m.tileN = 1024;
   m.parameters.push_back({"n", "i32"});
+  m.parameters.push_back({"k.blocks", "i32"});
   std::erase_if(m.preconditions,
                 [](const Precondition &p) { return p.check == "rows_fit"; });
   for (const Precondition &p : {Precondition{"rows_fit_blocks", "a", 8},
@@ -157,14 +158,14 @@ void takeSizes(Manifest &m, OutputType d) {
     m.preconditions.push_back(p);
 }
 
-/// The PTX of a kernel; its columns are a number or the last parameter.
+/// The PTX of a kernel; its columns are a number or a parameter.
 std::string ptxOf(const GemmProblem &problem, const char *chip,
                   std::string_view wish) {
   bool generic = problem.isGeneric();
   std::string columns = generic ? "ld.param.u32 %r5, [n];"
                                 : fmt::format("mov.u32 %r5, {};", problem.n);
   return fmt::format(ptxFormat, chip, columns, additionOf(wish, problem),
-                     generic ? ", .param .u32 n" : "");
+                     generic ? ", .param .u32 n, .param .u32 blocks" : "");
 }
 
 /// Of 16 rows and all columns, whose sums need a workspace.

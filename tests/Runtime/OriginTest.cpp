@@ -10,6 +10,7 @@
 #include "tests/Runtime/RecordingDriver.h"
 #include "tests/Runtime/Symbol.h"
 #include "tests/Tools/Folder.h"
+#include <cstring>
 #include <elf.h>
 #include <filesystem>
 #include <sys/stat.h>
@@ -158,6 +159,20 @@ TEST_F(OriginTest, PtxasSaysItsVersionOnce) {
     EXPECT_NE(manifest.find("\"13.0.88\""), manifest.npos) << manifest;
   }
   EXPECT_EQ(contentOf(folder / "log"), "asked\n");
+}
+
+TEST_F(OriginTest, APtxasThatIsReplacedSaysItsVersionAnew) {
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler");
+  EXPECT_NE(manifest.find("\"13.0.88\""), manifest.npos) << manifest;
+  writePtxas(ptxas, "13.5.137");
+  EXPECT_EQ(originOf("gemm n=40 k=64 d=f32"), "compiler");
+  EXPECT_NE(manifest.find("\"13.5.137\""), manifest.npos) << manifest;
+  std::string other = folder / "other"; // as long, under another inode
+  writePtxas(other, "13.5.138");
+  ASSERT_EQ(rename(other.c_str(), ptxas.c_str()), 0);
+  EXPECT_EQ(originOf("gemm n=48 k=64 d=f32"), "compiler");
+  EXPECT_NE(manifest.find("\"13.5.138\""), manifest.npos) << manifest;
 }
 
 TEST_F(OriginTest, WhatIsDamagedIsCompiledAnew) {
@@ -312,6 +327,80 @@ TEST_F(OriginTest, AFamilysKernelServesWhoHasNoneOfItsOwn) {
       << origin;
   reopen(other.c_str(), nowhere);
   EXPECT_EQ(originOf(line).find("no kernel for"), 0u);
+}
+
+TEST_F(OriginTest, AFamilysKernelIsPassedOverByADriverThatIsTooOld) {
+  reopen();
+  EXPECT_EQ(originOf(line), "compiler");
+  auto made = bundle::Bundle::read(contentOf(entry()));
+  ASSERT_TRUE(made) << made.message();
+  auto kernel = made->kernel(made->rows().front());
+  ASSERT_TRUE(kernel) << kernel.message();
+  kernel->request.chip = "sm_120f";
+  for (auto [from, to] : {std::pair("sm_120a", "sm_120f"), {"8.7", "8.8"}})
+    kernel->manifest.replace(kernel->manifest.find(from), std::strlen(from),
+                             to);
+  std::string family = folder / "family.nybl";
+  writeText(family, *bundle::write({*kernel}));
+  driver = NYBL_TEST_OLDER_DRIVER;
+  reopen(family.c_str());
+  EXPECT_EQ(originOf(line), "cache") << "of the chip's own";
+  EXPECT_TRUE(hasLogged("that needs a driver of CUDA 12.9 or later, and this "
+                        "one is of CUDA 12.8: it is passed over"));
+  EXPECT_EQ(originOf("gemm n=40 k=64 d=f32"), "compiler");
+  cache = "";
+  reopen(family.c_str(), nowhere);
+  for (const char *problem : {line, five}) {
+    std::string message = originOf(problem, nullptr, 5);
+    EXPECT_EQ(
+        message.find("bundle " + family + " has a kernel for 'gemm m=? n=24"),
+        0u)
+        << message;
+    EXPECT_NE(message.find("needs a driver of CUDA 12.9 or later, and this one "
+                           "is of CUDA 12.8: install a newer driver"),
+              message.npos)
+        << message;
+    EXPECT_EQ(message.find("nor on sm_120f") == message.npos, problem == line)
+        << message;
+  }
+  driver = NYBL_TEST_RECORDING_DRIVER;
+  reopen(family.c_str(), nowhere);
+  EXPECT_EQ(originOf(line), "bundle " + family + ", for sm_120f");
+}
+
+TEST_F(OriginTest, AKernelThatWaitsForTheWeightsServesStaticOnes) {
+  reopen();
+  EXPECT_EQ(originOf(line, nullptr, 3, false, /*generic=*/true), "compiler");
+  std::string any = folder / "any.nybl", free = folder / "free.nybl",
+              narrow = folder / "narrow.nybl";
+  ASSERT_EQ(rename(entry().c_str(), any.c_str()), 0);
+  EXPECT_EQ(originOf(line), "compiler");
+  ASSERT_EQ(rename(entry().c_str(), free.c_str()), 0);
+  EXPECT_EQ(originOf(five, nullptr, 5), "compiler");
+  ASSERT_EQ(rename(entry().c_str(), narrow.c_str()), 0);
+  cache = "";
+  std::string isStatic = std::string(five) + " weights=static";
+  auto originWith = [&](const std::string &bundles) {
+    reopen(bundles.c_str(), nowhere);
+    return originOf(isStatic.c_str(), nullptr, 5);
+  };
+  std::string origin = originWith(any + ":" + free + ":" + narrow);
+  EXPECT_EQ(origin.find("bundle " + narrow + ", for 'gemm m=0..16 n=24"), 0u)
+      << origin;
+  EXPECT_EQ(origin.find("weights"), origin.npos) << origin;
+  EXPECT_TRUE(hasLogged("right but it waits for the weights too"));
+  origin = originWith(any + ":" + free);
+  EXPECT_EQ(origin.find("bundle " + free + ", for 'gemm m=? n=24"), 0u)
+      << origin;
+  EXPECT_TRUE(hasLogged("right but not made for so few rows"));
+  // The other way round its copies would run ahead of what nobody promised.
+  cache = folder / "cache";
+  reopen();
+  EXPECT_EQ(originOf(isStatic.c_str(), nullptr, 5), "compiler");
+  ASSERT_EQ(rename(entry().c_str(), narrow.c_str()), 0);
+  cache = "";
+  reopen(narrow.c_str(), nowhere);
+  EXPECT_EQ(originOf(five, nullptr, 5).find("no kernel for"), 0u);
 }
 
 TEST_F(OriginTest, AWiderClassServesWhereThereIsNoCompiler) {

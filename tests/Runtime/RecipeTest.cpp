@@ -370,6 +370,43 @@ TEST(Recipe, AnyNAndKWithinBounds) {
             std::string::npos);
 }
 
+/// What a bundle may say that nobody's compiler would.
+TEST(Recipe, AnyNAndKOfWrongManifests) {
+  GemmProblem problem = problemOf("gemm n=48 k=64");
+  auto messageOf = [&](auto spoil) {
+    Manifest manifest = genericManifest(problem);
+    spoil(manifest);
+    return Recipe::make(manifest, problem).message();
+  };
+  auto valued = [&](const char *check, int64_t value) {
+    return messageOf([&](Manifest &m) {
+      for (Precondition &p : m.preconditions)
+        if (p.check == check)
+          p.value = value;
+    });
+  };
+  for (auto [check, value] :
+       {std::pair("rows_fit_columns", int64_t(1) << 60),
+        std::pair("rows_fit_blocks", int64_t(-1)),
+        std::pair("n_max", int64_t(-5)), std::pair("k_max", int64_t(1) << 40),
+        std::pair("k_multiple", int64_t(0))})
+    EXPECT_NE(valued(check, value).find("with a value from 1 to"),
+              std::string::npos)
+        << check;
+  auto retyped = [&](const char *source, const char *other, const char *type) {
+    return messageOf([&](Manifest &m) {
+      for (KernelParameter &p : m.parameters)
+        if (p.source == source)
+          p = {other, type};
+    });
+  };
+  EXPECT_NE(retyped("n", "k.blocks", "i32").find("expected one parameter 'n'"),
+            std::string::npos);
+  EXPECT_NE(retyped("sfa.tile_stride", "sfa.tile_stride", "i32")
+                .find("('sfa.tile_stride' as i32)"),
+            std::string::npos);
+}
+
 TEST(Recipe, CountsTiles) {
   Recipe recipe = recipeOf(problemOf("gemm n=136 k=16"));
   EXPECT_EQ(recipe.tiles(1), 5);

@@ -88,6 +88,32 @@ TEST_F(WhyNotTest, EachBadWordAndEachBadOption) {
   expectStarts(whyNot(""), {"NYBL_INVALID: expected a problem line"});
 }
 
+TEST_F(WhyNotTest, WhatIsReservedIsZero) {
+  uint32_t nybl_prepare_options::*const fields[] = {
+      &nybl_prepare_options::reserved, &nybl_prepare_options::reserved_2,
+      &nybl_prepare_options::reserved_3, &nybl_prepare_options::reserved_4};
+  for (auto field : fields) {
+    options = face::sized<nybl_prepare_options>();
+    options.*field = 7;
+    expectStarts(whyNot(line), {"NYBL_INVALID: nybl_prepare_options.reserved"});
+    nybl_plan *plan = nullptr;
+    EXPECT_EQ(nybl_prepare(device, line, &options, &plan), NYBL_INVALID);
+    EXPECT_TRUE(says(": expected 0, got 7")) << nybl_last_error();
+  }
+}
+
+TEST_F(WhyNotTest, OnlyAGemmHasAGenericKernel) {
+  options.generic = 1;
+  EXPECT_TRUE(whyNot(line).empty());
+  for (const char *other : {"quantize m=? k=64", "dequantize m=? k=64"}) {
+    expectStarts(whyNot(other),
+                 {"NYBL_INVALID: nybl_prepare_options.generic: expected 0"});
+    nybl_plan *plan = nullptr;
+    EXPECT_EQ(nybl_prepare(device, other, &options, &plan), NYBL_INVALID);
+    EXPECT_TRUE(says("generic: expected 0 for a '")) << nybl_last_error();
+  }
+}
+
 TEST_F(WhyNotTest, AWordThatIsGivenTwiceHidesNoOther) {
   expectStarts(whyNot("gemm m=9..3 n=8 n=16 k=70"),
                {"NYBL_INVALID: at word 2 'm=9..3'",
@@ -201,6 +227,9 @@ TEST_F(WhyNotTest, TheCppFaceMakesRoom) {
   EXPECT_EQ(opened.whyNot(words, options, nullptr, text), NYBL_OK);
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 200);
   EXPECT_EQ(text.back(), '\n');
+  EXPECT_EQ(opened.whyNotDequantize("dequantize k=70", options, nullptr, text),
+            NYBL_OK);
+  EXPECT_EQ(text.find("NYBL_INVALID: at word 2 'k=70'"), 0u) << text;
 }
 
 } // namespace

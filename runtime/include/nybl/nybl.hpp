@@ -283,6 +283,16 @@ public:
                                    args ? &args->raw() : nullptr, &reasons);
     });
   }
+  /// The same for what undoes one.
+  nybl_status whyNotDequantize(const std::string &problem,
+                               const nybl_prepare_options &options,
+                               const DequantizeArgs *args,
+                               std::string &text) const {
+    return reasonsOf(text, [&](nybl_reasons &reasons) {
+      return nybl_why_not_dequantize(handle.get(), problem.c_str(), &options,
+                                     args ? &args->raw() : nullptr, &reasons);
+    });
+  }
   std::string_view chip() const { return nybl_device_chip(handle.get()); }
   nybl_device *get() const { return handle.get(); }
 

@@ -145,8 +145,9 @@ TEST(Determinism, WhoKnowsTheVersionOfPtxasGetsTheSameBytes) {
   EXPECT_EQ(compiledWith(path, "12.8.61"),
             "expected a cubin of ptxas 12.8.61, as " + ptxas->path +
                 " was said to be, but its cubin is of " + ptxas->version +
-                ": it was replaced meanwhile, so start the process that asks "
-                "anew");
+                ": either it was replaced meanwhile, so ask again, or its "
+                "--version is not that of the ptxas it runs, so name that one "
+                "itself with NYBL_PTXAS or --ptxas");
   EXPECT_EQ(compiledWith(path, "V13"),
             "expected a version of ptxas, as 13.0.88, got 'V13'");
   EXPECT_EQ(compiledWith(nullptr, "13.0.88"),
