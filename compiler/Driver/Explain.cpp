@@ -3,6 +3,7 @@
 // Estimates of a problem's schedules, as JSON.
 
 #include "compiler/Driver/Compiler.h"
+#include "compiler/Legality/Slice.h"
 #include "compiler/Select/Candidates.h"
 #include "compiler/Select/Movement.h"
 #include "compiler/Select/Select.h"
@@ -24,8 +25,8 @@ constexpr size_t shown = 4;
 /// Of the short list that it was chosen from, itself among them.
 constexpr size_t listed = 5;
 constexpr const char *figures = "estimates: counted, never measured";
-/// No launch has more; and the arithmetic stays exact.
-constexpr int64_t mostRows = int64_t(1) << 31;
+/// No launch has more.
+constexpr int64_t mostRows = rowsMax;
 
 /// The values of M to speak of.
 Expected<std::vector<int64_t>> rowsOf(const AnyProblem &problem,
@@ -142,8 +143,6 @@ Json describeTensorMemory(const Schedule &schedule, const Chip &chip) {
 Expected<Json> explainLaunches(const GemmProblem &problem, const Chip &chip,
                                const Schedule &schedule,
                                const ExplainOptions &options, Json &cardText) {
-  if (problem.isGeneric()) // nothing is known of what a launch would cost
-    return Json::array();
   auto rows = rowsOf(problem, options.m);
   if (!rows)
     return rows.status();
@@ -153,6 +152,8 @@ Expected<Json> explainLaunches(const GemmProblem &problem, const Chip &chip,
     return Json::array();
   if (!card)
     return card.status();
+  if (problem.isGeneric()) // nothing is known of what a launch would cost
+    return Json::array();
   cardText = describeCard(chip, **card);
   Json launches = Json::array();
   for (int64_t m : *rows) {

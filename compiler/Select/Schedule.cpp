@@ -354,10 +354,11 @@ Status nybl::compiler::validate(const Schedule &s, const Chip &chip) {
 /// What needs numbers for N and K: the rest is checked at launch.
 static Status validateAnySizes(const Schedule &s, const Chip &chip,
                                int64_t elementBytes) {
-  if (s.kind == "multistage" || s.split > 1 || s.group > 1 || s.storesByTma)
+  if (s.kind == "multistage" || s.split > 1 || s.group > 1 || s.storesByTma ||
+      s.ctas > 1)
     return Status::invalid(fmt::format(
         "schedule '{}': expected another kind than multistage, and neither "
-        "split, group nor store=tma where n=? and k=?",
+        "split, group, store=tma nor ctas=2 where n=? and k=?",
         print(s)));
   if (Status status = validate(s, chip); !status)
     return status;

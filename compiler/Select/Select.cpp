@@ -168,7 +168,7 @@ static Selection chooseWithoutRates(const GemmProblem &problem,
 static Selection chooseGeneric(const Schedule &schedule) {
   return {gemmTemplate(),
           schedule,
-          "what serves any N and K, the one choice there is",
+          "what serves any N and K; no other is tried",
           {}};
 }
 

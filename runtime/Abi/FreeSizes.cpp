@@ -4,12 +4,41 @@
 
 #include "runtime/Abi/FreeSizes.h"
 #include "runtime/Abi/ScaleFormula.h"
-
 #include <algorithm>
 #include <fmt/format.h>
 
 using namespace nybl;
-using namespace nybl;
+
+/// A kernel of any N and K is passed both, once.
+static Status requireSizes(const Manifest &manifest) {
+  for (const char *source : {"n", "k.blocks"}) {
+    auto times = std::count_if(
+        manifest.parameters.begin(), manifest.parameters.end(),
+        [&](const KernelParameter &p) { return p.source == source; });
+    if (times != 1)
+      return Status::invalid(fmt::format(
+          "manifest: expected one parameter '{}' of a kernel for any N and K, "
+          "got {}; make the bundle anew",
+          source, times));
+  }
+  return Status::ok();
+}
+
+/// Of bounds and of bytes for each column or K block. What these are multiplied
+/// with, N and K, is below 2^31.
+static Status checkValue(const Precondition &precondition) {
+  const auto &[check, operand, value] = precondition;
+  bool isBound = check == "n_max" || check == "k_max" || check == "k_multiple";
+  bool isEach = check == "rows_fit_columns" || check == "rows_fit_blocks";
+  constexpr int64_t mostBytes = 1024;
+  int64_t most = isEach ? mostBytes : INT32_MAX;
+  if ((!isBound && !isEach) || (value >= 1 && value <= most))
+    return Status::ok();
+  return Status::invalid(fmt::format("manifest: expected a precondition '{}' "
+                                     "of operand '{}' with a value from "
+                                     "1 to {}, got {}; make the bundle anew",
+                                     check, operand, most, value));
+}
 
 /// Without them a kernel of any N and K would believe whatever it is passed.
 static Status requireBounds(const Manifest &manifest) {
@@ -33,9 +62,15 @@ Status nybl::checkSizes(const Manifest &manifest, const GemmProblem &problem) {
   auto takesSizes = [&](const KernelParameter &parameter) {
     return sizeFrom(parameter.source, problem).has_value();
   };
-  if (std::any_of(manifest.parameters.begin(), manifest.parameters.end(),
+  auto made = parseProblem(manifest.problem);
+  if ((made && made->isGeneric()) ||
+      std::any_of(manifest.parameters.begin(), manifest.parameters.end(),
                   takesSizes))
-    if (Status status = requireBounds(manifest); !status)
+    for (Status status : {requireSizes(manifest), requireBounds(manifest)})
+      if (!status)
+        return status;
+  for (const Precondition &precondition : manifest.preconditions)
+    if (Status status = checkValue(precondition); !status)
       return status;
   auto refuse = [&](const char *size, const char *what, int64_t bound,
                     int64_t got) {
@@ -48,7 +83,7 @@ Status nybl::checkSizes(const Manifest &manifest, const GemmProblem &problem) {
       return refuse("n", "of at most", value, problem.n);
     if (check == "k_max" && problem.k > value)
       return refuse("k", "of at most", value, problem.k);
-    if (check == "k_multiple" && (value < 1 || problem.k % value != 0))
+    if (check == "k_multiple" && problem.k % value != 0)
       return refuse("k", "to be a multiple of", value, problem.k);
   }
   return Status::ok();

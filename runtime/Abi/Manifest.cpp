@@ -231,12 +231,16 @@ Status checkRanges(const Manifest &m) {
         expect(m.tileM >= 1 && m.tileM <= 4096, "tile_m", m.tileM),
         expect(m.tileN >= 1 && m.tileN <= 4096, "tile_n", m.tileN),
         expect(m.split >= 1 && m.split <= 64, "split", m.split),
-        expect(m.cluster == 1 || (m.cluster == 2 && m.split == 1), "cluster",
-               m.cluster),
+        expect(m.cluster == 1 || m.cluster == 2, "cluster", m.cluster),
         expect(m.dynamicShared >= 0 && m.dynamicShared <= (1 << 20),
                "dynamic_shared", m.dynamicShared)})
     if (!status)
       return status;
+  if (m.cluster != 1 && m.split != 1)
+    return Status::invalid(fmt::format("manifest field 'cluster': expected 1 "
+                                       "where tiles are split, got {} and "
+                                       "a split of {}",
+                                       m.cluster, m.split));
   if (m.takesOver && m.split != 1)
     return Status::invalid(fmt::format(
         "manifest field 'takes_over': expected false where tiles are split, "

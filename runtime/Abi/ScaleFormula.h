@@ -28,8 +28,8 @@ Index scaleByteOffset(ScaleLayout layout, int64_t blocks, Index row,
 }
 
 // The same where `blocks` is known at launch alone: (row of tiles) * (its
-// bytes)
-// + (byte in it), so that only numbers are multiplied by what is not known.
+// bytes) + (byte in it), so that only numbers are multiplied by what is not
+// known.
 
 /// A row of the layout's tiles has so many rows of scales.
 inline int64_t scaleTileRows(ScaleLayout layout) {

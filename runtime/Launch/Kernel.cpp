@@ -148,7 +148,7 @@ unsigned Kernel::grid(int64_t tasks) const {
     tasks *= cluster;
   }
   return static_cast<unsigned>(
-      std::min<int64_t>({tasks, std::max<int64_t>(room, 1), INT32_MAX}));
+      std::min<int64_t>({tasks, std::max<int64_t>(room, cluster), INT32_MAX}));
 }
 
 /// Parts of a tile wait for each other, so their CTAs are on the device at once
@@ -167,6 +167,11 @@ Status Kernel::launch(const Recipe &recipe, const nybl_gemm_args &args) const {
   int64_t tasks = recipe.tasks(args.m);
   if (tasks == 0)
     return Status::ok();
+  if (takesOver && tasks > INT32_MAX)
+    return Status::refused(
+        fmt::format("expected at most {} tiles of a kernel with a CTA for each "
+                    "(scheduler=clc), got {}: use scheduler=static",
+                    INT32_MAX, tasks));
   driver::ContextScope scope(module->device());
   if (Status status = scope.status(); !status)
     return status;

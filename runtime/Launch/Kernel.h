@@ -45,11 +45,11 @@ private:
   Status enqueue(int64_t tasks, ParameterBlock &parameters,
                  const Args &args) const;
 
-  std::shared_ptr<const driver::Module> module;
-  /// Of the module: CTAs that a multiprocessor holds and, where it is run by
+  /// CTAs of the module that a multiprocessor holds and, where it is run by
   /// clusters, clusters that the device holds.
   Status readOccupancy(const Manifest &manifest);
 
+  std::shared_ptr<const driver::Module> module;
   int64_t resident = 1, split = 1;
   int64_t cluster = 1, clusters = 0; ///< CTAs of one, and how many at once
   bool takesOver = false;

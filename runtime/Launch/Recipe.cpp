@@ -264,8 +264,8 @@ Status Recipe::addCondition(const Precondition &precondition) {
 /// hold it.
 bool Recipe::addSize(const KernelParameter &parameter) {
   auto size = sizeFrom(parameter.source, asked);
-  bool isWide = parameter.type == "i64";
-  if (!size || (!isWide && (parameter.type != "i32" || *size > INT32_MAX)) ||
+  const char *type = parameter.source.ends_with(".tile_stride") ? "i64" : "i32";
+  if (!size || parameter.type != type ||
       slots.size() >= ParameterBlock::capacity)
     return false;
   slots.push_back({Source::Size, Operand::M, *size});

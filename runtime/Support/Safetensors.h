@@ -21,8 +21,7 @@ struct Tensor {
   std::vector<int64_t> shape;
   std::span<const uint8_t> bytes; ///< into the file that was read
   /// Of scale factors, as the file's metadata has it under the tensor's name
-  /// and
-  /// ".layout": "128x4"; empty: nobody says.
+  /// and ".layout": "128x4"; empty: nobody says.
   std::string layout = {};
 
   int64_t elements() const;

@@ -91,7 +91,8 @@ TEST(Manifest, EveryFaultIsOneSentence) {
       {replaced("\"cluster\": 1", "\"cluster\": 3"),
        "manifest field 'cluster': 3 is out of range"},
       {replaced("\"cluster\": 1", "\"cluster\": 2"),
-       "manifest field 'cluster': 2 is out of range"}, // of parts of tiles
+       "manifest field 'cluster': expected 1 where tiles are split, got 2 and "
+       "a split of 4"},
       {replaced("\"takes_over\": false", "\"takes_over\": true"),
        "manifest field 'takes_over': expected false where tiles are split, for "
        "their CTAs wait for each other, got true and a split of 4"},

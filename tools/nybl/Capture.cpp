@@ -43,6 +43,12 @@ static Status checkLayout(const SafetensorsFile &file, const Tensor &tensor,
                           ScaleLayout layout) {
   if (tensor.layout.empty() || tensor.layout == nybl::name(layout))
     return Status::ok();
+  if (!parseScaleLayout(tensor.layout))
+    return Status::invalid(fmt::format(
+        "tensor '{}' in '{}': expected linear, 128x4 or 8x4 as its layout in "
+        "the file's metadata ('{}.layout'), got {} bytes of something else: "
+        "make the file anew",
+        tensor.name, file.path(), tensor.name, tensor.layout.size()));
   const char *key = tensor.name == "a_scale"   ? "sfa"
                     : tensor.name == "b_scale" ? "sfb"
                                                : "sf";
@@ -140,12 +146,18 @@ Expected<GemmProblem> nybl::cli::withSizes(const std::string &path,
   if ((t.dtype != "U8" && t.dtype != "F4") || t.shape.size() != 2 ||
       t.shape[0] < 1 || t.shape[1] < 1)
     return Status::invalid(fmt::format("tensor 'b' in '{}': expected U8 [N, "
-                                       "K/2] or F4 [N, K], got {}",
+                                       "K/2] or F4 [N, K] with N and K of at "
+                                       "least 1, got {}",
                                        file->path(), shapeOf(t)));
   GemmProblem sized = problem;
   sized.n = t.shape[0];
   sized.k = t.dtype == "F4" ? t.shape[1] : t.shape[1] * 2;
-  return parseProblem(print(sized)); // K may be none that a problem has
+  if (sized.k % kBlock != 0)
+    return Status::invalid(fmt::format(
+        "tensor 'b' in '{}': expected K a multiple of {}, got K = {}, which is "
+        "{}",
+        file->path(), kBlock, sized.k, shapeOf(t)));
+  return parseProblem(print(sized)); // either may be too large
 }
 
 Expected<Capture> nybl::cli::readCapture(const std::string &path,

@@ -61,8 +61,8 @@ problemsOf(const std::vector<AnyProblem> &lines,
     const GemmProblem &line = *gemm;
     if (line.isGeneric())
       return Status::invalid(fmt::format(
-          "'{}': expected numbers for n and k: the generic kernel has one "
-          "schedule, there is nothing to choose",
+          "'{}': expected numbers for n and k: of the generic kernel one "
+          "schedule alone is tried",
           print(line)));
     if (line.m == Extent::fixed(0))
       return Status::invalid(fmt::format(

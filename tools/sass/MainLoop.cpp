@@ -73,8 +73,8 @@ Expected<LoopBody> nybl::sass::mainLoopBody(const Code &code) {
 /// back to it, the one with the least sum of stall counts. What is no part of
 /// the body counts nothing. A multiply takes off more than all stalls together,
 /// so no cycle but the loop itself does.
-static size_t leastStalls(const Code &code, const Flow &flow,
-                          const LoopBody &body) {
+static Expected<size_t> leastStalls(const Code &code, const Flow &flow,
+                                    const LoopBody &body) {
   constexpr int64_t multiply = int64_t(1) << 32, far = INT64_MAX;
   const Loop &loop = *flow.innermost(body.head);
   std::vector<int64_t> own(code.instructions.size()), to(own.size(), far);
@@ -97,6 +97,8 @@ static size_t leastStalls(const Code &code, const Flow &flow,
       }
     }
   }
+  if (back == far)
+    return Status::refused("the main loop: expected a way back to its head");
   return static_cast<size_t>(back % multiply + multiply) % multiply;
 }
 
@@ -113,6 +115,9 @@ Expected<std::optional<LoopFigures>> nybl::sass::mainLoop(const Code &code) {
   auto flow = sassFlow(code);
   if (!flow)
     return flow.status();
-  figures.stallCycles = leastStalls(code, *flow, *body);
+  Expected<size_t> stalls = leastStalls(code, *flow, *body);
+  if (!stalls)
+    return stalls.status();
+  figures.stallCycles = *stalls;
   return std::optional<LoopFigures>(figures);
 }

@@ -228,8 +228,9 @@ typedef struct nybl_prepare_options {
      problem  "gemm m=? n=4096 k=7168 sfa=128x4 sfb=128x4 d=bf16 alpha=tensor":
               D[M,N] = alpha * A[M,K] * B[N,K]^T. The range of m is the plan's.
               weights=static: docs/trust.md. n and k are numbers: n=? k=? is
-              no product, but the class of the generic kernel. Or "quantize
-   ...": nybl_quantize; "dequantize ...": nybl_dequantize. options  may be null.
+              no product, but the class of the generic kernel. Or
+              "quantize ...": nybl_quantize; "dequantize ...": nybl_dequantize.
+     options  may be null.
    n = 0 gives a plan without a kernel, and needs no compiler.
    Errors: INVALID (problem, schedule, template), REFUSED (the chip lacks a
    feature, or the compiler refutes the kernel), ENVIRONMENT, UNPROVEN (the

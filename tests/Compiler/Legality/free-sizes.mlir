@@ -66,7 +66,7 @@
 
 // What needs numbers says so.
 // RUN: not nybl-opt %s -block-scale-to-tile="schedule='kind=multistage tile=128x128x64'" 2>&1 | FileCheck %s -check-prefix=STAGES
-// STAGES: expected another kind than multistage, and neither split, group nor store=tma where n=? and k=?
+// STAGES: expected another kind than multistage, and neither split, group, store=tma nor ctas=2 where n=? and k=?
 
 func.func @gemm(%a: !block_scale.tensor<?x?xf4E2M1FN, f8E4M3FN per 16 in "128x4">, %b: !block_scale.tensor<?x?xf4E2M1FN, f8E4M3FN per 16 in "linear">) -> tensor<?x?xf32> {
   %d = block_scale.gemm %a, %b : !block_scale.tensor<?x?xf4E2M1FN, f8E4M3FN per 16 in "128x4">, !block_scale.tensor<?x?xf4E2M1FN, f8E4M3FN per 16 in "linear"> -> tensor<?x?xf32>

@@ -58,8 +58,7 @@ TEST(Select, OneScheduleForAnyNAndK) {
     auto selection = select(any, chip);
     ASSERT_TRUE(selection) << selection.message();
     EXPECT_EQ(selection->schedule.kind, kind);
-    EXPECT_EQ(selection->why, "what serves any N and K, the one choice there "
-                              "is");
+    EXPECT_EQ(selection->why, "what serves any N and K; no other is tried");
     EXPECT_TRUE(validate(selection->schedule, chip, any));
     Schedule split = selection->schedule;
     split.split = 2;
