@@ -57,10 +57,9 @@ TEST(PtxAs, AVersionIsFoundInWhatItPrintsAndInACubin) {
   EXPECT_EQ(ptxasVersionIn("Cuda compilation tools, release 13.0, V13.0.88\n"
                            "Build cuda_13.0.r13.0/compiler.36424714_0\n"),
             "13.0.88");
-  EXPECT_EQ(ptxasVersionIn(std::string("\x7f"
-                                       "ELF\0release \0release 12.8, V12.8.9\0",
-                                       38)),
-            "12.8.9");
+  constexpr char cubin[] = "\x7f"
+                           "ELF\0release \0release 12.8, V12.8.9\0";
+  EXPECT_EQ(ptxasVersionIn(std::string(cubin, sizeof cubin)), "12.8.9");
   for (const char *none : {"", "release", "release 13.0", "release 13.0, ",
                            "release of 13.0, V13.0.88"})
     EXPECT_EQ(ptxasVersionIn(none), "") << none;
