@@ -254,9 +254,24 @@ static FailureOr<size_t> proveOrders(Proof &proof, bool roles) {
   return all;
 }
 
-static bool takesTurns(cta::KernelOp kernel) {
-  return kernel.walk([](cta::TakeTurnOp) { return WalkResult::interrupt(); })
+template <typename Op>
+static bool has(cta::KernelOp kernel) {
+  return kernel.walk([](Op) { return WalkResult::interrupt(); })
       .wasInterrupted();
+}
+
+static std::string shownOfRoles(cta::KernelOp kernel) {
+  std::string text =
+      " claims of a tile, and the ring's protocol in every order "
+      "of two warps that write and ";
+  text += has<cta::TensorReleaseOp>(kernel)
+              ? "one thread, which asks for what reads"
+              : "two that read";
+  if (has<cta::TakeTurnOp>(kernel))
+    text += "; so are tiles by turns";
+  if (kernel.isByPairs())
+    text += "; so is what the CTAs of a pair hand over";
+  return text;
 }
 
 FailureOr<Shown> nybl::compiler::proveStages(Proof &proof) {
@@ -274,16 +289,7 @@ FailureOr<Shown> nybl::compiler::proveStages(Proof &proof) {
                    std::to_string(proof.stages.size()) +
                    " stages, each written once before it is read; " +
                    std::to_string(*events) +
-                   (roles ? " claims of a tile, and the ring's protocol in "
-                            "every order of two warps that write and two that "
-                            "read" +
-                                std::string(takesTurns(proof.kernel)
-                                                ? "; so are tiles by turns"
-                                                : "") +
-                                std::string(proof.kernel.isByPairs()
-                                                ? "; so is what the CTAs of a "
-                                                  "pair hand over"
-                                                : "")
+                   (roles ? shownOfRoles(proof.kernel)
                           : " events of two tiles, in every order of two "
                             "threads") +
                    boxesIn(proof.outputs) +
