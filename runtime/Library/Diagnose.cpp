@@ -212,6 +212,18 @@ Status wrongPlan(const char *call, const char *expected, const Plan &plan) {
                   expected, operationOf(plan.problem)));
 }
 
+/// Of a quantisation, or what undoes it: its operands are there to be read.
+/// Without rows no other field was looked at.
+Status awaitRows(const char *call, int64_t m, const driver::Device &device,
+                 void *stream) {
+  if (m == 0)
+    return Status::refused(
+        fmt::format("{}: expected a launch of at least one row, got m = 0: it "
+                    "launches nothing, and there is nothing to write",
+                    call));
+  return driver::synchronize(device, stream);
+}
+
 } // namespace
 
 Status library::dumpLaunch(const Plan &plan, const nybl_gemm_args &args,
@@ -265,12 +277,10 @@ Status library::dumpLaunch(const Plan &plan, const nybl_quantize_args &args,
   const PlanKernel &one = *plan.kernelFor(args.m);
   if (Status status = one.quantizeRecipe->check(args); !status)
     return status;
-  if (args.m == 0) // no other field was looked at
-    return Status::refused("nybl_dump_quantize: expected a launch of at least "
-                           "one row, got m = 0: it launches nothing, and there "
-                           "is nothing to write");
   const driver::Device &device = *plan.device->gpu;
-  if (Status status = driver::synchronize(device, args.stream); !status)
+  if (Status status =
+          awaitRows("nybl_dump_quantize", args.m, device, args.stream);
+      !status)
     return status;
   Dump dump(device);
   int64_t width = byteWidth(problem->x);
@@ -292,12 +302,10 @@ Status library::dumpLaunch(const Plan &plan, const nybl_dequantize_args &args,
   const PlanKernel &one = *plan.kernelFor(args.m);
   if (Status status = one.quantizeRecipe->check(operandsOf(args)); !status)
     return status;
-  if (args.m == 0) // no other field was looked at
-    return Status::refused("nybl_dump_dequantize: expected a launch of at "
-                           "least one row, got m = 0: it launches nothing, and "
-                           "there is nothing to write");
   const driver::Device &device = *plan.device->gpu;
-  if (Status status = driver::synchronize(device, args.stream); !status)
+  if (Status status =
+          awaitRows("nybl_dump_dequantize", args.m, device, args.stream);
+      !status)
     return status;
   Dump dump(device);
   if (Status status = dump.matrix("q", args.q, args.m, problem->k / 2); !status)

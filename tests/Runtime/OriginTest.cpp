@@ -89,6 +89,13 @@ protected:
     auto names = folder.files("cache");
     return names.empty() ? "" : cache + "/" + names.front();
   }
+  /// An entry of the cache is a bundle of one kernel.
+  Expected<bundle::Kernel> kernelOfEntry() const {
+    auto made = bundle::Bundle::read(contentOf(entry()));
+    if (!made)
+      return made.status();
+    return made->kernel(made->rows().front());
+  }
 
   Folder folder;
   std::string cache = folder / "cache", ptxas = folder / "ptxas";
@@ -122,9 +129,7 @@ TEST_F(OriginTest, ATunedBundleSaysWhyItsKernelWasChosen) {
   reopen();
   EXPECT_EQ(originOf(line), "compiler");
   EXPECT_EQ(tuned, "");
-  auto made = bundle::Bundle::read(contentOf(entry()));
-  ASSERT_TRUE(made) << made.message();
-  auto kernel = made->kernel(made->rows().front());
+  auto kernel = kernelOfEntry();
   ASSERT_TRUE(kernel) << kernel.message();
   kernel->tuned = "measured, 1.500 us at M = 16 on a GPU";
   writeText(folder / "tuned", *bundle::write({*kernel}));
@@ -299,9 +304,7 @@ TEST_F(OriginTest, ABundleNeedsNoCompilerAtAll) {
 TEST_F(OriginTest, AFamilysKernelServesWhoHasNoneOfItsOwn) {
   reopen();
   EXPECT_EQ(originOf(line), "compiler");
-  auto made = bundle::Bundle::read(contentOf(entry()));
-  ASSERT_TRUE(made) << made.message();
-  auto own = made->kernel(made->rows().front());
+  auto own = kernelOfEntry();
   ASSERT_TRUE(own) << own.message();
   auto writeFor = [&](const char *chip) {
     bundle::Kernel kernel = *own;
@@ -332,9 +335,7 @@ TEST_F(OriginTest, AFamilysKernelServesWhoHasNoneOfItsOwn) {
 TEST_F(OriginTest, AFamilysKernelIsPassedOverByADriverThatIsTooOld) {
   reopen();
   EXPECT_EQ(originOf(line), "compiler");
-  auto made = bundle::Bundle::read(contentOf(entry()));
-  ASSERT_TRUE(made) << made.message();
-  auto kernel = made->kernel(made->rows().front());
+  auto kernel = kernelOfEntry();
   ASSERT_TRUE(kernel) << kernel.message();
   kernel->request.chip = "sm_120f";
   for (auto [from, to] : {std::pair("sm_120a", "sm_120f"), {"8.7", "8.8"}})
@@ -535,9 +536,7 @@ TEST_F(OriginTest, TheGenericKernelServesNobodyElse) {
 TEST_F(OriginTest, ACompilerThatAnswersWronglyIsAnError) {
   reopen();
   EXPECT_EQ(originOf(line), "compiler");
-  auto made = bundle::Bundle::read(contentOf(entry()));
-  ASSERT_TRUE(made) << made.message();
-  auto kernel = made->kernel(made->rows().front());
+  auto kernel = kernelOfEntry();
   ASSERT_TRUE(kernel) << kernel.message();
   kernel->request.schedule = "chip"; // which the fake takes for another chip
   std::string free = folder / "free.nybl";
@@ -551,9 +550,7 @@ TEST_F(OriginTest, ACompilerThatAnswersWronglyIsAnError) {
 TEST_F(OriginTest, AWiderClassServesWhereTheCompilerAborts) {
   reopen();
   EXPECT_EQ(originOf(line), "compiler");
-  auto made = bundle::Bundle::read(contentOf(entry()));
-  ASSERT_TRUE(made) << made.message();
-  auto kernel = made->kernel(made->rows().front());
+  auto kernel = kernelOfEntry();
   ASSERT_TRUE(kernel) << kernel.message();
   kernel->request.schedule = "abort"; // which the fake does
   std::string free = folder / "free.nybl";

@@ -135,8 +135,6 @@ std::vector<Case> cases() {
   return all;
 }
 
-/// Does a K block of zeros with the largest scales take part in the alignment
-/// of the others?
 Expected<MicroTest> zeroBlock(const Multiplier &multiplier) {
   float products[2] = {};
   for (int large = 0; large < 2; ++large) {
@@ -152,15 +150,19 @@ Expected<MicroTest> zeroBlock(const Multiplier &multiplier) {
       return result.status();
     products[large] = result->front();
   }
-  bool same = std::bit_cast<uint32_t>(products[0]) ==
-              std::bit_cast<uint32_t>(products[1]);
-  return MicroTest{"a K block of zeros has scales of 448",
-                   same ? "the other blocks' sum is the same"
-                        : "the other blocks lose bits",
-                   "the other blocks lose bits"};
+  return zeroBlockTest(products[0], products[1]);
 }
 
 } // namespace
+
+MicroTest nybl::cli::zeroBlockTest(float besideSmall, float besideLarge) {
+  bool same = std::bit_cast<uint32_t>(besideSmall) ==
+              std::bit_cast<uint32_t>(besideLarge);
+  return {"a K block of zeros has scales of 448",
+          same ? "the other blocks' sum is the same"
+               : "the other blocks lose bits",
+          "the other blocks lose bits"};
+}
 
 Status
 nybl::cli::runMicroTests(const std::shared_ptr<const driver::Device> &device,

@@ -17,6 +17,10 @@ struct MicroTest {
   bool agrees() const { return observed == modelled; }
 };
 
+/// Of the same sum, where a K block of zeros beside it has scales of 0, and the
+/// largest ones: does it take part in the alignment of the others?
+MicroTest zeroBlockTest(float besideSmall, float besideLarge);
+
 /// For chips with mma.sync's block scaling. Errors: Environment; `tests` has
 /// what came before.
 Status runMicroTests(const std::shared_ptr<const driver::Device> &device,

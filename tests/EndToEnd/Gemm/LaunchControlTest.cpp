@@ -52,16 +52,9 @@ protected:
   /// In one of the orders, by turns.
   void expectOracle(const GemmProblem &p, int64_t rows,
                     const std::string &schedule, int number) {
-    SCOPED_TRACE(print(p) + ", M = " + std::to_string(rows));
-    auto a = oracle::randomMatrix(rows, p.k, number);
-    auto b = oracle::randomMatrix(p.n, p.k, number + 1);
-    auto expected =
-        oracle::gemm(a, b, road::Options().alpha, p.d, oracle::Model::MmaSim);
-    ASSERT_TRUE(expected) << expected.message();
     int policy = road::allOrders[size_t(number) % road::allOrders.size()];
-    setPolicy(policy, static_cast<uint64_t>(number));
-    EXPECT_EQ(run(p, a, b, schedule + " scheduler=clc"), expected->bytes)
-        << schedule << ", policy " << policy;
+    ScheduleTest::expectOracle(p, rows, schedule + " scheduler=clc", number,
+                               {policy});
   }
 };
 

@@ -71,8 +71,15 @@ protected:
     (void)made.upload(0, bytes.data(), bytes.size());
     return made;
   }
-  /// Launches with a global scale on the device; the warnings, behind what all
-  /// of them begin with.
+  /// The warnings, behind what all of them begin with.
+  Lines linesLogged() const {
+    Lines lines;
+    for (const std::string &message : logged)
+      if (message.starts_with("NYBL_CHECK: "))
+        lines.push_back(message.substr(message.find("': ") + 3));
+    return lines;
+  }
+  /// Launches with a global scale on the device; what was warned of.
   Lines found(float global = 448, bool check = true,
               const std::string &dump = "") {
     auto options = face::sized<nybl_prepare_options>();
@@ -99,11 +106,7 @@ protected:
           << nybl_last_error();
     }
     EXPECT_TRUE(driver::synchronize(*session->memory, nullptr));
-    Lines lines;
-    for (const std::string &message : logged)
-      if (message.starts_with("NYBL_CHECK: "))
-        lines.push_back(message.substr(message.find("': ") + 3));
-    return lines;
+    return linesLogged();
   }
 
   Session *session = nullptr;
@@ -226,11 +229,7 @@ protected:
           << nybl_last_error();
     }
     EXPECT_TRUE(driver::synchronize(*session->memory, nullptr));
-    Lines lines;
-    for (const std::string &message : logged)
-      if (message.starts_with("NYBL_CHECK: "))
-        lines.push_back(message.substr(message.find("': ") + 3));
-    return lines;
+    return linesLogged();
   }
 
   ScaleLayout sf = ScaleLayout::Linear;
